@@ -1,0 +1,1 @@
+"""Contextual biasing: contacts, devices and what is on the screen."""

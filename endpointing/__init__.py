@@ -1,0 +1,1 @@
+"""End-pointing: when has the speaker finished?"""

@@ -1,0 +1,1 @@
+"""Word lattices: everything that may have been said."""

@@ -1,0 +1,1 @@
+"""The bundled model's recipe: data, training, export, quantisation (extra ``nearword[train]``)."""
