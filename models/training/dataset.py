@@ -1,0 +1,164 @@
+"""Prepared features to batches: sets mixed by weight, bucketed by length, augmented on the way."""
+
+import json
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from .augment import AugmentConfig, augment, pad_with_floor
+from .model import ModelConfig
+
+WEIGHTS = {"speechocean762": 0.30, "wuw": 0.13, "wakeword": 0.04, "digits": 0.04, "rhvoice": 0.19, "synthetic": 0.30}
+"""Share of the training frames each set gets; real voices are emphasised far beyond their hours."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One prepared recording."""
+
+    offset: int
+    frames: int
+    corpus: str
+    tokens: tuple[int, ...]
+    phones: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded tensors of one update."""
+
+    features: Tensor
+    """[N, T, 80] float32, T = 4 n + 3 with n even past the look-ahead."""
+    frames: Tensor
+    """Encoder frames (80 ms) that count, [N]."""
+    tokens: Tensor
+    """[N, U] int64, padded with 0."""
+    token_lengths: Tensor
+    phones: Tensor
+    """[N, P] int64, padded with 0."""
+    phone_lengths: Tensor
+
+
+class Corpus:
+    """A prepared folder, in memory maps."""
+
+    def __init__(self, folder: Path) -> None:
+        import sentencepiece
+
+        self.features = np.memmap(folder / "features.f16", np.float16, mode="r").reshape(-1, 80)
+        self.noise = np.load(folder / "noise.npy").astype(np.float32)
+        lexicon = json.loads((folder / "lexicon.json").read_text())
+        pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "bpe.model"))
+        self.items: list[Item] = []
+        for line in (folder / "index.jsonl").read_text().splitlines():
+            row = json.loads(line)
+            phones = tuple(phone for word in row["text"].split() for phone in lexicon[word])
+            tokens = tuple(pieces.encode(row["text"]))
+            if len(tokens) * 8 <= row["frames"] + 16 and row["frames"] <= 1600:
+                self.items.append(Item(row["offset"], row["frames"], row["corpus"], tokens, phones))
+        self.by_corpus = {name: [i for i in self.items if i.corpus == name] for name in {i.corpus for i in self.items}}
+
+    def load(self, item: Item) -> npt.NDArray[np.float32]:
+        """Return the features of ``item``, [frames, 80]."""
+        return np.asarray(self.features[item.offset : item.offset + item.frames], np.float32)
+
+
+class Batches:
+    """An endless stream of batches, made in a thread ahead of the updates that use them."""
+
+    def __init__(
+        self, corpus: Corpus, model: ModelConfig, *, batch_frames: int, max_frames: int, augmentation: AugmentConfig, seed: int,
+        weights: dict[str, float] | None = None,
+    ) -> None:
+        self.corpus, self.model, self.batch_frames, self.augmentation = corpus, model, batch_frames, augmentation
+        self.rng = np.random.default_rng(seed)
+        self.pools: list[list[Item]] = []
+        shares: list[float] = []
+        for name, share in (weights or WEIGHTS).items():
+            pool = [i for i in corpus.by_corpus.get(name, []) if i.frames <= max_frames]
+            if pool:
+                self.pools.append(pool)
+                shares.append(share / (sum(i.frames for i in pool) / len(pool)))
+        self.shares = np.asarray(shares) / sum(shares)
+
+    def draw(self, count: int) -> list[Item]:
+        """Draw ``count`` items, sets by weight, items of a set evenly."""
+        choice = self.rng.choice(len(self.pools), count, p=self.shares)
+        return [self.pools[k][int(self.rng.integers(len(self.pools[k])))] for k in choice]
+
+    def example(self, item: Item) -> tuple[npt.NDArray[np.float32], Item]:
+        """Return augmented features with silence around them; now and then noise alone, or two recordings in a row."""
+        rng, strength = self.rng, self.augmentation.strength
+        features = self.corpus.load(item)
+        if rng.random() < 0.02 * strength:
+            start = int(rng.integers(0, len(self.corpus.noise) - 200))
+            noise = self.corpus.noise[start : start + 200] + np.float32(rng.uniform(-6, 1))
+            quiet = rng.normal(rng.uniform(-15, -9), 1.0, (200, 80)).astype(np.float32)
+            return augment(
+                noise if rng.random() < 0.6 else quiet, self.corpus.noise, self.augmentation, rng
+            ), replace(item, tokens=(), phones=())
+        if item.frames < 300 and rng.random() < 0.12 * strength:
+            other = self.pools[int(rng.integers(len(self.pools)))]
+            second = other[int(rng.integers(len(other)))]
+            if second.frames < 300:
+                gap = pad_with_floor(features, 0, int(rng.integers(10, 80)), rng)
+                features = np.concatenate([gap, self.corpus.load(second)])
+                item = replace(item, tokens=item.tokens + second.tokens, phones=item.phones + second.phones)
+        longest = 5 + int(60 * strength)
+        features = pad_with_floor(features, int(rng.integers(0, longest)), int(rng.integers(0, longest)), rng)
+        features = augment(features, self.corpus.noise, self.augmentation, rng)
+        needed = max(8 * (len(item.tokens) + 1), 4 * (len(item.phones) + 6)) - len(features)
+        if needed > 0:
+            features = pad_with_floor(features, 0, needed, rng)
+        return features, item
+
+    def collate(self, examples: list[tuple[npt.NDArray[np.float32], Item]]) -> Batch:
+        """Pad examples to one batch."""
+        lengths = [(len(features) + 7) // 8 for features, _ in examples]
+        total = 8 * max(lengths) + self.model.extra_frames
+        features = np.empty((len(examples), total, 80), np.float32)
+        for row, (values, _) in zip(features, examples, strict=True):
+            pad = total - len(values)
+            row[:] = pad_with_floor(values, 0, pad, self.rng)
+
+        def padded(rows: list[tuple[int, ...]]) -> tuple[Tensor, Tensor]:
+            sizes = [len(row) for row in rows]
+            out = torch.zeros(len(rows), max(1, *sizes) if sizes else 1, dtype=torch.int64)
+            for target, row in zip(out, rows, strict=True):
+                target[: len(row)] = torch.tensor(row, dtype=torch.int64)
+            return out, torch.tensor(sizes)
+
+        tokens, token_lengths = padded([item.tokens for _, item in examples])
+        phones, phone_lengths = padded([item.phones for _, item in examples])
+        return Batch(torch.from_numpy(features), torch.tensor(lengths), tokens, token_lengths, phones, phone_lengths)
+
+    def generate(self) -> Iterator[Batch]:
+        """Yield batches without end: a large draw, sorted by length, cut, and shuffled."""
+        while True:
+            drawn = sorted(self.draw(int(40 * self.batch_frames / 250)), key=lambda i: i.frames)
+            groups: list[list[Item]] = [[]]
+            for item in drawn:
+                if (len(groups[-1]) + 1) * (item.frames + 30) > self.batch_frames and groups[-1]:
+                    groups.append([])
+                groups[-1].append(item)
+            for k in self.rng.permutation(len(groups)):
+                yield self.collate([self.example(item) for item in groups[k]])
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield what ``generate`` yields, made ahead in a thread."""
+        ready: queue.Queue[Batch] = queue.Queue(4)
+
+        def work() -> None:
+            for batch in self.generate():
+                ready.put(batch)
+
+        threading.Thread(target=work, daemon=True).start()
+        while True:
+            yield ready.get()

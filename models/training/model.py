@@ -1,0 +1,183 @@
+"""The network: causal depthwise convolutions, a stateless predictor and an additive joiner.
+
+Encoder after ConvNeXt (Liu et al. 2022, arXiv 2201.03545) turned causal: each block is a depthwise
+convolution over time and a feed-forward layer. Predictor after Ghodsi et al. 2020 ("RNN-Transducer with
+stateless prediction network"). The streaming state is nothing but the last frames each convolution has
+seen, so chunked and whole-utterance computation are the same sums.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+NUM_BINS = 80
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape of the network."""
+
+    vocab_size: int = 256
+    phones: int = 41
+    """Classes of the helper CTC at 40 ms, blank included."""
+    dim: int = 256
+    """Width of the encoder and of the joiner."""
+    fast_blocks: int = 3
+    """Blocks at 40 ms per frame."""
+    slow_blocks: int = 9
+    """Blocks at 80 ms per frame."""
+    fast_hidden: int = 512
+    slow_hidden: int = 1024
+    kernel: int = 15
+    """Frames a depthwise convolution sees: the present one and those before."""
+    look_ahead: int = 3
+    """Future frames of 40 ms that the look-ahead layer sees."""
+    context_size: int = 2
+    """Tokens the predictor sees."""
+    chunk_frames: int = 32
+    """Feature frames (10 ms) the exported encoder advances per step."""
+    dropout: float = 0.0
+
+    @property
+    def blocks(self) -> int:
+        """Blocks in all: the number of cached layers."""
+        return self.fast_blocks + self.slow_blocks
+
+    @property
+    def input_frames(self) -> int:
+        """Feature frames the exported encoder is fed per step (metadata ``T``)."""
+        return 4 * (self.chunk_frames // 4 + self.look_ahead) + 3
+
+    @property
+    def extra_frames(self) -> int:
+        """Feature frames beyond the chunk: what the front end and the look-ahead layer need."""
+        return self.input_frames - self.chunk_frames
+
+    def to_dict(self) -> dict[str, int | float]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+
+class Subsampling(nn.Module):
+    """Log-mel frames at 10 ms to vectors at 40 ms: [N, 4 n + 3, 80] -> [N, n, dim]."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 16, 3, stride=2, padding=(0, 1))
+        self.second = nn.Conv2d(16, 32, 3, stride=2, padding=(0, 1))
+        self.project = nn.Linear(32 * (NUM_BINS // 4), dim)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, 4 n + 3, 80] to [N, n, dim]."""
+        x = (x.unsqueeze(1) + 6.0) * 0.25
+        x = functional.relu(self.second(functional.relu(self.first(x))))
+        return self.norm(self.project(x.transpose(1, 2).flatten(2)))
+
+
+class Block(nn.Module):
+    """Causal depthwise convolution, then a feed-forward layer, each residual."""
+
+    def __init__(self, dim: int, hidden: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.conv_norm = nn.LayerNorm(dim)
+        self.conv = nn.Conv1d(dim, dim, kernel, groups=dim)
+        self.gate = nn.Linear(dim, dim)
+        self.norm = nn.LayerNorm(dim)
+        self.expand = nn.Linear(dim, hidden)
+        self.contract = nn.Linear(hidden, dim)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.zeros_(self.contract.bias)
+        with torch.no_grad():
+            self.contract.weight.mul_(0.3)
+
+    def forward(self, x: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
+        """Map x [N, T, dim] and the last frames [N, kernel - 1, dim] to the same shapes."""
+        window = torch.cat([cache, self.conv_norm(x)], dim=1)
+        mixed = self.conv(window.transpose(1, 2)).transpose(1, 2)
+        x = x + self.dropout(self.gate(functional.silu(mixed)))
+        x = x + self.dropout(self.contract(functional.silu(self.expand(self.norm(x)))))
+        return x, window[:, -cache.shape[1] :]
+
+
+class Encoder(nn.Module):
+    """Log-mel features to joiner inputs at 80 ms, with explicit states."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.dim
+        self.subsampling = Subsampling(dim)
+        self.look_ahead = nn.Conv1d(dim, dim, config.look_ahead + 1)
+        hidden = [config.fast_hidden] * config.fast_blocks + [config.slow_hidden] * config.slow_blocks
+        self.blocks = nn.ModuleList(Block(dim, size, config.kernel, config.dropout) for size in hidden)
+        self.merge = nn.Linear(2 * dim, dim)
+        self.final_norm = nn.LayerNorm(dim)
+        self.project = nn.Linear(dim, dim)
+        self.phone_norm = nn.LayerNorm(dim)
+        self.phone_head = nn.Linear(dim, config.phones)
+
+    def initial_state(self, batch: int) -> Tensor:
+        """Return zero states [blocks, N, (kernel - 1) * dim]."""
+        return torch.zeros(self.config.blocks, batch, (self.config.kernel - 1) * self.config.dim)
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Run on x [N, T, 80]: joiner input [N, T', dim], phone logits [N, 2 T', phones], next state."""
+        config = self.config
+        x = self.subsampling(x)
+        ahead = self.look_ahead(x.transpose(1, 2)).transpose(1, 2)
+        x = x[:, : ahead.shape[1]] + functional.silu(ahead)
+        states: list[Tensor] = []
+        phone_logits = x
+        for index, block in enumerate(self.blocks):
+            if index == config.fast_blocks:
+                phone_logits = self.phone_head(self.phone_norm(x))
+                x = self.merge(x.reshape(x.shape[0], x.shape[1] // 2, 2 * config.dim))
+            x, cache = block(x, state[index].reshape(-1, config.kernel - 1, config.dim))
+            states.append(cache.reshape(-1, (config.kernel - 1) * config.dim))
+        return self.project(self.final_norm(x)), phone_logits, torch.stack(states)
+
+
+class Predictor(nn.Module):
+    """Stateless predictor: the last ``context_size`` tokens, each with its own weights."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(config.vocab_size, config.dim)
+        self.weights = nn.Parameter(torch.full((config.context_size, config.dim), 1.0))
+        self.project = nn.Linear(config.dim, config.dim)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Map contexts [..., context_size] (int64, negative: none) to [..., dim]."""
+        embedded = self.embedding(y.clamp(min=0)) * (y >= 0).unsqueeze(-1)
+        return self.project(functional.relu((embedded * self.weights).sum(-2)))
+
+
+class Joiner(nn.Module):
+    """tanh(encoder + predictor) to token logits."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.output = nn.Linear(config.dim, config.vocab_size)
+
+    def forward(self, encoder_out: Tensor, decoder_out: Tensor) -> Tensor:
+        """Map [..., dim] and [..., dim] to [..., vocab_size]."""
+        return self.output(torch.tanh(encoder_out + decoder_out))
+
+
+class TransducerModel(nn.Module):
+    """Encoder, predictor and joiner, plus the CTC helpers that only training uses."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.predictor = Predictor(config)
+        self.joiner = Joiner(config)
+        self.token_head = nn.Linear(config.dim, config.vocab_size)
+
+    def parameter_count(self) -> int:
+        """Return the number of parameters that are exported."""
+        return sum(p.numel() for name, p in self.named_parameters() if "phone_" not in name and "token_head" not in name)

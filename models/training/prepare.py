@@ -1,0 +1,154 @@
+"""Audio and manifests to what training reads: one feature file, an index, a vocabulary and a lexicon.
+
+Features are computed once (float16, memory-mapped). What changes the waveform (speed, pitch, level, the noise
+floor of a converter) is applied here, a few copies of each recording; what acts on the spectrum (noise, rooms,
+telephone band, vocal-tract length) is applied anew in every epoch, see ``augment``.
+"""
+
+import csv
+import json
+import random
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .lexicon import build_lexicon
+from .phrases import normalise
+
+Samples = npt.NDArray[np.float32]
+Features = npt.NDArray[np.float32]
+
+SPEEDS: dict[str, tuple[float, ...]] = {
+    "speechocean762": (0.88, 0.94, 1.0, 1.06, 1.13), "wuw": (0.92, 1.0, 1.08), "wakeword": (0.92, 1.0, 1.08),
+    "digits": (0.9, 1.0), "rhvoice": (0.9, 1.12),
+}
+"""Resampling ratios of the copies made of each set; a set not named is taken once, as it is."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One line of a manifest."""
+
+    path: Path
+    text: str
+    corpus: str
+    speed: float
+    """Resampling ratio; above 1 is faster and higher."""
+
+
+def read_manifest(manifest: Path, root: Path, corpus: str) -> list[Recording]:
+    """Read a TSV with ``path`` and ``text``; every copy of ``SPEEDS`` is one recording."""
+    with manifest.open() as table:
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    return [
+        Recording(root / row["path"], normalise(row["text"]), corpus, speed)
+        for row in rows for speed in SPEEDS.get(corpus, (1.0,))
+    ]
+
+
+def trim(samples: Samples, margin: float = 0.15) -> Samples:
+    """Cut leading and trailing silence (35 dB below the loudest 20 ms), leaving ``margin`` seconds."""
+    frames = len(samples) // 320
+    if frames < 10:
+        return samples
+    energy = (samples[: frames * 320].reshape(frames, 320) ** 2).mean(1)
+    smooth = np.convolve(energy, np.ones(3) / 3, "same")
+    floor = np.percentile(smooth, 10)
+    loud = np.flatnonzero(smooth > max(smooth.max() * 10**-3.5, 3 * floor))
+    if not len(loud):
+        return samples
+    first = max(0, int(loud[0] * 320 - margin * 16000))
+    return samples[first : int((loud[-1] + 1) * 320 + (margin + 0.05) * 16000)]
+
+
+def fbank(samples: Samples) -> Features:
+    """Return log-mel features [frames, 80] as the runtime computes them."""
+    import kaldi_native_fbank as knf
+
+    options = knf.FbankOptions()
+    options.frame_opts.samp_freq = 16000
+    options.frame_opts.dither = 0
+    options.frame_opts.snip_edges = False
+    options.mel_opts.num_bins = 80
+    options.mel_opts.high_freq = -400
+    computer = knf.OnlineFbank(options)
+    computer.accept_waveform(16000, samples)
+    computer.input_finished()
+    if computer.num_frames_ready == 0:
+        return np.zeros((0, 80), np.float32)
+    return np.stack([computer.get_frame(i) for i in range(computer.num_frames_ready)])
+
+
+def load_audio(path: Path) -> Samples:
+    """Read a file as mono 16 kHz float32 in [-1, 1]."""
+    import soundfile
+    import soxr
+
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = samples.mean(1)
+    return mono if rate == 16000 else np.asarray(soxr.resample(mono, rate, 16000), np.float32)
+
+
+def _features_of(job: tuple[Recording, int]) -> npt.NDArray[np.float16]:
+    import soxr
+
+    recording, seed = job
+    rng = np.random.default_rng(seed)
+    samples = trim(load_audio(recording.path))
+    if recording.speed != 1.0:
+        samples = np.asarray(soxr.resample(samples, 16000 * recording.speed, 16000.0), np.float32)
+    peak = float(np.abs(samples).max()) or 1.0
+    samples = samples * np.float32(10 ** (rng.uniform(-18, -1) / 20) / peak)
+    floor = 10 ** (rng.uniform(-85, -55) / 20)
+    samples = samples + rng.normal(0, floor, len(samples)).astype(np.float32)
+    return fbank(samples).astype(np.float16)
+
+
+def train_vocabulary(texts: Iterable[str], size: int, folder: Path, seed: int = 0) -> None:
+    """Write ``bpe.model`` and ``tokens.txt``: SentencePiece unigram pieces, blank first."""
+    import sentencepiece
+
+    texts = sorted(set(texts))
+    random.Random(seed).shuffle(texts)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts), model_prefix=str(folder / "bpe"), vocab_size=size, model_type="unigram",
+        character_coverage=1.0, pad_id=0, pad_piece="<blk>", unk_id=1, bos_id=-1, eos_id=-1, minloglevel=2,
+        max_sentencepiece_length=6, normalization_rule_name="identity",
+    )
+    (folder / "bpe.vocab").unlink()
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "bpe.model"))
+    lines = [f"{pieces.id_to_piece(i)} {i}\n" for i in range(pieces.get_piece_size())]
+    (folder / "tokens.txt").write_text("".join(lines))
+
+
+def prepare(recordings: Sequence[Recording], noises: Sequence[Path], folder: Path, vocab_size: int, seed: int = 0) -> None:
+    """Write ``features.f16``, ``index.jsonl``, ``noise.npy``, the vocabulary and ``lexicon.json`` into ``folder``."""
+    from rich.progress import track
+
+    folder.mkdir(parents=True, exist_ok=True)
+    recordings = [recording for recording in recordings if recording.text]
+    texts = [recording.text for recording in recordings]
+    if not (folder / "bpe.model").exists():
+        train_vocabulary(texts, vocab_size, folder)
+    lexicon = build_lexicon(texts)
+    (folder / "lexicon.json").write_text(json.dumps(lexicon))
+    np.save(folder / "noise.npy", np.concatenate([fbank(load_audio(path)) for path in noises]).astype(np.float16))
+    offset = 0
+    jobs = [(recording, seed * 1_000_003 + number) for number, recording in enumerate(recordings)]
+    with (
+        ProcessPoolExecutor(2) as pool, (folder / "features.f16").open("wb") as out,
+        (folder / "index.jsonl").open("w") as index,
+    ):
+        for recording, features in zip(recordings, track(
+            pool.map(_features_of, jobs, chunksize=32), "features", total=len(jobs)
+        ), strict=True):
+            if len(features) < 15:
+                continue
+            out.write(features.tobytes())
+            line = {"offset": offset, "frames": len(features), "corpus": recording.corpus, "text": recording.text}
+            index.write(json.dumps(line) + "\n")
+            offset += len(features)

@@ -1,0 +1,114 @@
+"""Synthesise training speech with flite and espeak-ng: many voices, rates, pitches and vocal-tract lengths.
+
+One engine sounds like itself however it is bent, so several are mixed; resampling (which shifts pitch,
+formants and rate together) makes each voice into several speakers. festival is left out on purpose: it is
+the engine that the held-out synthetic test set uses.
+"""
+
+import csv
+import random
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .phrases import generate, normalise
+
+FLITE_VOICES = ("slt", "rms", "awb", "kal16")
+ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-029")
+ESPEAK_VARIANTS = tuple("m1 m2 m3 m4 m5 m7 m8 f1 f2 f3 f4 adam linda steph belinda boris michael ed rob victor zac".split())
+FLITE_PITCH = {"slt": 170.0, "rms": 95.0, "awb": 130.0, "kal16": 105.0}
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One sentence and the settings of the voice that speaks it."""
+
+    name: str
+    """File name without suffix."""
+    text: str
+    engine: str
+    """``flite`` or ``espeak``."""
+    voice: str
+    stretch: float
+    """Duration relative to the voice's own; above 1 is slower."""
+    pitch: float
+    """Fundamental frequency relative to the voice's own."""
+    size: float
+    """Resampling ratio afterwards: above 1 is a shorter vocal tract (higher formants, higher pitch, faster)."""
+
+
+def plan(texts: Sequence[str], count: int, seed: int, espeak_share: float = 0.25) -> list[Utterance]:
+    """Choose ``count`` sentences and voice settings: 45 % templates, the rest from ``texts``."""
+    rng = random.Random(seed)
+    templates = generate(seed)
+    utterances = []
+    while len(utterances) < count:
+        text = next(templates) if rng.random() < 0.45 else rng.choice(texts)
+        if not 1 <= len(text.split()) <= 14:
+            continue
+        engine = "espeak" if rng.random() < espeak_share else "flite"
+        voice = rng.choice(FLITE_VOICES)
+        if engine == "espeak":
+            voice = f"{rng.choice(ESPEAK_VOICES)}+{rng.choice(ESPEAK_VARIANTS)}"
+        utterances.append(Utterance(
+            f"{seed:02d}{len(utterances):06d}", text, engine, voice, stretch=rng.uniform(0.8, 1.3),
+            pitch=rng.uniform(0.75, 1.35), size=rng.choice([1.0, rng.uniform(0.88, 1.12), rng.uniform(0.95, 1.25)]),
+        ))
+    return utterances
+
+
+def speak(utterance: Utterance) -> npt.NDArray[np.float32]:
+    """Run the engine. Returns mono samples at 16 kHz, [-1, 1]."""
+    import soundfile
+    import soxr
+
+    with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
+        if utterance.engine == "flite":
+            command = ["flite", "-voice", utterance.voice, "--setf", f"duration_stretch={utterance.stretch:.3f}",
+                       "--setf", f"int_f0_target_mean={FLITE_PITCH[utterance.voice] * utterance.pitch:.1f}",
+                       "-t", utterance.text, "-o", wav.name]
+        else:
+            command = ["espeak-ng", "-v", utterance.voice, "-s", f"{165 / utterance.stretch:.0f}",
+                       "-p", f"{min(99, max(1, 50 * utterance.pitch)):.0f}", "-w", wav.name, utterance.text]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        samples, rate = soundfile.read(wav.name, dtype="float32")
+    return np.asarray(soxr.resample(samples, rate * utterance.size, 16000.0), np.float32)
+
+
+def _write(job: tuple[Utterance, Path]) -> tuple[Utterance, float]:
+    import soundfile
+
+    utterance, folder = job
+    samples = speak(utterance)
+    soundfile.write(folder / f"{utterance.name}.flac", np.clip(samples, -1, 1), 16000)
+    return utterance, len(samples) / 16000
+
+
+def synthesize(utterances: Iterable[Utterance], folder: Path, workers: int = 2) -> Path:
+    """Write one FLAC per utterance and ``manifest.tsv`` into ``folder``; returns the manifest's path."""
+    from rich.progress import track
+
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(utterance, folder) for utterance in utterances]
+    manifest = folder / "manifest.tsv"
+    with ProcessPoolExecutor(workers) as pool, manifest.open("w", newline="") as out:
+        writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+        writer.writerow(["path", "seconds", "speaker", "text"])
+        for utterance, seconds in track(pool.map(_write, jobs, chunksize=16), "synthesising", total=len(jobs)):
+            speaker = f"{utterance.engine}-{utterance.voice}"
+            writer.writerow([f"{utterance.name}.flac", f"{seconds:.2f}", speaker, utterance.text])
+    return manifest
+
+
+def read_texts(speech: Path) -> list[str]:
+    """Read the sentences of ``speech/text/*.txt`` and of the read-speech training set, normalised."""
+    texts = [line for file in sorted((speech / "text").glob("*.txt")) for line in file.read_text().splitlines()]
+    with (speech / "train" / "speechocean762.tsv").open() as table:
+        read = [row["text"] for row in csv.DictReader(table, delimiter="\t")]
+    return [text for text in map(normalise, texts + read * 5) if text]

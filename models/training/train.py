@@ -1,0 +1,213 @@
+"""Training: a curriculum from clean and short to hard and long, resumable at any moment.
+
+Small data and random weights sit for a long time on the plateau where only the language model is learnt, so
+stage one is short, clean utterances in small batches with the CTC helpers leading.
+"""
+
+import json
+import math
+import time
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .augment import AugmentConfig
+from .dataset import Batch, Batches, Corpus
+from .loss import transducer_loss
+from .model import ModelConfig, TransducerModel
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the curriculum; it ends at update ``until``."""
+
+    until: int
+    batch_frames: int
+    """Feature frames per batch (100 per second)."""
+    max_frames: int
+    """Longest utterance taken, in feature frames."""
+    strength: float
+    """Augmentation, 0 to 1."""
+    transducer: float
+    """Weight of the transducer loss; the phone CTC's weight is ``phone``, the token CTC's is ``token``."""
+    phone: float
+    token: float
+    delay_penalty: float = 0.0
+
+
+CURRICULUM = (
+    Stage(500, 3000, 300, 0.0, 0.0, 1.0, 0.3),
+    Stage(1500, 3500, 400, 0.15, 0.5, 1.0, 0.3),
+    Stage(4000, 5000, 700, 0.4, 1.0, 0.5, 0.2),
+    Stage(10**9, 7000, 1200, 0.8, 1.0, 0.3, 0.1, 0.004),
+)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of a run; everything that is not the network's shape."""
+
+    updates: int = 20000
+    """Length of the learning-rate schedule."""
+    peak_rate: float = 2e-3
+    warmup: int = 300
+    final_rate: float = 0.03
+    """Learning rate at the end, relative to the peak (cosine)."""
+    weight_decay: float = 0.02
+    average: float = 0.999
+    """Decay of the running average of the weights that is evaluated and exported."""
+    save_every: float = 180.0
+    """Seconds between checkpoints."""
+    threads: int = 2
+    seed: int = 1
+
+
+def learning_rate(config: TrainConfig, update: int) -> float:
+    """Linear warm-up, then a cosine down to ``final_rate``."""
+    if update < config.warmup:
+        return config.peak_rate * (update + 1) / config.warmup
+    progress = min(1.0, (update - config.warmup) / max(1, config.updates - config.warmup))
+    return config.peak_rate * (config.final_rate + (1 - config.final_rate) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def contexts(tokens: Tensor, size: int) -> Tensor:
+    """Return the predictor's context before each label and after the last: [N, U] -> [N, U + 1, size]."""
+    start = torch.full((tokens.shape[0], size), -1, dtype=tokens.dtype)
+    start[:, -1] = 0
+    return torch.cat([start, tokens], dim=1).unfold(1, size, 1)
+
+
+def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, Tensor, Tensor]:
+    """Return transducer, phone CTC and token CTC losses, each per label."""
+    state = model.encoder.initial_state(len(batch.features))
+    encoded, phone_logits, _ = model.encoder(batch.features, state)
+    labels = batch.token_lengths.sum().clamp(min=1)
+    phone = functional.ctc_loss(
+        functional.log_softmax(phone_logits, -1).transpose(0, 1), batch.phones, 2 * batch.frames, batch.phone_lengths,
+        reduction="sum", zero_infinity=True,
+    ) / batch.phone_lengths.sum().clamp(min=1)
+    token = functional.ctc_loss(
+        functional.log_softmax(model.token_head(functional.silu(encoded)), -1).transpose(0, 1), batch.tokens, batch.frames,
+        batch.token_lengths, reduction="sum", zero_infinity=True,
+    ) / labels
+    if stage.transducer == 0:
+        return torch.zeros(()), phone, token
+    predicted = model.predictor(contexts(batch.tokens, model.config.context_size))
+    logits = model.joiner(encoded.unsqueeze(2), predicted.unsqueeze(1))
+    total = torch.logsumexp(logits, -1)
+    index = batch.tokens[:, None, :, None].expand(-1, logits.shape[1], -1, 1)
+    log_token = logits[:, :, :-1].gather(-1, index).squeeze(-1) - total[:, :, :-1]
+    value = transducer_loss(logits[..., 0] - total, log_token, batch.frames, batch.token_lengths, stage.delay_penalty)
+    return value.sum() / labels, phone, token
+
+
+def load_weights(model: TransducerModel, weights: dict[str, Tensor]) -> None:
+    """Load weights by name; those of another shape (a grown layer, another vocabulary) keep their start values."""
+    own = model.state_dict()
+    model.load_state_dict({**own, **{k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}})
+
+
+class Run:
+    """A training run in a folder: its weights, optimiser, running average and log."""
+
+    def __init__(self, folder: Path, model: ModelConfig, config: TrainConfig) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(config.seed)
+        self.folder, self.config = folder, config
+        self.model = TransducerModel(model)
+        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
+        matrices = [p for p in self.model.parameters() if p.ndim > 1]
+        vectors = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+            lr=config.peak_rate, betas=(0.9, 0.98), eps=1e-8, foreach=True,
+        )
+        self.update = 0
+        self.seconds = 0.0
+        self.checkpoint = folder / "checkpoint.pt"
+        if self.checkpoint.exists():
+            self.resume(torch.load(self.checkpoint, weights_only=True))
+
+    def resume(self, saved: dict[str, object]) -> None:
+        """Take up a saved run where it stopped."""
+        self.model.load_state_dict(saved["model"])  # type: ignore[arg-type]
+        self.average = saved["average"]  # type: ignore[assignment]
+        self.optimizer.load_state_dict(saved["optimizer"])  # type: ignore[arg-type]
+        self.update, self.seconds = int(saved["update"]), float(saved["seconds"])  # type: ignore[call-overload, arg-type]
+
+    def save(self) -> None:
+        """Write the checkpoint; a run cut off while writing keeps the one before."""
+        partial = self.checkpoint.with_suffix(".part")
+        torch.save({
+            "model": self.model.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict(),
+            "update": self.update, "seconds": self.seconds, "config": self.model.config.to_dict(),
+        }, partial)
+        partial.replace(self.checkpoint)
+
+    def step(self, batch: Batch, stage: Stage) -> tuple[float, float, float, float]:
+        """Do one update; returns the three losses and the gradient's norm."""
+        rate = learning_rate(self.config, self.update)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        transducer, phone, token = losses(self.model, batch, stage)
+        loss = stage.transducer * transducer + stage.phone * phone + stage.token * token
+        self.optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 3.0)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        self.update += 1
+        decay = min(self.config.average, self.update / (self.update + 20))
+        values = [v for v in self.model.state_dict().values()]
+        torch._foreach_lerp_(list(self.average.values()), values, 1 - decay)  # noqa: SLF001
+        return transducer.item(), phone.item(), token.item(), norm.item()
+
+
+def train(corpus: Corpus, run: Run, curriculum: tuple[Stage, ...] = CURRICULUM) -> None:
+    """Train until the schedule's end; interrupting saves."""
+    torch.set_num_threads(run.config.threads)
+    run.model.train()
+    last_save = last_log = time.monotonic()
+    audio, sums, count = 0.0, [0.0] * 4, 0
+    log = (run.folder / "log.jsonl").open("a")
+    try:
+        while run.update < run.config.updates:
+            stage = next(stage for stage in curriculum if run.update < stage.until)
+            batches = Batches(
+                corpus, run.model.config, batch_frames=stage.batch_frames, max_frames=stage.max_frames,
+                augmentation=replace(AugmentConfig(), strength=stage.strength), seed=run.config.seed + run.update,
+            )
+            for batch in batches:
+                values = run.step(batch, stage)
+                sums = [a + b for a, b in zip(sums, values, strict=True)]
+                count += 1
+                audio += float(batch.frames.sum()) * 0.08
+                now = time.monotonic()
+                if count == 50:
+                    run.seconds += now - last_log
+                    line = {
+                        "update": run.update, "minutes": round(run.seconds / 60, 2), "speed": round(audio / (now - last_log), 1),
+                        "rate": round(learning_rate(run.config, run.update), 6),
+                        **dict(zip(("transducer", "phone", "token", "norm"), (round(v / count, 4) for v in sums), strict=True)),
+                    }
+                    print(line, flush=True)
+                    log.write(json.dumps(line) + "\n")
+                    log.flush()
+                    audio, sums, count, last_log = 0.0, [0.0] * 4, 0, now
+                if now - last_save > run.config.save_every:
+                    run.save()
+                    last_save = now
+                if run.update >= min(stage.until, run.config.updates):
+                    break
+    finally:
+        run.save()
+        log.close()
+
+
+def config_from(values: dict[str, object]) -> ModelConfig:
+    """Rebuild a ``ModelConfig`` from a checkpoint's plain values."""
+    names = {field.name for field in fields(ModelConfig)}
+    return ModelConfig(**{k: v for k, v in values.items() if k in names})  # type: ignore[arg-type]
