@@ -7,6 +7,7 @@ stage one is short, clean utterances in small batches with the CTC helpers leadi
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from torch.nn import functional
 
 from .augment import AugmentConfig
 from .dataset import Batch, Batches, Corpus
+from .decode import DevSet, word_error_rate
 from .loss import transducer_loss
 from .model import ModelConfig, TransducerModel
 
@@ -61,6 +63,8 @@ class TrainConfig:
     """Decay of the running average of the weights that is evaluated and exported."""
     save_every: float = 180.0
     """Seconds between checkpoints."""
+    evaluate_every: int = 1000
+    """Updates between evaluations on the dev sets."""
     threads: int = 2
     seed: int = 1
 
@@ -102,12 +106,6 @@ def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, 
     log_token = logits[:, :, :-1].gather(-1, index).squeeze(-1) - total[:, :, :-1]
     value = transducer_loss(logits[..., 0] - total, log_token, batch.frames, batch.token_lengths, stage.delay_penalty)
     return value.sum() / labels, phone, token
-
-
-def load_weights(model: TransducerModel, weights: dict[str, Tensor]) -> None:
-    """Load weights by name; those of another shape (a grown layer, another vocabulary) keep their start values."""
-    own = model.state_dict()
-    model.load_state_dict({**own, **{k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}})
 
 
 class Run:
@@ -166,7 +164,17 @@ class Run:
         return transducer.item(), phone.item(), token.item(), norm.item()
 
 
-def train(corpus: Corpus, run: Run, curriculum: tuple[Stage, ...] = CURRICULUM) -> None:
+def evaluate(run: Run, dev_sets: Sequence[DevSet], bpe_model: Path) -> dict[str, float]:
+    """Return the averaged weights' word error rate on each dev set."""
+    averaged = TransducerModel(run.model.config)
+    averaged.load_state_dict(run.average)
+    averaged.eval()
+    return {dev.name: round(word_error_rate(averaged, dev, bpe_model)[0], 4) for dev in dev_sets}
+
+
+def train(
+    corpus: Corpus, run: Run, dev_sets: Sequence[DevSet] = (), curriculum: tuple[Stage, ...] = CURRICULUM
+) -> None:
     """Train until the schedule's end; interrupting saves."""
     torch.set_num_threads(run.config.threads)
     run.model.train()
@@ -197,6 +205,10 @@ def train(corpus: Corpus, run: Run, curriculum: tuple[Stage, ...] = CURRICULUM) 
                     log.write(json.dumps(line) + "\n")
                     log.flush()
                     audio, sums, count, last_log = 0.0, [0.0] * 4, 0, now
+                if dev_sets and run.update % run.config.evaluate_every == 0:
+                    line = {"update": run.update, "wer": evaluate(run, dev_sets, corpus.folder / "bpe.model")}
+                    print(line, flush=True)
+                    log.write(json.dumps(line) + "\n")
                 if now - last_save > run.config.save_every:
                     run.save()
                     last_save = now
@@ -205,6 +217,21 @@ def train(corpus: Corpus, run: Run, curriculum: tuple[Stage, ...] = CURRICULUM) 
     finally:
         run.save()
         log.close()
+
+
+def load_weights(run: Run, weights: dict[str, Tensor]) -> None:
+    """Start ``run`` from weights by name; those of another shape keep their random start values."""
+    own = run.model.state_dict()
+    run.model.load_state_dict({**own, **{k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}})
+    run.average = {k: v.clone() for k, v in run.model.state_dict().items()}
+
+
+def load_averaged(folder: Path) -> TransducerModel:
+    """Load the averaged weights of the run in ``folder``, ready to export."""
+    saved = torch.load(folder / "checkpoint.pt", weights_only=True)
+    model = TransducerModel(config_from(saved["config"]))
+    model.load_state_dict(saved["average"])
+    return model.eval()
 
 
 def config_from(values: dict[str, object]) -> ModelConfig:

@@ -1,0 +1,122 @@
+"""Audio files to 16 kHz mono float32, whole or as a stream, in memory that does not grow with the file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import AudioError
+
+SAMPLE_RATE = 16000
+"""Samples per second of everything inside nearword."""
+
+Samples = npt.NDArray[np.float32]
+"""Mono audio, [n], float32 in [-1, 1], at ``SAMPLE_RATE``."""
+
+
+class Resampler(Protocol):
+    """Samples at one rate to ``SAMPLE_RATE``, block by block."""
+
+    def accept(self, samples: Samples, *, last: bool = False) -> Samples:
+        """Return what can be told of the output so far; everything that is left if ``last``."""
+        ...
+
+
+class _Same:
+    def accept(self, samples: Samples, *, last: bool = False) -> Samples:
+        del last
+        return samples
+
+
+class _Soxr:
+    def __init__(self, rate: float) -> None:
+        import soxr  # noqa: PLC0415 (20 ms that 16 kHz audio never needs)
+
+        self._stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+
+    def accept(self, samples: Samples, *, last: bool = False) -> Samples:
+        return np.asarray(self._stream.resample_chunk(samples, last=last), np.float32)
+
+
+def make_resampler(rate: float) -> Resampler:
+    """Return a streaming resampler (soxr, high quality) from ``rate`` samples per second to ``SAMPLE_RATE``.
+
+    Raises:
+        ValueError: ``rate`` is not between 1,000 and 768,000.
+    """
+    if not 1_000 <= rate <= 768_000:
+        raise ValueError(f"sample rate {rate:g} Hz: expected 1000 to 768000")
+    return _Same() if rate == SAMPLE_RATE else _Soxr(rate)
+
+
+def stream_audio(path: str | Path, block_seconds: float = 10.0) -> Iterator[Samples]:
+    """Yield a file's audio as mono 16 kHz blocks; channels are averaged.
+
+    Reads what libsndfile reads: wav, flac, ogg, opus, mp3 and more. A file that breaks off is yielded up to there.
+
+    Raises:
+        AudioError: not there, not audio, without samples, or with samples that are not finite numbers.
+    """
+    import soundfile  # noqa: PLC0415 (libsndfile is loaded only by those who read files)
+
+    path = Path(path)
+    if path.is_dir():
+        raise AudioError(path, "is a folder; name an audio file")
+    try:
+        file = soundfile.SoundFile(path)
+    except (soundfile.SoundFileError, OSError) as error:
+        if not path.exists():
+            raise AudioError(path, "no such file") from error
+        if path.stat().st_size == 0:
+            raise AudioError(path, "the file is empty") from error
+        raise AudioError(path, "not an audio file that can be read (expected wav, flac, ogg, opus or mp3)") from error
+    with file:
+        try:
+            resampler = make_resampler(file.samplerate)
+        except ValueError as error:
+            raise AudioError(path, str(error)) from error
+        count = max(1, int(block_seconds * file.samplerate))
+        position = 0
+        while True:
+            try:
+                block = file.read(count, dtype="float32", always_2d=True)
+            except soundfile.SoundFileError as error:
+                raise AudioError(path, f"broken after {position / file.samplerate:.1f} s ({error})") from error
+            if not len(block):
+                break
+            mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+            check_samples(mono, path, position / file.samplerate)
+            position += len(block)
+            yield resampler.accept(np.ascontiguousarray(mono))
+        if not position:
+            claimed = file.frames / file.samplerate
+            what = f"the header promises {claimed:.0f} s, but " if 0 < claimed < 1e9 else ""
+            raise AudioError(path, f"{what}there is no audio in the file")
+        rest = resampler.accept(np.zeros(0, np.float32), last=True)
+        if len(rest):
+            yield rest
+
+
+def check_samples(samples: Samples, source: str | Path, start: float = 0.0) -> None:
+    """Raise ``AudioError`` if a sample is NaN or infinite; ``start`` is the block's place in seconds."""
+    # one dot product: NaN and infinity survive a sum of squares, and so does nothing else that fits float32
+    if not np.isfinite(np.dot(samples, samples)) and not np.isfinite(samples).all():
+        raise AudioError(source, f"has samples that are not finite numbers, in the block at {start:.1f} s; convert it anew")
+
+
+def read_audio(path: str | Path) -> Samples:
+    """Return a whole file as mono 16 kHz float32, [n]; see ``stream_audio``."""
+    return np.concatenate(list(stream_audio(path, block_seconds=60.0)))
+
+
+def audio_seconds(path: str | Path) -> float | None:
+    """Return a file's length in seconds as its header has it, or None if it cannot be told."""
+    import soundfile  # noqa: PLC0415
+
+    try:
+        info = soundfile.info(path)
+    except (soundfile.SoundFileError, OSError):
+        return None
+    return float(info.frames) / float(info.samplerate) if 0 < info.frames < 2**60 else None

@@ -1,0 +1,57 @@
+"""Where models are: the one in the package, those downloaded, any folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from .errors import ModelNotFoundError
+
+DEFAULT_MODEL = "assistant-en"
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A model that can be used by name."""
+
+    name: str
+    folder: Path
+    origin: str
+    """``bundled`` or ``downloaded``."""
+
+
+def user_models_dir() -> Path:
+    """Return the folder downloads go to: ``$NEARWORD_MODELS``, else the user's data folder."""
+    override = os.environ.get("NEARWORD_MODELS")
+    return Path(override) if override else Path(platformdirs.user_data_dir("nearword")) / "models"
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(path.parent for path in parent.glob("*/tokens.txt")) if parent.is_dir() else []
+
+
+def list_models() -> list[Installed]:
+    """Return the bundled and the downloaded models, by name."""
+    bundled = [Installed(folder.name, folder, "bundled") for folder in _folders(BUNDLED)]
+    return bundled + [Installed(folder.name, folder, "downloaded") for folder in _folders(user_models_dir())]
+
+
+def resolve(name: str | Path = DEFAULT_MODEL) -> Path:
+    """Return the folder of a model given by name or by path.
+
+    Raises:
+        ModelNotFoundError: neither; says which names there are and which can be pulled.
+    """
+    for model in list_models():
+        if model.name == str(name):
+            return model.folder
+    if Path(name).is_dir():
+        return Path(name)
+    from .public import PUBLIC_MODELS  # noqa: PLC0415 (only for the message)
+
+    if str(name) in PUBLIC_MODELS:
+        raise ModelNotFoundError(f"model {name} is not downloaded yet; run: nearword models pull {name}")
+    names = ", ".join(model.name for model in list_models()) or "none"
+    raise ModelNotFoundError(f"no model {str(name)!r}: expected a folder or one of: {names}")

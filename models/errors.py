@@ -1,0 +1,40 @@
+"""What can go wrong, as a tree: catch ``NearwordError`` for everything this package raises on purpose.
+
+Every message names the file or value, what was expected, and what to do, in one line.
+"""
+
+from pathlib import Path
+
+
+class NearwordError(Exception):
+    """Root of all errors that nearword raises on purpose."""
+
+
+class ModelError(NearwordError):
+    """A model cannot be found, read or run."""
+
+
+class ModelNotFoundError(ModelError, FileNotFoundError):
+    """No model of that name, and no such folder."""
+
+
+class ModelFileError(ModelError, ValueError):
+    """A file of a model folder is missing, truncated, or does not fit the others."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        """The file at fault."""
+
+
+class AudioError(NearwordError, ValueError):
+    """A file or stream is not usable audio."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = str(path)
+        """The file or stream at fault."""
+
+
+class DownloadError(NearwordError, OSError):
+    """A download failed, or what came is not what was asked for."""

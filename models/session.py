@@ -1,0 +1,80 @@
+"""onnxruntime sessions for small devices, and what can be read off them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from .errors import ModelFileError
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int64)": np.int64, "tensor(int32)": np.int32,
+}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a graph."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    """None where the graph leaves the size open (the batch)."""
+    dtype: type[np.generic]
+
+
+def open_session(path: Path, threads: int) -> ort.InferenceSession:
+    """Open an ONNX file: ``threads`` threads that do not spin, no memory arena.
+
+    Raises:
+        ModelFileError: the file is missing, truncated or not ONNX.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    options.log_severity_level = 4
+    if not path.is_file():
+        raise ModelFileError(path, "missing")
+    if path.stat().st_size == 0:
+        raise ModelFileError(path, "is empty (0 bytes); fetch it anew")
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common base but Exception
+        reason = str(error).replace("\n", " ")[:160]
+        raise ModelFileError(path, f"onnxruntime cannot load it (truncated or not a model?): {reason}") from error
+
+
+def describe(path: Path, arguments: "list[ort.NodeArg]") -> list[Tensor]:
+    """Return names, shapes and dtypes of a session's inputs or outputs."""
+    tensors = []
+    for argument in arguments:
+        dtype = _DTYPES.get(argument.type)
+        if dtype is None:
+            raise ModelFileError(path, f"{argument.name!r} is {argument.type}; expected float, float16, int64 or int32")
+        shape = tuple(size if isinstance(size, int) else None for size in argument.shape)
+        tensors.append(Tensor(argument.name, shape, dtype))
+    return tensors
+
+
+def zeros(tensor: Tensor) -> npt.NDArray[np.generic]:
+    """Return zeros of the tensor's shape, open sizes 1."""
+    return np.zeros([1 if size is None else size for size in tensor.shape], tensor.dtype)
+
+
+def metadata_int(path: Path, metadata: dict[str, str], key: str, low: int, high: int) -> int:
+    """Return a whole number of the metadata.
+
+    Raises:
+        ModelFileError: absent, not a number, or outside ``low`` to ``high``.
+    """
+    value = metadata.get(key)
+    if value is None:
+        raise ModelFileError(path, f"metadata {key!r} is missing; expected a model exported for streaming (icefall layout)")
+    if not value.isdecimal() or not low <= int(value) <= high:
+        raise ModelFileError(path, f"metadata {key!r} is {value[:40]!r}; expected a number from {low} to {high}")
+    return int(value)

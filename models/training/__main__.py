@@ -1,0 +1,116 @@
+"""The recipe's commands: ``python -m nearword.models.training prepare|train|export|card``."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train, export and describe a streaming transducer.")
+
+Work = Annotated[Path, typer.Option(help="Folder for everything the recipe makes.")]
+Speech = Annotated[Path, typer.Option(envvar="NEARWORD_SPEECH", help="Folder with train/, dev/, noise/ and text/.")]
+
+
+@app.command()
+def prepare(
+    speech: Speech,
+    work: Work = Path("work"),
+    synthetic: Annotated[int, typer.Option(help="Sentences to synthesise with flite and espeak-ng.")] = 25_000,
+    extra: Annotated[list[Path] | None, typer.Option(help="More manifests (TSV: path, text), paths beside them.")] = None,
+    vocab_size: Annotated[int, typer.Option(help="SentencePiece vocabulary.")] = 256,
+    seed: int = 1,
+) -> None:
+    """Synthesise speech, compute features, train the vocabulary."""
+    from .prepare import prepare as run
+    from .prepare import read_manifest
+    from .synthesize import plan, read_texts, synthesize
+
+    recordings = [
+        recording
+        for manifest in sorted((speech / "train").glob("*.tsv"))
+        for recording in read_manifest(manifest, speech, manifest.stem)
+    ]
+    for manifest in extra or []:
+        recordings += read_manifest(manifest, manifest.parent, "extra")
+    if synthetic:
+        folder = work / "synthetic"
+        if not (folder / "manifest.tsv").exists():
+            synthesize(plan(read_texts(speech), synthetic, seed), folder)
+        recordings += read_manifest(folder / "manifest.tsv", folder, "synthetic")
+    run(recordings, sorted((speech / "noise").glob("*.flac")), work / "prepared", vocab_size, seed)
+
+
+@app.command()
+def train(
+    speech: Speech,
+    work: Work = Path("work"),
+    updates: Annotated[int, typer.Option(help="Length of the learning-rate schedule.")] = 7500,
+    peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    init_from: Annotated[
+        Path | None, typer.Option(help="Start from a checkpoint's averaged weights or an exported model folder.")
+    ] = None,
+    run_name: Annotated[str, typer.Option("--run", help="Folder of the run, inside the work folder.")] = "run",
+    threads: int = 2,
+    seed: int = 1,
+) -> None:
+    """Train, or go on with a run that was interrupted; the dev sets are decoded on the way."""
+    from .dataset import Corpus
+    from .decode import load_dev_sets
+    from .export import read_weights
+    from .model import ModelConfig
+    from .train import Run, TrainConfig, load_weights
+    from .train import train as go
+
+    corpus = Corpus(work / "prepared")
+    config = TrainConfig(updates=updates, peak_rate=peak_rate, threads=threads, seed=seed)
+    run = Run(work / run_name, ModelConfig(vocab_size=corpus.vocab_size), config)
+    if init_from is not None and run.update == 0:
+        load_weights(run, read_weights(init_from))
+    print({name: len(items) for name, items in corpus.by_corpus.items()}, f"{run.model.parameter_count()} parameters")
+    go(corpus, run, load_dev_sets(speech))
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="The model folder to write.")],
+    work: Work = Path("work"),
+    run_name: Annotated[str, typer.Option("--run", help="Folder of the run, inside the work folder.")] = "run",
+    per_channel: Annotated[bool, typer.Option(help="One int8 scale per output channel instead of per matrix.")] = True,
+    keep_float: Annotated[bool, typer.Option(help="Leave the float graphs beside the int8 ones.")] = True,
+) -> None:
+    """Write the averaged weights as ONNX graphs with cached states, float and int8."""
+    from .export import export as write
+    from .train import load_averaged
+
+    write(load_averaged(work / run_name), work / "prepared", folder, per_channel=per_channel)
+    if not keep_float:
+        for name in ("encoder", "decoder", "joiner"):
+            (folder / f"{name}.onnx").unlink()
+
+
+@app.command()
+def card(
+    folder: Annotated[Path, typer.Argument(help="A model folder with float and int8 graphs.")],
+    speech: Speech,
+    output: Annotated[Path | None, typer.Option(help="Where to write; the model folder's MODEL_CARD.md by default.")] = None,
+    notes: Annotated[Path | None, typer.Option(help="Markdown to put before the figures (data, limits).")] = None,
+) -> None:
+    """Measure the model on the dev sets, float and int8, and write its card."""
+    from .card import write_card
+
+    path = write_card(folder, speech, output or folder / "MODEL_CARD.md", notes)
+    print(path)
+
+
+@app.command()
+def log(work: Work = Path("work"), run_name: Annotated[str, typer.Option("--run")] = "run") -> None:
+    """Print the error rates a run has logged."""
+    for line in (work / run_name / "log.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        if "wer" in row:
+            print(row["update"], row["wer"])
+
+
+if __name__ == "__main__":
+    app()

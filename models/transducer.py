@@ -1,0 +1,245 @@
+"""Exported streaming transducers in the icefall / sherpa-onnx layout, on onnxruntime.
+
+Loaded once, shared by any number of streams: what belongs to one stream of audio is in ``EncoderStream``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from .errors import ModelError, ModelFileError, ModelNotFoundError
+from .features import FRAME_SECONDS, NUM_BINS, Features
+from .session import Tensor, describe, metadata_int, open_session, zeros
+from .tokens import Vocabulary
+
+Array = npt.NDArray[np.float32]
+PRECISIONS = ("auto", "int8", "float")
+PREDICTOR_CACHE = 2048
+"""Contexts whose predictor output is kept (1 kB each at width 256)."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model is, as its files tell."""
+
+    name: str
+    """The folder's name."""
+    folder: Path
+    model_type: str
+    """As the encoder's metadata has it: ``lstm``, ``zipformer``, ``zipformer2``."""
+    precision: str
+    """Of the encoder that runs: ``int8`` or ``float``."""
+    sample_rate: int
+    """Samples per second."""
+    chunk_frames: int
+    """Feature frames (10 ms) the encoder is fed per step."""
+    chunk_shift: int
+    """Feature frames it advances per step."""
+    encoder_frames: int
+    """Encoder frames that come out per step."""
+    frame_seconds: float
+    """Seconds per encoder frame."""
+    vocab_size: int
+    """Tokens, blank included."""
+    context_size: int
+    """Tokens the predictor sees."""
+    joiner_dim: int
+    """Width of what goes into the joiner."""
+    states: int
+    """State tensors of the encoder."""
+    size_bytes: int
+    """Of the three graphs in use, on disk."""
+    metadata: dict[str, str]
+    """The encoder's metadata, as it stands."""
+
+    @property
+    def look_ahead_seconds(self) -> float:
+        """Seconds beyond a chunk that must be heard before it can be encoded."""
+        return (self.chunk_frames - self.chunk_shift) * FRAME_SECONDS
+
+
+def find_graph(folder: Path, part: str, precision: str) -> Path:
+    """Return the file of ``part`` (encoder, decoder, joiner).
+
+    ``int8`` takes ``*.int8.onnx``, ``float`` the other. ``auto`` takes the int8 encoder, where nearly all the work
+    is, and the float decoder and joiner, which are small; each falls back on what there is.
+    """
+    found = sorted(folder.glob(f"{part}*.onnx"))
+    quantised = [path for path in found if path.name.endswith(".int8.onnx")]
+    plain = [path for path in found if path not in quantised]
+    wish, other = (plain, quantised) if precision == "float" or (precision == "auto" and part != "encoder") else (quantised, plain)
+    chosen = wish or (other if precision == "auto" else [])
+    if not chosen:
+        kind = "" if precision == "auto" else f" in {precision}"
+        raise ModelFileError(folder / f"{part}.onnx", f"missing; expected a file {part}*.onnx{kind} in the model folder")
+    if len(chosen) > 1:
+        names = ", ".join(path.name for path in chosen)
+        raise ModelFileError(chosen[0], f"one of several ({names}); leave one {part} in the folder")
+    return chosen[0]
+
+
+class EncoderStream:
+    """One stream's encoder states. Cheap to make and to fork; not to be used by two threads at once."""
+
+    def __init__(self, model: "Transducer", states: "Sequence[ort.OrtValue]") -> None:
+        self._model = model
+        self._states = list(states)
+
+    def run(self, features: Features) -> Array:
+        """Encode one step: features [chunk_frames, 80] to [encoder_frames, joiner_dim]; the states move on."""
+        model = self._model
+        feeds = {model.encoder_input: ort.OrtValue.ortvalue_from_numpy(features[None])}
+        feeds.update(zip(model.state_inputs, self._states, strict=True))
+        out, *self._states = model.encoder.run_with_ort_values(model.encoder_outputs, feeds)
+        encoded: Array = out.numpy()[0]
+        return encoded
+
+    def fork(self) -> "EncoderStream":
+        """Return a stream in the same state that goes its own way; states are never written to, so none is copied."""
+        return EncoderStream(self._model, self._states)
+
+
+class Transducer:
+    """A loaded model. Safe to share between threads."""
+
+    def __init__(self, folder: Path, *, threads: int = 1, precision: str = "auto") -> None:
+        if precision not in PRECISIONS:
+            raise ModelError(f"precision {precision!r}: expected {', '.join(PRECISIONS)}")
+        paths = {part: find_graph(folder, part, precision) for part in ("encoder", "decoder", "joiner")}
+        self.vocabulary = Vocabulary.load(folder)
+        """Token ids to text."""
+        self.encoder = open_session(paths["encoder"], threads)
+        self._decoder = open_session(paths["decoder"], threads)
+        self._joiner = open_session(paths["joiner"], threads)
+        metadata = dict(self.encoder.get_modelmeta().custom_metadata_map)
+        chunk_frames = metadata_int(paths["encoder"], metadata, "T", 1, 10_000)
+        chunk_shift = metadata_int(paths["encoder"], metadata, "decode_chunk_len", 1, chunk_frames)
+        states = self._read_encoder(paths["encoder"], chunk_frames)
+        self._initial_states = [ort.OrtValue.ortvalue_from_numpy(zeros(state)) for state in states]
+        context_size = self._read_decoder(paths["decoder"])
+        self._read_joiner(paths["joiner"])
+        self.predict = lru_cache(PREDICTOR_CACHE)(self._predict)
+        """Predictor output [1, joiner_dim] of a context (a tuple of ``context_size`` ids, -1 for none), kept."""
+        encoded = self._probe(paths, chunk_frames, context_size)
+        self.info = ModelInfo(
+            name=folder.name, folder=folder, model_type=metadata.get("model_type", "unknown"),
+            precision="int8" if paths["encoder"].name.endswith(".int8.onnx") else "float", sample_rate=16000,
+            chunk_frames=chunk_frames, chunk_shift=chunk_shift, encoder_frames=len(encoded),
+            frame_seconds=chunk_shift * FRAME_SECONDS / len(encoded), vocab_size=len(self.vocabulary),
+            context_size=context_size, joiner_dim=encoded.shape[1], states=len(states),
+            size_bytes=sum(path.stat().st_size for path in paths.values()), metadata=metadata,
+        )
+        """What the model is."""
+
+    @classmethod
+    def load(cls, folder: str | Path, *, threads: int = 1, precision: str = "auto") -> "Transducer":
+        """Load a model folder; ``precision`` is ``auto``, ``int8`` or ``float`` (see ``find_graph``).
+
+        Raises:
+            ModelNotFoundError: no such folder.
+            ModelFileError: a file is missing, truncated, or does not fit the others; names it.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise ModelNotFoundError(f"{folder}: no such model folder")
+        return cls(folder, threads=threads, precision=precision)
+
+    def _read_encoder(self, path: Path, chunk_frames: int) -> list[Tensor]:
+        inputs = describe(path, self.encoder.get_inputs())
+        outputs = describe(path, self.encoder.get_outputs())
+        features = [tensor for tensor in inputs if tensor.name == "x"]
+        if not features or len(features[0].shape) != 3 or features[0].shape[2] not in (NUM_BINS, None):
+            names = ", ".join(tensor.name for tensor in inputs[:4])
+            raise ModelFileError(path, f"not an encoder: its inputs are {names}; expected x [N, T, {NUM_BINS}] and states")
+        if features[0].shape[1] not in (chunk_frames, None):
+            raise ModelFileError(path, f"x takes {features[0].shape[1]} frames, but metadata 'T' is {chunk_frames}")
+        states = [tensor for tensor in inputs if tensor.name != "x"]
+        if len(outputs) != len(states) + 1:
+            raise ModelFileError(path, f"{len(states)} states go in and {len(outputs) - 1} come out; expected as many")
+        for state, following in zip(states, outputs[1:], strict=True):
+            fits = len(state.shape) == len(following.shape) and all(
+                a is None or b is None or a == b for a, b in zip(state.shape, following.shape, strict=True)
+            )
+            if not fits or state.dtype != following.dtype:
+                raise ModelFileError(path, f"state {state.name} and its next value {following.name} differ in shape or type")
+        self.encoder_input = "x"
+        self.state_inputs = [state.name for state in states]
+        self.encoder_outputs = [tensor.name for tensor in outputs]
+        return states
+
+    def _read_decoder(self, path: Path) -> int:
+        inputs = describe(path, self._decoder.get_inputs())
+        metadata = dict(self._decoder.get_modelmeta().custom_metadata_map)
+        if len(inputs) != 1 or inputs[0].dtype is not np.int64 or len(inputs[0].shape) != 2:
+            names = ", ".join(tensor.name for tensor in inputs[:4])
+            raise ModelFileError(path, f"not a stateless decoder: its inputs are {names}; expected y [N, context_size] int64")
+        context_size = metadata_int(path, metadata, "context_size", 1, 16)
+        vocab_size = metadata_int(path, metadata, "vocab_size", 2, 10**6)
+        if inputs[0].shape[1] not in (context_size, None):
+            raise ModelFileError(path, f"{inputs[0].name} takes {inputs[0].shape[1]} tokens, but metadata 'context_size' is {context_size}")
+        if vocab_size != len(self.vocabulary):
+            raise ModelFileError(path, f"metadata 'vocab_size' is {vocab_size}, but tokens.txt has {len(self.vocabulary)} tokens")
+        self._decoder_input = inputs[0].name
+        return context_size
+
+    def _read_joiner(self, path: Path) -> None:
+        inputs = describe(path, self._joiner.get_inputs())
+        if len(inputs) != 2 or any(len(tensor.shape) != 2 for tensor in inputs):
+            names = ", ".join(tensor.name for tensor in inputs[:4])
+            raise ModelFileError(path, f"not a joiner: its inputs are {names}; expected encoder_out and decoder_out, both [N, dim]")
+        # by name where the names are the layout's, by place otherwise
+        names = [tensor.name for tensor in inputs]
+        self._joiner_inputs = ("encoder_out", "decoder_out") if set(names) == {"encoder_out", "decoder_out"} else (names[0], names[1])
+
+    def _probe(self, paths: dict[str, Path], chunk_frames: int, context_size: int) -> Array:
+        """Run every graph once: what does not fit together shows here, not in the middle of an utterance."""
+        part = "encoder"
+        try:
+            encoded = self.encoder_stream().run(np.zeros((chunk_frames, NUM_BINS), np.float32))
+            part = "decoder"
+            predicted = self.predict((-1,) * (context_size - 1) + (self.vocabulary.blank_id,))
+            part = "joiner"
+            self._rows_together = True
+            rows = encoded[:2] if len(encoded) > 1 else encoded.repeat(2, 0)
+            together = self.join(rows, predicted)
+            apart = np.concatenate([self.join(row[None], predicted) for row in rows])
+        except Exception as error:  # onnxruntime's errors have no common base but Exception
+            reason = str(error).replace("\n", " ")[:160]
+            raise ModelFileError(paths[part], f"does not run with the folder's other files: {reason}") from error
+        if encoded.ndim != 2 or not len(encoded):
+            raise ModelFileError(paths["encoder"], f"encoder_out has shape {encoded.shape}; expected [N, frames, dim]")
+        if together.shape != (2, len(self.vocabulary)):
+            raise ModelFileError(
+                paths["joiner"], f"gives {together.shape[-1]} logits per frame, but tokens.txt has {len(self.vocabulary)} tokens"
+            )
+        # A dynamically quantised joiner scales by the whole batch: one row's logits then depend on its neighbours.
+        self._rows_together = bool(np.allclose(together, apart, rtol=1e-4, atol=1e-4))
+        return encoded
+
+    def encoder_stream(self) -> EncoderStream:
+        """Return a fresh stream: all states zero."""
+        return EncoderStream(self, self._initial_states)
+
+    def _predict(self, context: tuple[int, ...]) -> Array:
+        y = np.asarray([context], np.int64)
+        out: Array = self._decoder.run(None, {self._decoder_input: y})[0]
+        return out.reshape(1, -1)
+
+    def join(self, encoder_out: Array, decoder_out: Array) -> Array:
+        """Return logits [n, vocab_size] of encoder frames [n, dim] with predictor outputs [n, dim] or [1, dim].
+
+        Rows are computed together where that gives the same numbers as one by one.
+        """
+        encoder_name, decoder_name = self._joiner_inputs
+        if len(decoder_out) != len(encoder_out):
+            decoder_out = decoder_out.repeat(len(encoder_out), 0)
+        if self._rows_together or len(encoder_out) == 1:
+            out: Array = self._joiner.run(None, {encoder_name: encoder_out, decoder_name: decoder_out})[0]
+            return out
+        pairs = zip(encoder_out, decoder_out, strict=True)
+        return np.concatenate([self._joiner.run(None, {encoder_name: e[None], decoder_name: d[None]})[0] for e, d in pairs])

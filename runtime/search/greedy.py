@@ -1,0 +1,60 @@
+"""Greedy transducer search: at most one token per encoder frame, the best one, nothing kept of the rest.
+
+Same search as sherpa-onnx's ``greedy_search`` and icefall's ``--max-sym-per-frame 1``. The joiner is run on all
+frames left of a step at once with the present context; the frames up to the first token are settled by that one
+run, the rest is run again with the new context. The tokens are those of the frame-by-frame search.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from ...models import Transducer
+
+
+class GreedySearch:
+    """The search over one utterance."""
+
+    def __init__(self, model: Transducer) -> None:
+        self._model = model
+        size = model.info.context_size
+        self._context: tuple[int, ...] = (-1,) * (size - 1) + (model.vocabulary.blank_id,)
+        self._decoder_out = model.predict(self._context)
+        self.tokens: list[int] = []
+        """Token ids so far."""
+        self.frames: list[int] = []
+        """Encoder frame of each token, counted since the search began."""
+        self.log_probs: list[float] = []
+        """Log-probability of each token at its frame."""
+        self.frames_seen = 0
+        """Encoder frames searched."""
+
+    @property
+    def trailing_blanks(self) -> int:
+        """Encoder frames since the last token (since the beginning, if there is none)."""
+        return self.frames_seen - (self.frames[-1] + 1 if self.frames else 0)
+
+    def advance(self, encoder_out: npt.NDArray[np.float32]) -> None:
+        """Search on through encoder frames [n, joiner_dim]."""
+        model, blank, unknown = self._model, self._model.vocabulary.blank_id, self._model.vocabulary.unk_id
+        position, count = 0, len(encoder_out)
+        while position < count:
+            logits = model.join(encoder_out[position:], self._decoder_out)
+            best = logits.argmax(axis=1).tolist()
+            skip = next((k for k, token in enumerate(best) if token not in (blank, unknown)), None)
+            if skip is None:
+                break
+            row, token = logits[skip], best[skip]
+            self.tokens.append(token)
+            self.frames.append(self.frames_seen + position + skip)
+            self.log_probs.append(-float(np.log(np.exp(row - row[token]).sum())))
+            self._context = (*self._context[1:], token)
+            self._decoder_out = model.predict(self._context)
+            position += skip + 1
+        self.frames_seen += count
+
+    def fork(self) -> "GreedySearch":
+        """Return a search in the same state that goes its own way."""
+        other = GreedySearch.__new__(GreedySearch)
+        other.__dict__.update(self.__dict__)
+        other.tokens, other.frames, other.log_probs = self.tokens[:], self.frames[:], self.log_probs[:]
+        return other

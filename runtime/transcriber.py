@@ -1,0 +1,102 @@
+"""One stream of audio through the model, from the first sample to the last: no end-pointing, one transcript."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..models import SAMPLE_RATE, FeatureExtractor, Transducer, resolve, stream_audio
+from ..models.audio import Samples
+from .search import GreedySearch
+from .transcript import Transcript, make_transcript
+
+TAIL_SECONDS = 0.5
+"""Silence appended at the end, so that the last words come through the model's delay."""
+
+
+def load_model(model: str | Path | Transducer = "assistant-en", *, threads: int = 1) -> Transducer:
+    """Return a model by name, by folder, or as it is.
+
+    Raises:
+        ModelNotFoundError: no such name or folder.
+        ModelFileError: a file of the folder is missing or broken.
+    """
+    return model if isinstance(model, Transducer) else Transducer.load(resolve(model), threads=threads)
+
+
+class Transcriber:
+    """Streams audio of any chunking through features, encoder and search.
+
+    >>> transcriber = Transcriber(load_model())
+    >>> for block in stream_audio("speech.wav"):
+    ...     transcriber.accept(block)
+    >>> print(transcriber.finish().text)
+    """
+
+    def __init__(self, model: Transducer, *, lower: bool = True) -> None:
+        self._model = model
+        self._lower = lower
+        self._features = FeatureExtractor()
+        self._encoder = model.encoder_stream()
+        self._search = GreedySearch(model)
+        self._position = 0
+        self._samples = 0
+        self._finished = False
+
+    @property
+    def tokens(self) -> list[int]:
+        """Token ids so far."""
+        return self._search.tokens
+
+    def accept(self, samples: Samples) -> bool:
+        """Take samples [n], 16 kHz mono float32 in [-1, 1]; returns whether there are new tokens.
+
+        Raises:
+            RuntimeError: the stream was finished.
+        """
+        if self._finished:
+            raise RuntimeError("the stream is finished; make a new Transcriber for more audio")
+        self._samples += len(samples)
+        return self._decode(samples)
+
+    def _decode(self, samples: Samples) -> bool:
+        before = len(self._search.tokens)
+        info = self._model.info
+        # in slices: the features of a whole hour at once would be the largest thing in memory
+        for start in range(0, len(samples), 10 * SAMPLE_RATE):
+            self._features.accept(samples[start : start + 10 * SAMPLE_RATE])
+            ready = self._features.frames_ready
+            while self._position + info.chunk_frames <= ready:
+                chunk = self._features.take(self._position, info.chunk_frames)
+                self._search.advance(self._encoder.run(chunk))
+                self._position += info.chunk_shift
+        return len(self._search.tokens) > before
+
+    @property
+    def partial(self) -> Transcript:
+        """The words so far."""
+        search = self._search
+        return make_transcript(
+            self._model.vocabulary, search.tokens, search.frames, search.log_probs,
+            frame_seconds=self._model.info.frame_seconds, seconds=self._samples / SAMPLE_RATE, lower=self._lower,
+        )
+
+    def finish(self) -> Transcript:
+        """End the stream and return all its words; again and again the same."""
+        if not self._finished:
+            self._finished = True
+            info = self._model.info
+            tail = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift) * 0.01
+            self._decode(np.zeros(int(tail * SAMPLE_RATE), np.float32))
+        return self.partial
+
+
+def transcribe_file(model: Transducer, path: str | Path) -> Transcript:
+    """Return the words of an audio file.
+
+    Raises:
+        AudioError: the file is not usable audio; names it.
+    """
+    transcriber = Transcriber(model)
+    for block in stream_audio(path):
+        transcriber.accept(block)
+    return transcriber.finish()
