@@ -100,5 +100,5 @@ class Vocabulary:
     def word_spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
         """Return first and end index of the tokens of each word; words without a letter (a mark alone) are left out."""
         starts = [k for k, i in enumerate(ids) if self.word_starts[i] or k == 0]
-        spans = zip(starts, [*starts[1:], len(ids)], strict=True)
+        spans = zip(starts, [*starts[1:], len(ids)], strict=False)  # without ids there is no start, but an end
         return [(start, end) for start, end in spans if self.text(ids[start:end])]

@@ -1,0 +1,164 @@
+"""Downloading public models: plain HTTPS with resume, sizes and SHA-256 from the hub's own listing.
+
+Hugging Face's tree API states size and SHA-256 of every large file; small text files come with a git blob id,
+which is checked the same way. Plain HTTP requests rather than the hub's client library: any mirror or static
+server that answers the same two paths will do, and what happens to a cut connection is ours to test.
+"""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .catalog import user_models_dir
+from .errors import DownloadError, ModelNotFoundError
+from .public import PUBLIC_MODELS
+
+if TYPE_CHECKING:
+    import httpx
+
+DEFAULT_HUB = "https://huggingface.co"
+TRIES = 4
+"""Times a file is asked for before giving up; every try goes on where the last one stopped."""
+MAX_LISTING = 4_000_000
+"""Bytes of a listing at most."""
+
+Progress = Callable[[str, int, int], None]
+"""Told (file, bytes done, bytes in all)."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as the hub describes it."""
+
+    name: str
+    size: int
+    """Bytes."""
+    digest: str
+    """Hexadecimal: SHA-256, or git's SHA-1 of the blob for small files."""
+
+    @property
+    def is_git_blob(self) -> bool:
+        """Whether ``digest`` is a git blob id."""
+        return len(self.digest) == 40
+
+
+def _digest(path: Path, file: RemoteFile) -> str:
+    total = hashlib.sha1(usedforsecurity=False) if file.is_git_blob else hashlib.sha256()
+    if file.is_git_blob:
+        total.update(f"blob {path.stat().st_size}\0".encode())
+    with path.open("rb") as source:
+        while block := source.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+@contextmanager
+def _client() -> "Iterator[httpx.Client]":
+    import httpx  # noqa: PLC0415 (0.1 s that only downloads need)
+
+    timeout = httpx.Timeout(20.0, connect=10.0)
+    with httpx.Client(follow_redirects=True, timeout=timeout, headers={"user-agent": "nearword"}) as client:
+        yield client
+
+
+def _listing(client: "httpx.Client", base_url: str, repository: str) -> dict[str, RemoteFile]:
+    import httpx  # noqa: PLC0415
+
+    url = f"{base_url}/api/models/{repository}/tree/main"
+    try:
+        answer = client.get(url)
+        answer.raise_for_status()
+        if len(answer.content) > MAX_LISTING:
+            raise DownloadError(f"{url}: the listing is larger than {MAX_LISTING} bytes")
+        entries = [entry for entry in answer.json() if entry["type"] == "file"]
+        return {e["path"]: RemoteFile(e["path"], int(e["size"]), str(e.get("lfs", e)["oid"])) for e in entries}
+    except httpx.HTTPStatusError as error:
+        raise DownloadError(f"{url}: the hub answered {error.response.status_code}; is the address right?") from error
+    except httpx.HTTPError as error:
+        raise DownloadError(f"{url}: {type(error).__name__} ({error}); is there a network?") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DownloadError(f"{url}: the answer is not a hub's file listing") from error
+
+
+def _fetch(client: "httpx.Client", url: str, part: Path, file: RemoteFile, progress: Progress) -> None:
+    """Append to ``part`` until it has the file's size; asks only for what is missing."""
+    import httpx  # noqa: PLC0415
+
+    problem = ""
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(0.2 * 2**attempt)
+        have = part.stat().st_size if part.exists() else 0
+        if have >= file.size:
+            return
+        try:
+            with client.stream("GET", url, headers={"range": f"bytes={have}-"} if have else {}) as answer:
+                answer.raise_for_status()
+                # a server that does not know ranges sends everything: begin again
+                resumed = answer.status_code == 206 and answer.headers.get("content-range", "").startswith(f"bytes {have}-")
+                have = have if resumed else 0
+                with part.open("ab" if resumed else "wb") as out:
+                    for block in answer.iter_bytes():
+                        have += len(block)
+                        if have > file.size:
+                            raise DownloadError(f"{url}: sends more than the {file.size} bytes that the hub lists")
+                        out.write(block)
+                        progress(file.name, have, file.size)
+            problem = f"the connection ended after {have} of {file.size} bytes"
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code < 500:
+                raise DownloadError(f"{url}: the hub answered {error.response.status_code}") from error
+            problem = f"the hub answered {error.response.status_code}"
+        except httpx.HTTPError as error:
+            problem = f"{type(error).__name__} ({error})"
+    if not part.exists() or part.stat().st_size < file.size:
+        raise DownloadError(f"{url}: {problem}; run the same command again to go on from there")
+
+
+def pull(name: str, *, base_url: str = DEFAULT_HUB, progress: Progress = lambda *_: None) -> Path:
+    """Download a model of the public table and return its folder; files that are there and right are left alone.
+
+    A file is written beside its place as ``*.part`` and moved when its digest is right, so a folder never holds half
+    a file under a whole file's name.
+
+    Raises:
+        ModelNotFoundError: the table has no such name.
+        DownloadError: network, hub, or a file that is not what the hub's listing says.
+    """
+    model = PUBLIC_MODELS.get(name)
+    if model is None:
+        raise ModelNotFoundError(f"no public model {name!r}; expected one of: {', '.join(PUBLIC_MODELS)}")
+    base_url = base_url.rstrip("/")
+    if not re.match(r"https?://", base_url):
+        raise DownloadError(f"{base_url}: expected an address that begins with https:// or http://")
+    folder = user_models_dir() / name
+    # tokens.txt makes a folder a model in listings: it comes last
+    names = sorted(model.files, key=lambda file: file == "tokens.txt")
+    with _client() as client:
+        listing = _listing(client, base_url, model.repository)
+        folder.mkdir(parents=True, exist_ok=True)
+        checked: dict[str, str] = {}
+        for file_name in names:
+            if file_name not in listing:
+                raise DownloadError(f"{base_url}/{model.repository}: has no file {file_name}")
+            file, path, part = listing[file_name], folder / file_name, folder / f"{file_name}.part"
+            checked[file_name] = file.digest
+            if path.exists() and path.stat().st_size == file.size and _digest(path, file) == file.digest:
+                progress(file_name, file.size, file.size)
+                continue
+            _fetch(client, f"{base_url}/{model.repository}/resolve/main/{file_name}", part, file, progress)
+            found = _digest(part, file)
+            if found != file.digest:
+                part.unlink()
+                raise DownloadError(
+                    f"{file_name}: its checksum is {found[:16]}..., expected {file.digest[:16]}...; it was thrown away, pull again"
+                )
+            part.replace(path)
+    (folder / "checksums.json").write_text(json.dumps(checked, indent=1) + "\n")
+    return folder

@@ -1,0 +1,89 @@
+"""``nearword models``: what is there, what a model is, and fetching public ones."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from .options import Report, complete_model
+
+app = typer.Typer(help="List, show and download models.", invoke_without_command=True)
+
+
+@app.callback()
+def list_all(context: typer.Context, report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text) -> None:
+    """List the models: bundled, downloaded, and those that can be pulled."""
+    if context.invoked_subcommand:
+        return
+    from ...models import list_models
+    from ...models.public import PUBLIC_MODELS
+
+    here = list_models()
+    rows = [(m.name, m.origin, str(m.folder)) for m in here]
+    names = {m.name for m in here}
+    rows += [(name, "can be pulled", m.about) for name, m in PUBLIC_MODELS.items() if name not in names]
+    if report is Report.json:
+        print(json.dumps([{"name": name, "origin": origin, "about": about} for name, origin, about in rows]))
+        return
+    width = max(len(name) for name, _, _ in rows)
+    for name, origin, about in rows:
+        print(f"{name:{width}}  {origin:13}  {about}")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME-OR-FOLDER", autocompletion=complete_model)],
+    report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text,
+) -> None:
+    """Print what a model is: size, chunk, look-ahead, vocabulary, states, metadata."""
+    from ...models import Transducer, resolve
+
+    model = Transducer.load(resolve(name))
+    info = model.info
+    rows: dict[str, object] = {
+        "name": info.name, "folder": str(info.folder), "type": info.model_type, "precision": info.precision,
+        "size_mb": round(info.size_bytes / 1e6, 2), "chunk_ms": info.chunk_shift * 10,
+        "look_ahead_ms": round(info.look_ahead_seconds * 1000), "encoder_frame_ms": round(info.frame_seconds * 1000, 1),
+        "vocabulary": info.vocab_size, "bpe_model": model.vocabulary.bpe_model is not None, "context": info.context_size,
+        "joiner_dim": info.joiner_dim, "states": info.states, "metadata": info.metadata,
+    }
+    if report is Report.json:
+        print(json.dumps(rows))
+        return
+    for key, value in rows.items():
+        text = ", ".join(f"{k}={v}" for k, v in sorted(value.items())) if isinstance(value, dict) else str(value)
+        print(f"{key:17} {text}")
+
+
+def _complete_public(incomplete: str) -> list[str]:
+    from ...models.public import PUBLIC_MODELS
+
+    return [name for name in PUBLIC_MODELS if name.startswith(incomplete)]
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(autocompletion=_complete_public)],
+    base_url: Annotated[str | None, typer.Option(envvar="NEARWORD_HUB", help="Address of the hub or a mirror.", show_default="https://huggingface.co")] = None,
+) -> None:
+    """Download a public model; an interrupted download goes on where it stopped.
+
+    Every file is checked against the SHA-256 that the hub states for it.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from ...models.hub import DEFAULT_HUB
+    from ...models.hub import pull as fetch
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        tasks: dict[str, object] = {}
+
+        def told(file: str, done: int, total: int) -> None:
+            task = tasks.setdefault(file, progress.add_task(file, total=total) if file not in tasks else None)
+            progress.update(task, completed=done)  # type: ignore[arg-type]
+
+        folder = fetch(name, base_url=base_url or DEFAULT_HUB, progress=told)
+    print(folder)

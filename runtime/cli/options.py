@@ -1,0 +1,44 @@
+"""Options that several commands share."""
+
+import sys
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+
+class Format(str, Enum):
+    """What a transcript is printed as; the writers are in ``runtime.formats``."""
+
+    text = "text"
+    json = "json"
+    srt = "srt"
+    vtt = "vtt"
+    ctm = "ctm"
+
+
+class Report(str, Enum):
+    """What figures are printed as."""
+
+    text = "text"
+    json = "json"
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Return the names of installed models that begin so."""
+    from ...models import list_models
+
+    return [model.name for model in list_models() if model.name.startswith(incomplete)]
+
+
+Model = Annotated[
+    str,
+    typer.Option("--model", "-m", metavar="NAME-OR-FOLDER", help="A model by name (see: nearword models) or its folder.",
+                 autocompletion=complete_model),
+]
+Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads for the encoder; one is enough for one stream.")]
+
+
+def fail(message: str) -> None:
+    """Say on standard error what went wrong with one of several things; the rest goes on."""
+    print(f"nearword: {message}", file=sys.stderr)
