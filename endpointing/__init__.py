@@ -1,1 +1,1 @@
-"""End-pointing: when has the speaker finished?"""
+"""End-pointing: when the speaker has finished."""

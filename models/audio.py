@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
 from .errors import AudioError
 
@@ -59,19 +60,8 @@ def stream_audio(path: str | Path, block_seconds: float = 10.0) -> Iterator[Samp
     Raises:
         AudioError: not there, not audio, without samples, or with samples that are not finite numbers.
     """
-    import soundfile  # noqa: PLC0415 (libsndfile is loaded only by those who read files)
-
     path = Path(path)
-    if path.is_dir():
-        raise AudioError(path, "is a folder; name an audio file")
-    try:
-        file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError) as error:
-        if not path.exists():
-            raise AudioError(path, "no such file") from error
-        if path.stat().st_size == 0:
-            raise AudioError(path, "the file is empty") from error
-        raise AudioError(path, "not an audio file that can be read (expected wav, flac, ogg, opus or mp3)") from error
+    file = _open(path)
     with file:
         try:
             resampler = make_resampler(file.samplerate)
@@ -99,11 +89,26 @@ def stream_audio(path: str | Path, block_seconds: float = 10.0) -> Iterator[Samp
             yield rest
 
 
+def _open(path: Path) -> "soundfile.SoundFile":
+    if path.is_dir():
+        raise AudioError(path, "is a folder; name an audio file")
+    try:
+        return soundfile.SoundFile(path)
+    except (soundfile.SoundFileError, OSError) as error:
+        if not path.exists():
+            raise AudioError(path, "no such file") from error
+        if path.stat().st_size == 0:
+            raise AudioError(path, "the file is empty") from error
+        raise AudioError(path, "not an audio file that can be read (expected wav, flac, ogg, opus or mp3)") from error
+
+
 def check_samples(samples: Samples, source: str | Path, start: float = 0.0) -> None:
     """Raise ``AudioError`` if a sample is NaN or infinite; ``start`` is the block's place in seconds."""
     # one dot product: NaN and infinity survive a sum of squares, and so does nothing else that fits float32
     if not np.isfinite(np.dot(samples, samples)) and not np.isfinite(samples).all():
-        raise AudioError(source, f"has samples that are not finite numbers, in the block at {start:.1f} s; convert it anew")
+        raise AudioError(
+            source, f"has samples that are not finite numbers, in the block at {start:.1f} s; convert it anew"
+        )
 
 
 def read_audio(path: str | Path) -> Samples:
@@ -113,8 +118,6 @@ def read_audio(path: str | Path) -> Samples:
 
 def audio_seconds(path: str | Path) -> float | None:
     """Return a file's length in seconds as its header has it, or None if it cannot be told."""
-    import soundfile  # noqa: PLC0415
-
     try:
         info = soundfile.info(path)
     except (soundfile.SoundFileError, OSError):

@@ -42,7 +42,8 @@ class FeatureExtractor:
 
     def accept(self, samples: Samples) -> None:
         """Take samples [n], mono 16 kHz in [-1, 1]."""
-        self._fbank.accept_waveform(SAMPLE_RATE, samples)
+        # the binding takes any sequence item by item; items of a memoryview come a quarter faster than numpy's
+        self._fbank.accept_waveform(SAMPLE_RATE, memoryview(samples))  # type: ignore[arg-type]
 
     def finish(self) -> None:
         """Say that no more samples come: the last frames, which need what follows, become ready."""
@@ -55,7 +56,9 @@ class FeatureExtractor:
             IndexError: a frame is not ready yet, or was given up by an earlier call.
         """
         if start < self._popped or start + count > self.frames_ready:
-            raise IndexError(f"frames {start} to {start + count}: only {self._popped} to {self.frames_ready} can be taken")
+            raise IndexError(
+                f"frames {start} to {start + count}: only {self._popped} to {self.frames_ready} can be taken"
+            )
         if start > self._popped:
             self._fbank.pop(start - self._popped)
             self._popped = start

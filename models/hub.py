@@ -101,7 +101,9 @@ def _fetch(client: "httpx.Client", url: str, part: Path, file: RemoteFile, progr
             with client.stream("GET", url, headers={"range": f"bytes={have}-"} if have else {}) as answer:
                 answer.raise_for_status()
                 # a server that does not know ranges sends everything: begin again
-                resumed = answer.status_code == 206 and answer.headers.get("content-range", "").startswith(f"bytes {have}-")
+                resumed = answer.status_code == 206 and answer.headers.get("content-range", "").startswith(
+                    f"bytes {have}-"
+                )
                 have = have if resumed else 0
                 with part.open("ab" if resumed else "wb") as out:
                     for block in answer.iter_bytes():
@@ -157,7 +159,7 @@ def pull(name: str, *, base_url: str = DEFAULT_HUB, progress: Progress = lambda 
             if found != file.digest:
                 part.unlink()
                 raise DownloadError(
-                    f"{file_name}: its checksum is {found[:16]}..., expected {file.digest[:16]}...; it was thrown away, pull again"
+                    f"{file_name}: its checksum is {found[:16]}..., expected {file.digest[:16]}...; pull again"
                 )
             part.replace(path)
     (folder / "checksums.json").write_text(json.dumps(checked, indent=1) + "\n")

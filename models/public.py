@@ -15,7 +15,9 @@ class PublicModel:
     """One line for people."""
 
 
-def _zipformer(repository: str, about: str, suffix: str = "-epoch-99-avg-1", extra: tuple[str, ...] = ()) -> PublicModel:
+def _zipformer(
+    repository: str, about: str, suffix: str = "-epoch-99-avg-1", extra: tuple[str, ...] = ()
+) -> PublicModel:
     graphs = (f"encoder{suffix}.int8.onnx", f"decoder{suffix}.onnx", f"joiner{suffix}.int8.onnx")
     return PublicModel(repository, (*graphs, "tokens.txt", *extra), about)
 

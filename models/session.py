@@ -10,7 +10,10 @@ import onnxruntime as ort
 from .errors import ModelFileError
 
 _DTYPES: dict[str, type[np.generic]] = {
-    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int64)": np.int64, "tensor(int32)": np.int32,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
 }
 
 
@@ -74,7 +77,9 @@ def metadata_int(path: Path, metadata: dict[str, str], key: str, low: int, high:
     """
     value = metadata.get(key)
     if value is None:
-        raise ModelFileError(path, f"metadata {key!r} is missing; expected a model exported for streaming (icefall layout)")
+        raise ModelFileError(
+            path, f"metadata {key!r} is missing; expected a model exported for streaming (icefall layout)"
+        )
     if not value.isdecimal() or not low <= int(value) <= high:
         raise ModelFileError(path, f"metadata {key!r} is {value[:40]!r}; expected a number from {low} to {high}")
     return int(value)

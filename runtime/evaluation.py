@@ -87,12 +87,16 @@ def read_manifest(manifest: Path, *, text_key: str = "text", root: Path | None =
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{manifest}: cannot be read as UTF-8 text ({error})") from error
     is_json = bool(lines) and lines[0].lstrip().startswith("{")
-    rows = list(_json_rows(manifest, lines) if is_json else csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    rows = list(
+        _json_rows(manifest, lines) if is_json else csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    )
     named = {key for row in rows for key in row}
     for key in ("path", text_key):
         if key not in named:
             there = ", ".join(sorted(str(name) for name in named)) or "nothing"
-            raise ManifestError(f"{manifest}: no column {key!r} (found {there}); expected TSV with a header, or JSON lines")
+            raise ManifestError(
+                f"{manifest}: no column {key!r} (found {there}); expected TSV with a header, or JSON lines"
+            )
     rows = [row for row in rows if row.get("path") and row.get(text_key)]
     if not rows:
         raise ManifestError(f"{manifest}: no line has both 'path' and {text_key!r}")
@@ -116,7 +120,9 @@ def _json_rows(manifest: Path, lines: Sequence[str]) -> Iterator[dict[str, objec
 
 
 def recognise_all(
-    entries: Iterable[Entry], recognise: Callable[[Path], tuple[str, float]], failed: Callable[[Entry, NearwordError], None]
+    entries: Iterable[Entry],
+    recognise: Callable[[Path], tuple[str, float]],
+    failed: Callable[[Entry, NearwordError], None],
 ) -> Iterator[Result]:
     """Recognise every entry; those whose audio cannot be used are told to ``failed`` and left out.
 
@@ -151,8 +157,18 @@ def score(results: Sequence[Result], cpu_seconds: float, wall_seconds: float) ->
         sums = counts[draws].sum(1)
         low, high = np.quantile(sums[:, 1:].sum(1) / np.maximum(1, sums[:, 0]), (0.025, 0.975))
     return Score(
-        len(results), words, rate, float(low), float(high), substitutions, deletions, insertions,
-        sum(result.seconds for result in results), cpu_seconds, wall_seconds, peak_memory(),
+        len(results),
+        words,
+        rate,
+        float(low),
+        float(high),
+        substitutions,
+        deletions,
+        insertions,
+        sum(result.seconds for result in results),
+        cpu_seconds,
+        wall_seconds,
+        peak_memory(),
     )
 
 

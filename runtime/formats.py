@@ -16,7 +16,13 @@ def to_dict(path: str, transcript: Transcript, model: str) -> dict[str, object]:
         {"word": w.text, "start": round(w.start, 3), "end": round(w.end, 3), "confidence": round(w.confidence, 4)}
         for w in transcript.words
     ]
-    return {"path": path, "seconds": round(transcript.seconds, 3), "text": transcript.text, "words": words, "model": model}
+    return {
+        "path": path,
+        "seconds": round(transcript.seconds, 3),
+        "text": transcript.text,
+        "words": words,
+        "model": model,
+    }
 
 
 def to_json(path: str, transcript: Transcript, model: str) -> str:
@@ -62,7 +68,9 @@ def to_srt(path: str, transcript: Transcript, model: str) -> str:
 def to_vtt(path: str, transcript: Transcript, model: str) -> str:
     """Return WebVTT subtitles."""
     del path, model
-    body = "".join(f"\n{clock(start, '.')} --> {clock(end, '.')}\n{text}\n" for start, end, text in cues(transcript.words))
+    body = "".join(
+        f"\n{clock(start, '.')} --> {clock(end, '.')}\n{text}\n" for start, end, text in cues(transcript.words)
+    )
     return "WEBVTT\n" + body
 
 
@@ -71,11 +79,16 @@ def to_ctm(path: str, transcript: Transcript, model: str) -> str:
     del model
     name = "_".join(path.split()) or "-"
     return "".join(
-        f"{name} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text} {word.confidence:.4f}\n" for word in transcript.words
+        f"{name} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text} {word.confidence:.4f}\n"
+        for word in transcript.words
     )
 
 
 WRITERS: dict[str, Callable[[str, Transcript, str], str]] = {
-    "text": to_text, "json": to_json, "srt": to_srt, "vtt": to_vtt, "ctm": to_ctm,
+    "text": to_text,
+    "json": to_json,
+    "srt": to_srt,
+    "vtt": to_vtt,
+    "ctm": to_ctm,
 }
 """Format name to writer: (path, transcript, model name) to what is printed."""

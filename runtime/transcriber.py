@@ -76,8 +76,13 @@ class Transcriber:
         """The words so far."""
         search = self._search
         return make_transcript(
-            self._model.vocabulary, search.tokens, search.frames, search.log_probs,
-            frame_seconds=self._model.info.frame_seconds, seconds=self._samples / SAMPLE_RATE, lower=self._lower,
+            self._model.vocabulary,
+            search.tokens,
+            search.frames,
+            search.log_probs,
+            frame_seconds=self._model.info.frame_seconds,
+            seconds=self._samples / SAMPLE_RATE,
+            lower=self._lower,
         )
 
     def finish(self) -> Transcript:

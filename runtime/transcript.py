@@ -46,8 +46,15 @@ class Transcript:
 
 
 def make_transcript(
-    vocabulary: Vocabulary, ids: Sequence[int], frames: Sequence[int], log_probs: Sequence[float], *,
-    frame_seconds: float, seconds: float, lower: bool = True, offset: float = 0.0,
+    vocabulary: Vocabulary,
+    ids: Sequence[int],
+    frames: Sequence[int],
+    log_probs: Sequence[float],
+    *,
+    frame_seconds: float,
+    seconds: float,
+    lower: bool = True,
+    offset: float = 0.0,
 ) -> Transcript:
     """Put a search's tokens together to words.
 
@@ -72,7 +79,9 @@ def make_transcript(
     )
     words = tuple(
         Word(
-            vocabulary.text(ids[first:end], lower=lower), tokens[first].start, tokens[end - 1].end,
+            vocabulary.text(ids[first:end], lower=lower),
+            tokens[first].start,
+            tokens[end - 1].end,
             math.exp(sum(log_probs[first:end]) / (end - first)),
         )
         for first, end in vocabulary.word_spans(ids)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from nearword.models import Transducer, resolve
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -53,12 +52,24 @@ def noise() -> np.ndarray:
 def run_cli(tmp_path: Path):
     """Run ``nearword`` as a user does, in a process of its own."""
 
-    def run(*arguments: object, stdin: bytes | None = None, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"NEARWORD_MODELS": str(tmp_path / "downloaded"), "COLUMNS": "200", "NO_COLOR": "1"} | (env or {})
+    def run(
+        *arguments: object, stdin: bytes | None = None, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        environment = (
+            os.environ
+            | {"NEARWORD_MODELS": str(tmp_path / "downloaded"), "COLUMNS": "200", "NO_COLOR": "1"}
+            | (env or {})
+        )
         result = subprocess.run(
             [sys.executable, "-c", "from nearword.runtime.cli import main; main()", *map(str, arguments)],
-            input=stdin if stdin is not None else b"", capture_output=True, timeout=60, env=environment, check=False,
+            input=stdin if stdin is not None else b"",
+            capture_output=True,
+            timeout=60,
+            env=environment,
+            check=False,
         )
-        return subprocess.CompletedProcess(result.args, result.returncode, result.stdout.decode(), result.stderr.decode())
+        return subprocess.CompletedProcess(
+            result.args, result.returncode, result.stdout.decode(), result.stderr.decode()
+        )
 
     return run

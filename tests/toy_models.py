@@ -27,7 +27,10 @@ class ToyModel:
 
 def _save(path: Path, nodes, inputs, outputs, constants, metadata) -> None:
     graph = helper.make_graph(
-        nodes, "toy", [helper.make_tensor_value_info(*i) for i in inputs], [helper.make_tensor_value_info(*o) for o in outputs],
+        nodes,
+        "toy",
+        [helper.make_tensor_value_info(*i) for i in inputs],
+        [helper.make_tensor_value_info(*o) for o in outputs],
         [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
@@ -47,9 +50,16 @@ def write_encoder(path: Path, toy: ToyModel, **metadata: object) -> None:
     rng = np.random.default_rng(toy.seed)
     f = TensorProto.FLOAT
     constants = {
-        "w": rng.normal(0, 1.5, (80, toy.dim)).astype(np.float32), "decay": np.float32(0.5), "one": np.asarray(1, np.int64),
-        "axes1": np.asarray([1]), "tiny": np.float32(0.01), "first": np.asarray([0]), "last": np.asarray([-1]),
-        "starts": np.asarray([toy.frames - toy.out_frames]), "ends": np.asarray([toy.frames]), "to_b": np.asarray([1, -1, toy.dim]),
+        "w": rng.normal(0, 1.5, (80, toy.dim)).astype(np.float32),
+        "decay": np.float32(0.5),
+        "one": np.asarray(1, np.int64),
+        "axes1": np.asarray([1]),
+        "tiny": np.float32(0.01),
+        "first": np.asarray([0]),
+        "last": np.asarray([-1]),
+        "starts": np.asarray([toy.frames - toy.out_frames]),
+        "ends": np.asarray([toy.frames]),
+        "to_b": np.asarray([1, -1, toy.dim]),
         "to_c": np.asarray([toy.dim, 1, 1, -1]),
     }
     n = helper.make_node
@@ -84,10 +94,17 @@ def write_encoder(path: Path, toy: ToyModel, **metadata: object) -> None:
         n("Tanh", ["s4"], ["encoder_out"]),
     ]
     d = toy.dim
-    states = [("cached_a", f, ["N", 1, d]), ("cached_b", f, [1, "N", d]), ("cached_c", f, [d, 1, 1, "N"]), ("processed_lens", TensorProto.INT64, ["N"])]
+    states = [
+        ("cached_a", f, ["N", 1, d]),
+        ("cached_b", f, [1, "N", d]),
+        ("cached_c", f, [d, 1, 1, "N"]),
+        ("processed_lens", TensorProto.INT64, ["N"]),
+    ]
     used = {name for node in nodes for name in node.input}
     _save(
-        path, nodes, [("x", f, ["N", toy.frames, 80]), *states],
+        path,
+        nodes,
+        [("x", f, ["N", toy.frames, 80]), *states],
         [("encoder_out", f, ["N", toy.out_frames, d]), *[(f"new_{name}", kind, shape) for name, kind, shape in states]],
         {k: v for k, v in constants.items() if k in used},
         {"model_type": "toy", "T": toy.frames, "decode_chunk_len": toy.shift} | metadata,
@@ -99,15 +116,23 @@ def write_decoder(path: Path, toy: ToyModel, **metadata: object) -> None:
     size, d = toy.context_size, toy.dim
     n = helper.make_node
     constants = {
-        "embedding": rng.normal(0, 1, (len(toy.tokens), d)).astype(np.float32), "zero": np.asarray(0, np.int64),
-        "place": rng.normal(0, 1, (size, d)).astype(np.float32), "axes1": np.asarray([1]),
+        "embedding": rng.normal(0, 1, (len(toy.tokens), d)).astype(np.float32),
+        "zero": np.asarray(0, np.int64),
+        "place": rng.normal(0, 1, (size, d)).astype(np.float32),
+        "axes1": np.asarray([1]),
     }
     nodes = [
-        n("Max", ["y", "zero"], ["ids"]), n("Gather", ["embedding", "ids"], ["e"]), n("Mul", ["e", "place"], ["p"]),
+        n("Max", ["y", "zero"], ["ids"]),
+        n("Gather", ["embedding", "ids"], ["e"]),
+        n("Mul", ["e", "place"], ["p"]),
         n("ReduceSum", ["p", "axes1"], ["decoder_out"], keepdims=0),
     ]
     _save(
-        path, nodes, [("y", TensorProto.INT64, ["N", size])], [("decoder_out", TensorProto.FLOAT, ["N", d])], constants,
+        path,
+        nodes,
+        [("y", TensorProto.INT64, ["N", size])],
+        [("decoder_out", TensorProto.FLOAT, ["N", d])],
+        constants,
         {"vocab_size": len(toy.tokens), "context_size": size} | metadata,
     )
 
@@ -118,12 +143,18 @@ def write_joiner(path: Path, toy: ToyModel) -> None:
     bias = np.zeros(v, np.float32)
     bias[0] = 1.5
     nodes = [
-        helper.make_node("Add", ["encoder_out", "decoder_out"], ["sum"]), helper.make_node("Tanh", ["sum"], ["act"]),
-        helper.make_node("MatMul", ["act", "w"], ["product"]), helper.make_node("Add", ["product", "bias"], ["logit"]),
+        helper.make_node("Add", ["encoder_out", "decoder_out"], ["sum"]),
+        helper.make_node("Tanh", ["sum"], ["act"]),
+        helper.make_node("MatMul", ["act", "w"], ["product"]),
+        helper.make_node("Add", ["product", "bias"], ["logit"]),
     ]
     _save(
-        path, nodes, [("encoder_out", f, ["N", d]), ("decoder_out", f, ["N", d])], [("logit", f, ["N", v])],
-        {"w": rng.normal(0, 1.5, (d, v)).astype(np.float32), "bias": bias}, {"joiner_dim": d},
+        path,
+        nodes,
+        [("encoder_out", f, ["N", d]), ("decoder_out", f, ["N", d])],
+        [("logit", f, ["N", v])],
+        {"w": rng.normal(0, 1.5, (d, v)).astype(np.float32), "bias": bias},
+        {"joiner_dim": d},
     )
 
 
@@ -136,7 +167,12 @@ def write_toy_model(folder: Path, toy: ToyModel = ToyModel()) -> Path:
     if toy.quantise_joiner:
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        quantize_dynamic(folder / "joiner.onnx", folder / "joiner.int8.onnx", op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
+        quantize_dynamic(
+            folder / "joiner.onnx",
+            folder / "joiner.int8.onnx",
+            op_types_to_quantize=["MatMul"],
+            weight_type=QuantType.QInt8,
+        )
         (folder / "joiner.onnx").unlink()
     (folder / "tokens.txt").write_text("".join(f"{t} {i}\n" for i, t in enumerate(toy.tokens)), encoding="utf-8")
     return folder

@@ -17,7 +17,9 @@ def prepare(
     speech: Speech,
     work: Work = Path("work"),
     synthetic: Annotated[int, typer.Option(help="Sentences to synthesise with flite and espeak-ng.")] = 25_000,
-    extra: Annotated[list[Path] | None, typer.Option(help="More manifests (TSV: path, text), paths beside them.")] = None,
+    extra: Annotated[
+        list[Path] | None, typer.Option(help="More manifests (TSV: path, text), paths beside them.")
+    ] = None,
     vocab_size: Annotated[int, typer.Option(help="SentencePiece vocabulary.")] = 256,
     seed: int = 1,
 ) -> None:
@@ -93,7 +95,9 @@ def export(
 def card(
     folder: Annotated[Path, typer.Argument(help="A model folder with float and int8 graphs.")],
     speech: Speech,
-    output: Annotated[Path | None, typer.Option(help="Where to write; the model folder's MODEL_CARD.md by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write; the model folder's MODEL_CARD.md by default.")
+    ] = None,
     notes: Annotated[Path | None, typer.Option(help="Markdown to put before the figures (data, limits).")] = None,
 ) -> None:
     """Measure the model on the dev sets, float and int8, and write its card."""

@@ -62,11 +62,11 @@ def add_room(features: Features, decay: float, ratio: float) -> Features:
     taps *= ratio / taps.sum()
     power = np.exp(features)
     length = len(power) + len(taps)
-    tail = np.fft.irfft(
-        np.fft.rfft(power, length, axis=0) * np.fft.rfft(taps, length)[:, None], length, axis=0
-    )[: len(power)]
+    tail = np.fft.irfft(np.fft.rfft(power, length, axis=0) * np.fft.rfft(taps, length)[:, None], length, axis=0)[
+        : len(power)
+    ]
     delayed = np.concatenate([np.zeros((1, power.shape[1])), tail[:-1]])
-    return np.log(np.maximum(power + delayed, 1.2e-7)).astype(np.float32)
+    return np.asarray(np.log(np.maximum(power + delayed, 1.2e-7)), np.float32)
 
 
 def augment(features: Features, noise_bank: Features, config: AugmentConfig, rng: np.random.Generator) -> Features:
@@ -106,11 +106,11 @@ def augment(features: Features, noise_bank: Features, config: AugmentConfig, rng
         features = features.copy()
         mean = features.mean()
         for _ in range(2):
-            width = int(rng.integers(0, 16))
-            start = int(rng.integers(0, 80 - width))
-            features[:, start : start + width] = mean
+            bins = int(rng.integers(0, 16))
+            low = int(rng.integers(0, 80 - bins))
+            features[:, low : low + bins] = mean
         for _ in range(1 + len(features) // 200):
-            width = int(rng.integers(0, min(18, len(features) // 4) + 1))
-            start = int(rng.integers(0, len(features) - width + 1))
-            features[start : start + width] = mean
-    return np.maximum(features, np.float32(FLOOR))
+            frames = int(rng.integers(0, min(18, len(features) // 4) + 1))
+            begin = int(rng.integers(0, len(features) - frames + 1))
+            features[begin : begin + frames] = mean
+    return np.asarray(np.maximum(features, FLOOR), np.float32)

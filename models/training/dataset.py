@@ -76,7 +76,14 @@ class Batches:
     """An endless stream of batches, made in a thread ahead of the updates that use them."""
 
     def __init__(
-        self, corpus: Corpus, model: ModelConfig, *, batch_frames: int, max_frames: int, augmentation: AugmentConfig, seed: int,
+        self,
+        corpus: Corpus,
+        model: ModelConfig,
+        *,
+        batch_frames: int,
+        max_frames: int,
+        augmentation: AugmentConfig,
+        seed: int,
         weights: dict[str, float] | None = None,
     ) -> None:
         self.corpus, self.model, self.batch_frames, self.augmentation = corpus, model, batch_frames, augmentation
@@ -103,9 +110,9 @@ class Batches:
             start = int(rng.integers(0, len(self.corpus.noise) - 200))
             noise = self.corpus.noise[start : start + 200] + np.float32(rng.uniform(-6, 1))
             quiet = rng.normal(rng.uniform(-15, -9), 1.0, (200, 80)).astype(np.float32)
-            return augment(
-                noise if rng.random() < 0.6 else quiet, self.corpus.noise, self.augmentation, rng
-            ), replace(item, tokens=(), phones=())
+            return augment(noise if rng.random() < 0.6 else quiet, self.corpus.noise, self.augmentation, rng), replace(
+                item, tokens=(), phones=()
+            )
         if item.frames < 300 and rng.random() < 0.12 * strength:
             other = self.pools[int(rng.integers(len(self.pools)))]
             second = other[int(rng.integers(len(other)))]

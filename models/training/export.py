@@ -8,6 +8,7 @@ travel as ``h0`` (the older half) and ``c0`` (the newer half), the two states sh
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from .model import NUM_BINS, ModelConfig, TransducerModel
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 OPSET = 17
 QUANTISED_OPERATORS = ["MatMul", "Gather"]
 
@@ -40,14 +41,14 @@ class Graph:
         """Add a vector of int64 and return its name."""
         return self.constant("ints_" + "_".join(map(str, values)).replace("-", "m"), np.asarray(values, np.int64))
 
-    def op(self, kind: str, *inputs: str, output: str = "", **attributes: object) -> str:
+    def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Add a node and return its output's name."""
         output = output or f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
         return output
 
     def linear(self, x: str, name: str, output: str = "") -> str:
-        """x @ weight + bias, of a ``torch.nn.Linear``."""
+        """X @ weight + bias, of a ``torch.nn.Linear``."""
         product = self.op("MatMul", x, self.constant(f"{name}.weight", self.weights[f"{name}.weight"].T))
         return self.op("Add", product, self.constant(f"{name}.bias", self.weights[f"{name}.bias"]), output=output)
 
@@ -58,14 +59,16 @@ class Graph:
         return self.op("LayerNormalization", x, scale, bias, axis=-1, epsilon=1e-5)
 
     def silu(self, x: str) -> str:
-        """x * sigmoid(x)."""
+        """X * sigmoid(x)."""
         return self.op("Mul", x, self.op("Sigmoid", x))
 
     def part(self, x: str, start: int, end: int, axis: int = 1) -> str:
         """x[start:end] along ``axis``."""
         return self.op("Slice", x, self.ints(start), self.ints(end), self.ints(axis))
 
-    def model(self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto], metadata: dict[str, object]) -> onnx.ModelProto:
+    def model(
+        self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto], metadata: dict[str, object]
+    ) -> onnx.ModelProto:
         """Close the graph and check it."""
         graph = helper.make_graph(self.nodes, "nearword", inputs, outputs, list(self.initializers.values()))
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="nearword")
@@ -107,7 +110,9 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
         name = f"encoder.subsampling.{layer}"
         parts = [g.constant(f"{name}.{p}", weights[f"{name}.{p}"]) for p in ("weight", "bias")]
         x = g.op("Relu", g.op("Conv", x, *parts, kernel_shape=[3, 3], strides=[2, 2], pads=[0, 1, 0, 1]))
-    x = g.op("Reshape", g.op("Transpose", x, perm=[0, 2, 1, 3]), g.ints(0, frames + config.look_ahead, 32 * NUM_BINS // 4))
+    x = g.op(
+        "Reshape", g.op("Transpose", x, perm=[0, 2, 1, 3]), g.ints(0, frames + config.look_ahead, 32 * NUM_BINS // 4)
+    )
     x = g.norm(g.linear(x, "encoder.subsampling.project"), "encoder.subsampling.norm")
     taps = config.look_ahead + 1
     ahead = g.op("Concat", *(g.part(x, k, k + frames) for k in range(taps)), axis=2)
@@ -142,9 +147,15 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
         [info("x", ["N", config.input_frames, NUM_BINS]), info("h0", state_shape), info("c0", state_shape)],
         [info("encoder_out", ["N", frames, dim]), info("next_h0", state_shape), info("next_c0", state_shape)],
         {
-            "model_type": "lstm", "version": "1", "model_author": "nearword", "comment": "causal convolutions, caches as h0 and c0",
-            "num_encoder_layers": config.blocks, "d_model": half, "rnn_hidden_size": half,
-            "T": config.input_frames, "decode_chunk_len": config.chunk_frames,
+            "model_type": "lstm",
+            "version": "1",
+            "model_author": "nearword",
+            "comment": "causal convolutions, caches as h0 and c0",
+            "num_encoder_layers": config.blocks,
+            "d_model": half,
+            "rnn_hidden_size": half,
+            "T": config.input_frames,
+            "decode_chunk_len": config.chunk_frames,
         },
     )
 
@@ -161,7 +172,8 @@ def decoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
     hidden = g.op("Relu", g.op("ReduceSum", weighted, g.ints(1), keepdims=0))
     g.linear(hidden, "predictor.project", output="decoder_out")
     return g.model(
-        [info("y", ["N", config.context_size], TensorProto.INT64)], [info("decoder_out", ["N", config.dim])],
+        [info("y", ["N", config.context_size], TensorProto.INT64)],
+        [info("decoder_out", ["N", config.dim])],
         {"vocab_size": config.vocab_size, "context_size": config.context_size},
     )
 
@@ -172,7 +184,8 @@ def joiner_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConfi
     g.linear(g.op("Tanh", g.op("Add", "encoder_out", "decoder_out")), "joiner.output", output="logit")
     return g.model(
         [info("encoder_out", ["N", config.dim]), info("decoder_out", ["N", config.dim])],
-        [info("logit", ["N", config.vocab_size])], {"joiner_dim": config.dim, "vocab_size": config.vocab_size},
+        [info("logit", ["N", config.vocab_size])],
+        {"joiner_dim": config.dim, "vocab_size": config.vocab_size},
     )
 
 
@@ -189,8 +202,12 @@ def export(model: TransducerModel, vocabulary: Path, folder: Path, *, per_channe
         path = folder / f"{name}.onnx"
         onnx.save(build(weights, model.config), path)
         quantize_dynamic(
-            path, folder / f"{name}.int8.onnx", op_types_to_quantize=QUANTISED_OPERATORS, per_channel=per_channel,
-            weight_type=QuantType.QInt8, nodes_to_exclude=[],
+            path,
+            folder / f"{name}.int8.onnx",
+            op_types_to_quantize=QUANTISED_OPERATORS,
+            per_channel=per_channel,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[],
         )
     for name in ("tokens.txt", "bpe.model"):
         shutil.copyfile(vocabulary / name, folder / name)
@@ -228,5 +245,5 @@ def _as_parameter(name: str, value: Array) -> Array:
         return value
     if name == "encoder.look_ahead.weight":
         dim = value.shape[1]
-        return value.reshape(-1, dim, dim).transpose(2, 1, 0)
-    return value.T[:, None] if name.endswith(".conv.weight") else value.T
+        return np.asarray(value.reshape(-1, dim, dim).transpose(2, 1, 0))
+    return np.asarray(value.T[:, None] if name.endswith(".conv.weight") else value.T)

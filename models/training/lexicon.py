@@ -4,8 +4,30 @@ import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-PHONES = tuple(
-    "aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh".split()
+PHONES = (
+    *(
+        "aa",
+        "ae",
+        "ah",
+        "ao",
+        "aw",
+        "ax",
+        "ay",
+        "b",
+        "ch",
+        "d",
+        "dh",
+        "eh",
+        "er",
+        "ey",
+        "f",
+        "g",
+        "hh",
+        "ih",
+        "iy",
+        "jh",
+    ),
+    *("k", "l", "m", "n", "ng", "ow", "oy", "p", "r", "s", "sh", "t", "th", "uh", "uw", "v", "w", "y", "z", "zh"),
 )
 PHONE_ID = {phone: index + 1 for index, phone in enumerate(PHONES)}
 """Phone to class; 0 is the CTC blank."""
@@ -13,7 +35,9 @@ PHONE_ID = {phone: index + 1 for index, phone in enumerate(PHONES)}
 
 def pronounce(word: str) -> tuple[int, ...]:
     """Return the phone classes of one lower-case word."""
-    result = subprocess.run(["flite", "-ps", "-t", word, "none"], check=True, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        ["flite", "-ps", "-t", word, "none"], check=True, capture_output=True, text=True, timeout=60
+    )
     return tuple(PHONE_ID[phone] for phone in result.stdout.split() if phone in PHONE_ID)
 
 

@@ -74,7 +74,8 @@ class Subsampling(nn.Module):
         """Map [N, 4 n + 3, 80] to [N, n, dim]."""
         x = (x.unsqueeze(1) + 6.0) * 0.25
         x = functional.relu(self.second(functional.relu(self.first(x))))
-        return self.norm(self.project(x.transpose(1, 2).flatten(2)))
+        out: Tensor = self.norm(self.project(x.transpose(1, 2).flatten(2)))
+        return out
 
 
 class Block(nn.Module):
@@ -152,7 +153,8 @@ class Predictor(nn.Module):
     def forward(self, y: Tensor) -> Tensor:
         """Map contexts [..., context_size] (int64, negative: none) to [..., dim]."""
         embedded = self.embedding(y.clamp(min=0)) * (y >= 0).unsqueeze(-1)
-        return self.project(functional.relu((embedded * self.weights).sum(-2)))
+        out: Tensor = self.project(functional.relu((embedded * self.weights).sum(-2)))
+        return out
 
 
 class Joiner(nn.Module):
@@ -164,7 +166,8 @@ class Joiner(nn.Module):
 
     def forward(self, encoder_out: Tensor, decoder_out: Tensor) -> Tensor:
         """Map [..., dim] and [..., dim] to [..., vocab_size]."""
-        return self.output(torch.tanh(encoder_out + decoder_out))
+        out: Tensor = self.output(torch.tanh(encoder_out + decoder_out))
+        return out
 
 
 class TransducerModel(nn.Module):
@@ -180,4 +183,6 @@ class TransducerModel(nn.Module):
 
     def parameter_count(self) -> int:
         """Return the number of parameters that are exported."""
-        return sum(p.numel() for name, p in self.named_parameters() if "phone_" not in name and "token_head" not in name)
+        return sum(
+            p.numel() for name, p in self.named_parameters() if "phone_" not in name and "token_head" not in name
+        )

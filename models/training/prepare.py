@@ -23,8 +23,11 @@ Samples = npt.NDArray[np.float32]
 Features = npt.NDArray[np.float32]
 
 SPEEDS: dict[str, tuple[float, ...]] = {
-    "speechocean762": (0.88, 0.94, 1.0, 1.06, 1.13), "wuw": (0.92, 1.0, 1.08), "wakeword": (0.92, 1.0, 1.08),
-    "digits": (0.9, 1.0), "rhvoice": (0.9, 1.12),
+    "speechocean762": (0.88, 0.94, 1.0, 1.06, 1.13),
+    "wuw": (0.92, 1.0, 1.08),
+    "wakeword": (0.92, 1.0, 1.08),
+    "digits": (0.9, 1.0),
+    "rhvoice": (0.9, 1.12),
 }
 """Resampling ratios of the copies made of each set; a set not named is taken once, as it is."""
 
@@ -46,7 +49,8 @@ def read_manifest(manifest: Path, root: Path, corpus: str) -> list[Recording]:
         rows = list(csv.DictReader(table, delimiter="\t"))
     return [
         Recording(root / row["path"], normalise(row["text"]), corpus, speed)
-        for row in rows for speed in SPEEDS.get(corpus, (1.0,))
+        for row in rows
+        for speed in SPEEDS.get(corpus, (1.0,))
     ]
 
 
@@ -115,9 +119,19 @@ def train_vocabulary(texts: Iterable[str], size: int, folder: Path, seed: int = 
     texts = sorted(set(texts))
     random.Random(seed).shuffle(texts)
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(texts), model_prefix=str(folder / "bpe"), vocab_size=size, model_type="unigram",
-        character_coverage=1.0, pad_id=0, pad_piece="<blk>", unk_id=1, bos_id=-1, eos_id=-1, minloglevel=2,
-        max_sentencepiece_length=6, normalization_rule_name="identity",
+        sentence_iterator=iter(texts),
+        model_prefix=str(folder / "bpe"),
+        vocab_size=size,
+        model_type="unigram",
+        character_coverage=1.0,
+        pad_id=0,
+        pad_piece="<blk>",
+        unk_id=1,
+        bos_id=-1,
+        eos_id=-1,
+        minloglevel=2,
+        max_sentencepiece_length=6,
+        normalization_rule_name="identity",
     )
     (folder / "bpe.vocab").unlink()
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "bpe.model"))
@@ -125,7 +139,9 @@ def train_vocabulary(texts: Iterable[str], size: int, folder: Path, seed: int = 
     (folder / "tokens.txt").write_text("".join(lines))
 
 
-def prepare(recordings: Sequence[Recording], noises: Sequence[Path], folder: Path, vocab_size: int, seed: int = 0) -> None:
+def prepare(
+    recordings: Sequence[Recording], noises: Sequence[Path], folder: Path, vocab_size: int, seed: int = 0
+) -> None:
     """Write ``features.f16``, ``index.jsonl``, ``noise.npy``, the vocabulary and ``lexicon.json`` into ``folder``."""
     from rich.progress import track
 
@@ -140,12 +156,13 @@ def prepare(recordings: Sequence[Recording], noises: Sequence[Path], folder: Pat
     offset = 0
     jobs = [(recording, seed * 1_000_003 + number) for number, recording in enumerate(recordings)]
     with (
-        ProcessPoolExecutor(2) as pool, (folder / "features.f16").open("wb") as out,
+        ProcessPoolExecutor(2) as pool,
+        (folder / "features.f16").open("wb") as out,
         (folder / "index.jsonl").open("w") as index,
     ):
-        for recording, features in zip(recordings, track(
-            pool.map(_features_of, jobs, chunksize=32), "features", total=len(jobs)
-        ), strict=True):
+        for recording, features in zip(
+            recordings, track(pool.map(_features_of, jobs, chunksize=32), "features", total=len(jobs)), strict=True
+        ):
             if len(features) < 15:
                 continue
             out.write(features.tobytes())

@@ -21,7 +21,10 @@ from .phrases import generate, normalise
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
 ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-029")
-ESPEAK_VARIANTS = tuple("m1 m2 m3 m4 m5 m7 m8 f1 f2 f3 f4 adam linda steph belinda boris michael ed rob victor zac".split())
+ESPEAK_VARIANTS = (
+    *("m1", "m2", "m3", "m4", "m5", "m7", "m8", "f1", "f2", "f3", "f4", "adam", "linda", "steph", "belinda", "boris"),
+    *("michael", "ed", "rob", "victor", "zac"),
+)
 FLITE_PITCH = {"slt": 170.0, "rms": 95.0, "awb": 130.0, "kal16": 105.0}
 
 
@@ -47,7 +50,7 @@ def plan(texts: Sequence[str], count: int, seed: int, espeak_share: float = 0.25
     """Choose ``count`` sentences and voice settings: 45 % templates, the rest from ``texts``."""
     rng = random.Random(seed)
     templates = generate(seed)
-    utterances = []
+    utterances: list[Utterance] = []
     while len(utterances) < count:
         text = next(templates) if rng.random() < 0.45 else rng.choice(texts)
         if not 1 <= len(text.split()) <= 14:
@@ -56,10 +59,17 @@ def plan(texts: Sequence[str], count: int, seed: int, espeak_share: float = 0.25
         voice = rng.choice(FLITE_VOICES)
         if engine == "espeak":
             voice = f"{rng.choice(ESPEAK_VOICES)}+{rng.choice(ESPEAK_VARIANTS)}"
-        utterances.append(Utterance(
-            f"{seed:02d}{len(utterances):06d}", text, engine, voice, stretch=rng.uniform(0.8, 1.3),
-            pitch=rng.uniform(0.75, 1.35), size=rng.choice([1.0, rng.uniform(0.88, 1.12), rng.uniform(0.95, 1.25)]),
-        ))
+        utterances.append(
+            Utterance(
+                f"{seed:02d}{len(utterances):06d}",
+                text,
+                engine,
+                voice,
+                stretch=rng.uniform(0.8, 1.3),
+                pitch=rng.uniform(0.75, 1.35),
+                size=rng.choice([1.0, rng.uniform(0.88, 1.12), rng.uniform(0.95, 1.25)]),
+            )
+        )
     return utterances
 
 
@@ -70,12 +80,32 @@ def speak(utterance: Utterance) -> npt.NDArray[np.float32]:
 
     with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
         if utterance.engine == "flite":
-            command = ["flite", "-voice", utterance.voice, "--setf", f"duration_stretch={utterance.stretch:.3f}",
-                       "--setf", f"int_f0_target_mean={FLITE_PITCH[utterance.voice] * utterance.pitch:.1f}",
-                       "-t", utterance.text, "-o", wav.name]
+            command = [
+                "flite",
+                "-voice",
+                utterance.voice,
+                "--setf",
+                f"duration_stretch={utterance.stretch:.3f}",
+                "--setf",
+                f"int_f0_target_mean={FLITE_PITCH[utterance.voice] * utterance.pitch:.1f}",
+                "-t",
+                utterance.text,
+                "-o",
+                wav.name,
+            ]
         else:
-            command = ["espeak-ng", "-v", utterance.voice, "-s", f"{165 / utterance.stretch:.0f}",
-                       "-p", f"{min(99, max(1, 50 * utterance.pitch)):.0f}", "-w", wav.name, utterance.text]
+            command = [
+                "espeak-ng",
+                "-v",
+                utterance.voice,
+                "-s",
+                f"{165 / utterance.stretch:.0f}",
+                "-p",
+                f"{min(99, max(1, 50 * utterance.pitch)):.0f}",
+                "-w",
+                wav.name,
+                utterance.text,
+            ]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         samples, rate = soundfile.read(wav.name, dtype="float32")
     return np.asarray(soxr.resample(samples, rate * utterance.size, 16000.0), np.float32)

@@ -6,6 +6,7 @@ stage one is short, clean utterances in small batches with the CTC helpers leadi
 
 import json
 import math
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -44,7 +45,8 @@ CURRICULUM = (
     Stage(500, 3000, 300, 0.0, 0.0, 1.0, 0.3),
     Stage(1500, 3500, 400, 0.15, 0.5, 1.0, 0.3),
     Stage(3500, 5000, 700, 0.4, 1.0, 0.5, 0.2),
-    Stage(10**9, 6000, 1000, 0.6, 1.0, 0.3, 0.1, 0.004),
+    Stage(8500, 3500, 700, 0.4, 1.0, 0.5, 0.15),
+    Stage(10**9, 5000, 1000, 0.5, 1.0, 0.3, 0.1, 0.004),
 )
 
 
@@ -90,13 +92,24 @@ def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, 
     encoded, phone_logits, _ = model.encoder(batch.features, state)
     labels = batch.token_lengths.sum().clamp(min=1)
     phone = functional.ctc_loss(
-        functional.log_softmax(phone_logits, -1).transpose(0, 1), batch.phones, 2 * batch.frames, batch.phone_lengths,
-        reduction="sum", zero_infinity=True,
+        functional.log_softmax(phone_logits, -1).transpose(0, 1),
+        batch.phones,
+        2 * batch.frames,
+        batch.phone_lengths,
+        reduction="sum",
+        zero_infinity=True,
     ) / batch.phone_lengths.sum().clamp(min=1)
-    token = functional.ctc_loss(
-        functional.log_softmax(model.token_head(functional.silu(encoded)), -1).transpose(0, 1), batch.tokens, batch.frames,
-        batch.token_lengths, reduction="sum", zero_infinity=True,
-    ) / labels
+    token = (
+        functional.ctc_loss(
+            functional.log_softmax(model.token_head(functional.silu(encoded)), -1).transpose(0, 1),
+            batch.tokens,
+            batch.frames,
+            batch.token_lengths,
+            reduction="sum",
+            zero_infinity=True,
+        )
+        / labels
+    )
     if stage.transducer == 0:
         return torch.zeros(()), phone, token
     predicted = model.predictor(contexts(batch.tokens, model.config.context_size))
@@ -121,7 +134,10 @@ class Run:
         vectors = [p for p in self.model.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-            lr=config.peak_rate, betas=(0.9, 0.98), eps=1e-8, foreach=True,
+            lr=config.peak_rate,
+            betas=(0.9, 0.98),
+            eps=1e-8,
+            foreach=True,
         )
         self.update = 0
         self.seconds = 0.0
@@ -139,10 +155,17 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint; a run cut off while writing keeps the one before."""
         partial = self.checkpoint.with_suffix(".part")
-        torch.save({
-            "model": self.model.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict(),
-            "update": self.update, "seconds": self.seconds, "config": self.model.config.to_dict(),
-        }, partial)
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "average": self.average,
+                "optimizer": self.optimizer.state_dict(),
+                "update": self.update,
+                "seconds": self.seconds,
+                "config": self.model.config.to_dict(),
+            },
+            partial,
+        )
         partial.replace(self.checkpoint)
 
     def step(self, batch: Batch, stage: Stage) -> tuple[float, float, float, float]:
@@ -153,14 +176,14 @@ class Run:
         transducer, phone, token = losses(self.model, batch, stage)
         loss = stage.transducer * transducer + stage.phone * phone + stage.token * token
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 3.0)
         if torch.isfinite(norm):
             self.optimizer.step()
         self.update += 1
         decay = min(self.config.average, self.update / (self.update + 20))
-        values = [v for v in self.model.state_dict().values()]
-        torch._foreach_lerp_(list(self.average.values()), values, 1 - decay)  # noqa: SLF001
+        values = list(self.model.state_dict().values())
+        torch._foreach_lerp_(list(self.average.values()), values, 1 - decay)
         return transducer.item(), phone.item(), token.item(), norm.item()
 
 
@@ -177,6 +200,8 @@ def train(
 ) -> None:
     """Train until the schedule's end; interrupting saves."""
     torch.set_num_threads(run.config.threads)
+    # a job that is told to go, not only one that is interrupted at the keyboard, saves before it does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     run.model.train()
     last_save = last_log = time.monotonic()
     audio, sums, count = 0.0, [0.0] * 4, 0
@@ -185,8 +210,12 @@ def train(
         while run.update < run.config.updates:
             stage = next(stage for stage in curriculum if run.update < stage.until)
             batches = Batches(
-                corpus, run.model.config, batch_frames=stage.batch_frames, max_frames=stage.max_frames,
-                augmentation=replace(AugmentConfig(), strength=stage.strength), seed=run.config.seed + run.update,
+                corpus,
+                run.model.config,
+                batch_frames=stage.batch_frames,
+                max_frames=stage.max_frames,
+                augmentation=replace(AugmentConfig(), strength=stage.strength),
+                seed=run.config.seed + run.update,
             )
             for batch in batches:
                 values = run.step(batch, stage)
@@ -197,18 +226,26 @@ def train(
                 if count == 50:
                     run.seconds += now - last_log
                     line = {
-                        "update": run.update, "minutes": round(run.seconds / 60, 2), "speed": round(audio / (now - last_log), 1),
+                        "update": run.update,
+                        "minutes": round(run.seconds / 60, 2),
+                        "speed": round(audio / (now - last_log), 1),
                         "rate": round(learning_rate(run.config, run.update), 6),
-                        **dict(zip(("transducer", "phone", "token", "norm"), (round(v / count, 4) for v in sums), strict=True)),
+                        **dict(
+                            zip(
+                                ("transducer", "phone", "token", "norm"),
+                                (round(v / count, 4) for v in sums),
+                                strict=True,
+                            )
+                        ),
                     }
                     print(line, flush=True)
                     log.write(json.dumps(line) + "\n")
                     log.flush()
                     audio, sums, count, last_log = 0.0, [0.0] * 4, 0, now
                 if dev_sets and run.update % run.config.evaluate_every == 0:
-                    line = {"update": run.update, "wer": evaluate(run, dev_sets, corpus.folder / "bpe.model")}
-                    print(line, flush=True)
-                    log.write(json.dumps(line) + "\n")
+                    rates = evaluate(run, dev_sets, corpus.folder / "bpe.model")
+                    print(run.update, rates, flush=True)
+                    log.write(json.dumps({"update": run.update, "wer": rates}) + "\n")
                 if now - last_save > run.config.save_every:
                     run.save()
                     last_save = now

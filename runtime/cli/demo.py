@@ -12,7 +12,9 @@ RECORDING = Path(__file__).parent.parent / "audio" / "demo.flac"
 
 
 def demo(
-    file: Annotated[Path | None, typer.Argument(help="A recording of yours instead of the one in the package.", show_default=False)] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A recording of yours instead of the one in the package.", show_default=False)
+    ] = None,
     model: Model = "assistant-en",
     real_time: Annotated[bool, typer.Option("--real-time", help="Feed the audio at the speed of speech.")] = False,
 ) -> None:
@@ -30,7 +32,9 @@ def demo(
     started = time.perf_counter()
     loaded = load_model(model)
     info = loaded.info
-    console.print(f"model [bold]{info.name}[/bold] ({info.size_bytes / 1e6:.1f} MB, {info.precision}), loaded in {time.perf_counter() - started:.2f} s")
+    took = time.perf_counter() - started
+    size = f"{info.size_bytes / 1e6:.1f} MB, {info.precision}"
+    console.print(f"model [bold]{info.name}[/bold] ({size}), loaded in {took:.2f} s")
     path = file or RECORDING
     console.print(f"audio {path.name}\n")
     transcriber = Transcriber(loaded)
@@ -48,4 +52,5 @@ def demo(
     transcript = transcriber.finish()
     cpu += time.process_time() - before
     console.print(f"\n[bold green]{transcript.text or '(no words)'}[/bold green]")
-    console.print(f"[dim]{transcript.seconds:.2f} s of audio in {cpu:.3f} s of processor time: {cpu / transcript.seconds:.4f} x real time[/dim]")
+    speed = f"{cpu / transcript.seconds:.4f} x real time"
+    console.print(f"[dim]{transcript.seconds:.2f} s of audio in {cpu:.3f} s of processor time: {speed}[/dim]")

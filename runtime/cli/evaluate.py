@@ -15,17 +15,31 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    manifest: Annotated[Path, typer.Argument(help="TSV with header, or JSON lines; 'path' and 'text' per utterance.", show_default=False)],
+    manifest: Annotated[
+        Path,
+        typer.Argument(help="TSV with header, or JSON lines; 'path' and 'text' per utterance.", show_default=False),
+    ],
     report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text,
     model: Model = "assistant-en",
     text_key: Annotated[str, typer.Option(help="Column that holds the reference.")] = "text",
-    root: Annotated[Path | None, typer.Option(help="Folder that paths are relative to; by default the manifest's, or the one above it.", show_default=False)] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Take only the first utterances.", show_default=False)] = None,
-    details: Annotated[Path | None, typer.Option(help="Write reference and hypothesis of each utterance here, as JSON lines.", show_default=False)] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that paths are relative to; by default the manifest's, or the one above it.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Take only the first utterances.", show_default=False)
+    ] = None,
+    details: Annotated[
+        Path | None,
+        typer.Option(help="Write reference and hypothesis of each utterance here, as JSON lines.", show_default=False),
+    ] = None,
     precision: Annotated[str, typer.Option(help="Graphs to use: auto, int8 or float.")] = "auto",
     threads: Threads = 1,
 ) -> None:
-    """Measure the word error rate on recordings with known words.
+    r"""Measure the word error rate on recordings with known words.
 
     Words are compared in lower case without punctuation (apostrophes stay). The interval is a 95 % bootstrap
     over utterances.
@@ -72,12 +86,22 @@ def evaluate(
 
 def _as_json(figures: "Score", model: str, load_seconds: float, broken: int) -> dict[str, object]:
     return {
-        "model": model, "utterances": figures.utterances, "broken": broken, "words": figures.words,
-        "wer": round(figures.error_rate, 4), "wer_low": round(figures.low, 4), "wer_high": round(figures.high, 4),
-        "substitutions": figures.substitutions, "deletions": figures.deletions, "insertions": figures.insertions,
-        "audio_seconds": round(figures.audio_seconds, 2), "cpu_seconds": round(figures.cpu_seconds, 3),
-        "wall_seconds": round(figures.wall_seconds, 3), "real_time_factor": round(figures.real_time_factor, 5),
-        "load_seconds": round(load_seconds, 3), "peak_memory_bytes": figures.peak_memory,
+        "model": model,
+        "utterances": figures.utterances,
+        "broken": broken,
+        "words": figures.words,
+        "wer": round(figures.error_rate, 4),
+        "wer_low": round(figures.low, 4),
+        "wer_high": round(figures.high, 4),
+        "substitutions": figures.substitutions,
+        "deletions": figures.deletions,
+        "insertions": figures.insertions,
+        "audio_seconds": round(figures.audio_seconds, 2),
+        "cpu_seconds": round(figures.cpu_seconds, 3),
+        "wall_seconds": round(figures.wall_seconds, 3),
+        "real_time_factor": round(figures.real_time_factor, 5),
+        "load_seconds": round(load_seconds, 3),
+        "peak_memory_bytes": figures.peak_memory,
     }
 
 
@@ -86,11 +110,15 @@ def _print(figures: "Score", model: str, load_seconds: float, broken: int) -> No
     from rich.table import Table
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    wrong = f"{figures.substitutions} substituted, {figures.deletions} deleted, {figures.insertions} inserted"
     rows = [
         ("model", model),
         ("utterances", f"{figures.utterances}" + (f" ({broken} more could not be read)" if broken else "")),
-        ("word error rate", f"{100 * figures.error_rate:.1f} %  (95 %: {100 * figures.low:.1f} to {100 * figures.high:.1f})"),
-        ("errors", f"{figures.substitutions} substituted, {figures.deletions} deleted, {figures.insertions} inserted, of {figures.words} words"),
+        (
+            "word error rate",
+            f"{100 * figures.error_rate:.1f} %  (95 %: {100 * figures.low:.1f} to {100 * figures.high:.1f})",
+        ),
+        ("errors", f"{wrong}, of {figures.words} words"),
         ("speed", f"{figures.real_time_factor:.4f} CPU seconds per second of audio ({figures.audio_seconds:.0f} s)"),
         ("model load", f"{load_seconds:.2f} s"),
         ("peak memory", f"{figures.peak_memory / 1e6:.0f} MB"),

@@ -12,7 +12,10 @@ app = typer.Typer(help="List, show and download models.", invoke_without_command
 
 
 @app.callback()
-def list_all(context: typer.Context, report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text) -> None:
+def list_all(
+    context: typer.Context,
+    report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text,
+) -> None:
     """List the models: bundled, downloaded, and those that can be pulled."""
     if context.invoked_subcommand:
         return
@@ -42,11 +45,20 @@ def show(
     model = Transducer.load(resolve(name))
     info = model.info
     rows: dict[str, object] = {
-        "name": info.name, "folder": str(info.folder), "type": info.model_type, "precision": info.precision,
-        "size_mb": round(info.size_bytes / 1e6, 2), "chunk_ms": info.chunk_shift * 10,
-        "look_ahead_ms": round(info.look_ahead_seconds * 1000), "encoder_frame_ms": round(info.frame_seconds * 1000, 1),
-        "vocabulary": info.vocab_size, "bpe_model": model.vocabulary.bpe_model is not None, "context": info.context_size,
-        "joiner_dim": info.joiner_dim, "states": info.states, "metadata": info.metadata,
+        "name": info.name,
+        "folder": str(info.folder),
+        "type": info.model_type,
+        "precision": info.precision,
+        "size_mb": round(info.size_bytes / 1e6, 2),
+        "chunk_ms": info.chunk_shift * 10,
+        "look_ahead_ms": round(info.look_ahead_seconds * 1000),
+        "encoder_frame_ms": round(info.frame_seconds * 1000, 1),
+        "vocabulary": info.vocab_size,
+        "bpe_model": model.vocabulary.bpe_model is not None,
+        "context": info.context_size,
+        "joiner_dim": info.joiner_dim,
+        "states": info.states,
+        "metadata": info.metadata,
     }
     if report is Report.json:
         print(json.dumps(rows))
@@ -65,7 +77,12 @@ def _complete_public(incomplete: str) -> list[str]:
 @app.command()
 def pull(
     name: Annotated[str, typer.Argument(autocompletion=_complete_public)],
-    base_url: Annotated[str | None, typer.Option(envvar="NEARWORD_HUB", help="Address of the hub or a mirror.", show_default="https://huggingface.co")] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="NEARWORD_HUB", help="Address of the hub or a mirror.", show_default="https://huggingface.co"
+        ),
+    ] = None,
 ) -> None:
     """Download a public model; an interrupted download goes on where it stopped.
 

@@ -33,8 +33,13 @@ def complete_model(incomplete: str) -> list[str]:
 
 Model = Annotated[
     str,
-    typer.Option("--model", "-m", metavar="NAME-OR-FOLDER", help="A model by name (see: nearword models) or its folder.",
-                 autocompletion=complete_model),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME-OR-FOLDER",
+        help="A model by name (see: nearword models) or its folder.",
+        autocompletion=complete_model,
+    ),
 ]
 Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads for the encoder; one is enough for one stream.")]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 
 import typer
+from typing_extensions import Self
 
 from .options import Format, Model, Threads, fail
 
@@ -17,14 +18,26 @@ LONG_SECONDS = 60.0
 
 
 def transcribe(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Audio files (wav, flac, ogg, opus, mp3), or - for raw 16 kHz 16-bit mono on standard input.", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Audio files (wav, flac, ogg, opus, mp3), or - for raw 16 kHz 16-bit mono on standard input.",
+            show_default=False,
+        ),
+    ],
     output_format: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.text,
     model: Model = "assistant-en",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of to standard output.", show_default=False)] = None,
-    keep_case: Annotated[bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write here instead of to standard output.", show_default=False),
+    ] = None,
+    keep_case: Annotated[
+        bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")
+    ] = False,
     threads: Threads = 1,
 ) -> None:
-    """Turn speech into text, streaming, offline.
+    r"""Turn speech into text, streaming, offline.
 
     A file that cannot be read is reported and the others go on; the exit code is 1 then.
 
@@ -112,7 +125,7 @@ def _standard_input(model: "Transducer", source: BinaryIO, out: TextIO, output_f
         while data := source.read1(6400):  # type: ignore[attr-defined]
             data = rest + data
             rest = data[len(data) // 2 * 2 :]
-            samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / 32768
+            samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / np.float32(32768)
             if transcriber.accept(samples):
                 show(transcriber.partial.text)
     except KeyboardInterrupt:
@@ -136,11 +149,16 @@ class _Progress:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-            columns = (TextColumn("transcribing"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} s of audio"), TimeRemainingColumn())
+            columns = (
+                TextColumn("transcribing"),
+                BarColumn(),
+                TextColumn("{task.completed:.0f}/{task.total:.0f} s of audio"),
+                TimeRemainingColumn(),
+            )
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._task = self._bar.add_task("transcribing", total=total)
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> Self:
         if self._bar:
             self._bar.start()
         return self

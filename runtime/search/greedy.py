@@ -27,6 +27,8 @@ class GreedySearch:
         """Log-probability of each token at its frame."""
         self.frames_seen = 0
         """Encoder frames searched."""
+        self.blank_probability = 1.0
+        """Mean probability of the blank over the frames of the latest step: high where nothing more is coming."""
 
     @property
     def trailing_blanks(self) -> int:
@@ -36,11 +38,13 @@ class GreedySearch:
     def advance(self, encoder_out: npt.NDArray[np.float32]) -> None:
         """Search on through encoder frames [n, joiner_dim]."""
         model, blank, unknown = self._model, self._model.vocabulary.blank_id, self._model.vocabulary.unk_id
-        position, count = 0, len(encoder_out)
+        position, count, blanks = 0, len(encoder_out), 0.0
         while position < count:
             logits = model.join(encoder_out[position:], self._decoder_out)
             best = logits.argmax(axis=1).tolist()
             skip = next((k for k, token in enumerate(best) if token not in (blank, unknown)), None)
+            settled = logits if skip is None else logits[: skip + 1]
+            blanks += float((1 / np.exp(settled - settled[:, blank : blank + 1]).sum(axis=1)).sum())
             if skip is None:
                 break
             row, token = logits[skip], best[skip]
@@ -51,6 +55,7 @@ class GreedySearch:
             self._decoder_out = model.predict(self._context)
             position += skip + 1
         self.frames_seen += count
+        self.blank_probability = blanks / count if count else self.blank_probability
 
     def fork(self) -> "GreedySearch":
         """Return a search in the same state that goes its own way."""

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import DEMO
-
 from nearword.models import Transducer
+
+SAID = "call maria and tell her i am running late set a timer for ten minutes"
 
 
 def test_version_and_help(run_cli) -> None:
@@ -36,11 +37,13 @@ def test_demo_of_an_own_recording(run_cli, toy_folder: Path, tmp_path: Path, noi
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
     soundfile.write(tmp_path / "quiet.wav", np.zeros(16000), 16000)
-    (tmp_path / "m.tsv").write_text(f"path\ttext\n{DEMO}\tcall maria and tell her i am running late set a timer for ten minutes\nquiet.wav\thello\nnone.wav\tgone\n")
+    (tmp_path / "m.tsv").write_text(f"path\ttext\n{DEMO}\t{SAID}\nquiet.wav\thello\nnone.wav\tgone\n")
     return tmp_path / "m.tsv"
 
 
-def test_evaluate_counts_and_goes_on_past_broken_audio(run_cli, bundled: Transducer, manifest: Path, tmp_path: Path) -> None:
+def test_evaluate_counts_and_goes_on_past_broken_audio(
+    run_cli, bundled: Transducer, manifest: Path, tmp_path: Path
+) -> None:
     result = run_cli("evaluate", manifest, "--format", "json", "--details", tmp_path / "details.jsonl")
     assert result.returncode == 1
     assert result.stderr == f"nearword: {tmp_path / 'none.wav'}: no such file\n"

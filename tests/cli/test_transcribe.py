@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import DEMO
-
 from nearword.models import Transducer, read_audio
 
 PROGRAM = [sys.executable, "-c", "from nearword.runtime.cli import main; main()"]
@@ -48,9 +47,13 @@ def test_other_formats(run_cli, toy_folder: Path, noise_file: Path, name: str, b
     assert result.stdout.startswith(beginning)
 
 
-def test_a_broken_file_is_reported_and_the_rest_goes_on(run_cli, toy_folder: Path, noise_file: Path, tmp_path: Path) -> None:
+def test_a_broken_file_is_reported_and_the_rest_goes_on(
+    run_cli, toy_folder: Path, noise_file: Path, tmp_path: Path
+) -> None:
     (tmp_path / "bad.wav").write_bytes(b"RIFF what is this")
-    result = run_cli("transcribe", "-m", toy_folder, noise_file, tmp_path / "bad.wav", tmp_path / "none.wav", noise_file)
+    result = run_cli(
+        "transcribe", "-m", toy_folder, noise_file, tmp_path / "bad.wav", tmp_path / "none.wav", noise_file
+    )
     assert result.returncode == 1
     assert result.stdout.count(f"{noise_file}: ") == 2
     assert len(result.stderr.splitlines()) == 2
@@ -71,7 +74,9 @@ def test_an_unknown_model_is_one_line(run_cli) -> None:
     assert "nearword models pull zipformer-en-20m" in run_cli("transcribe", "-m", "zipformer-en-20m", DEMO).stderr
 
 
-def test_output_file_and_one_that_cannot_be_written(run_cli, toy_folder: Path, noise_file: Path, tmp_path: Path) -> None:
+def test_output_file_and_one_that_cannot_be_written(
+    run_cli, toy_folder: Path, noise_file: Path, tmp_path: Path
+) -> None:
     assert run_cli("transcribe", "-m", toy_folder, noise_file, "-o", tmp_path / "out.txt").stdout == ""
     assert (tmp_path / "out.txt").read_text().strip()
     result = run_cli("transcribe", "-m", toy_folder, noise_file, "-o", tmp_path / "no" / "out.txt")
@@ -91,7 +96,9 @@ def test_standard_input_gives_what_the_file_gives(run_cli, bundled: Transducer) 
 
 
 def test_words_are_printed_before_the_input_ends(toy_folder: Path, noise: np.ndarray) -> None:
-    with subprocess.Popen([*PROGRAM, "transcribe", "-m", str(toy_folder), "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*PROGRAM, "transcribe", "-m", str(toy_folder), "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdin
         assert process.stdout
         process.stdin.write(pcm(noise))
@@ -119,7 +126,9 @@ def test_ctrl_c_prints_what_was_recognised_so_far(toy_folder: Path, noise: np.nd
 
 def test_a_reader_that_goes_away_ends_it_quietly(toy_folder: Path, noise_file: Path) -> None:
     files = [str(noise_file)] * 50
-    with subprocess.Popen([*PROGRAM, "transcribe", "-m", str(toy_folder), *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*PROGRAM, "transcribe", "-m", str(toy_folder), *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout
         process.stdout.readline()
         process.stdout.close()
@@ -131,7 +140,14 @@ def test_a_reader_that_goes_away_ends_it_quietly(toy_folder: Path, noise_file: P
 def test_progress_bar_only_on_a_terminal_and_for_long_work(toy_folder: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.zeros(16000 * 90), 16000)
     main, side = pty.openpty()
-    result = subprocess.run([*PROGRAM, "transcribe", "-m", str(toy_folder), str(tmp_path / "long.wav")], stdout=subprocess.PIPE, stderr=side, check=True, timeout=60, env=os.environ | {"TERM": "xterm"})
+    result = subprocess.run(
+        [*PROGRAM, "transcribe", "-m", str(toy_folder), str(tmp_path / "long.wav")],
+        stdout=subprocess.PIPE,
+        stderr=side,
+        check=True,
+        timeout=60,
+        env=os.environ | {"TERM": "xterm"},
+    )
     os.close(side)
     shown = b""
     while True:

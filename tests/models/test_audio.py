@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-
 from nearword.models import AudioError, audio_seconds, read_audio, stream_audio
 
 
@@ -40,7 +39,15 @@ def test_blocks_are_the_whole_file(tmp_path: Path) -> None:
 
 def wav_header(seconds: float, rate: int = 16000, data: bytes = b"") -> bytes:
     size = int(seconds * rate) * 2
-    return b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16) + b"data" + struct.pack("<I", size) + data
+    return (
+        b"RIFF"
+        + struct.pack("<I", 36 + size)
+        + b"WAVEfmt "
+        + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16)
+        + b"data"
+        + struct.pack("<I", size)
+        + data
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
 from nearword.models import DownloadError, ModelNotFoundError, Transducer, list_models, resolve
 from nearword.models.hub import pull
 from nearword.models.public import PUBLIC_MODELS
@@ -48,7 +47,7 @@ class Hub:
         for name, content in self.listed.items():
             row: dict[str, object] = {"type": "file", "path": name, "size": len(content)}
             if name.endswith(".txt"):
-                row["oid"] = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+                row["oid"] = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
             else:
                 row |= {"oid": "0" * 40, "lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}}
             rows.append(row)

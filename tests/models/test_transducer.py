@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
-from toy_models import ToyModel, write_decoder, write_encoder, write_joiner, write_toy_model
-
 from nearword.models import ModelError, ModelFileError, ModelNotFoundError, Transducer
+from toy_models import ToyModel, write_decoder, write_encoder, write_joiner, write_toy_model
 
 
 def test_info_tells_what_the_files_say(toy: Transducer, toy_folder: Path) -> None:
@@ -115,7 +114,13 @@ def test_damaged_graph_is_named(tmp_path: Path, part: str, damage: str) -> None:
     if damage == "missing":
         path.unlink()
     else:
-        path.write_bytes({"empty": b"", "truncated": content[: len(content) * 2 // 3], "random": np.random.default_rng(0).bytes(900)}[damage])
+        path.write_bytes(
+            {
+                "empty": b"",
+                "truncated": content[: len(content) * 2 // 3],
+                "random": np.random.default_rng(0).bytes(900),
+            }[damage]
+        )
     with pytest.raises(ModelFileError, match=part) as caught:
         Transducer.load(path.parent)
     assert caught.value.path == path
@@ -147,7 +152,13 @@ def test_files_of_different_models_do_not_load_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("metadata", "problem"),
-    [({"T": ""}, "'T'"), ({"T": "-3"}, "'T'"), ({"T": "12"}, "x takes 13"), ({"decode_chunk_len": "99"}, "decode_chunk_len"), ({"decode_chunk_len": "many"}, "many")],
+    [
+        ({"T": ""}, "'T'"),
+        ({"T": "-3"}, "'T'"),
+        ({"T": "12"}, "x takes 13"),
+        ({"decode_chunk_len": "99"}, "decode_chunk_len"),
+        ({"decode_chunk_len": "many"}, "many"),
+    ],
 )
 def test_encoder_metadata_is_checked(tmp_path: Path, metadata: dict[str, str], problem: str) -> None:
     folder = write_toy_model(tmp_path / "m")

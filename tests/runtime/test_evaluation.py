@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from nearword.models import AudioError
 from nearword.runtime.evaluation import Entry, ManifestError, Result, normalise, read_manifest, recognise_all, score
 
@@ -11,7 +10,9 @@ def results(*pairs: tuple[str, str]) -> list[Result]:
 
 
 def test_errors_are_told_apart() -> None:
-    figures = score(results(("call meg bauer now", "call mad bauer"), ("lights off", "the lights off"), ("stop", "stop")), 1.2, 2.0)
+    figures = score(
+        results(("call meg bauer now", "call mad bauer"), ("lights off", "the lights off"), ("stop", "stop")), 1.2, 2.0
+    )
     assert (figures.words, figures.substitutions, figures.deletions, figures.insertions) == (7, 1, 1, 1)
     assert figures.error_rate == pytest.approx(3 / 7)
     assert 0 <= figures.low <= figures.error_rate <= figures.high
@@ -65,8 +66,11 @@ def test_tsv_and_json_lines_with_paths_beside_and_above(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("file\ttext\na\tb\n", "no column 'path'"), ("path\ttext\n", "no column|no line"), ("", "no column"),
-        ('{"path": 1\n', "line 1 is not JSON"), ('{"path": "a", "text": "b"}\n[1]\n', "line 2 is not a JSON object"),
+        ("file\ttext\na\tb\n", "no column 'path'"),
+        ("path\ttext\n", "no column|no line"),
+        ("", "no column"),
+        ('{"path": 1\n', "line 1 is not JSON"),
+        ('{"path": "a", "text": "b"}\n[1]\n', "line 2 is not a JSON object"),
         ("path\ttext\na.wav\t\n", "no line has both"),
     ],
 )

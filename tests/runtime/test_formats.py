@@ -3,7 +3,6 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from nearword.runtime import Transcript, Word
 from nearword.runtime.formats import WRITERS, clock, cues
 
@@ -21,17 +20,27 @@ def test_json_is_one_object_in_one_line() -> None:
     assert line.count("\n") == 1
     row = json.loads(line)
     assert row == {
-        "path": "a b.wav", "seconds": 10.0, "text": "call maria stop", "model": "assistant-en",
+        "path": "a b.wav",
+        "seconds": 10.0,
+        "text": "call maria stop",
+        "model": "assistant-en",
         "words": [
-            {"word": "call", "start": 0.4, "end": 0.72, "confidence": 0.9}, {"word": "maria", "start": 0.8, "end": 1.28, "confidence": 0.9},
+            {"word": "call", "start": 0.4, "end": 0.72, "confidence": 0.9},
+            {"word": "maria", "start": 0.8, "end": 1.28, "confidence": 0.9},
             {"word": "stop", "start": 3.0, "end": 3.4, "confidence": 0.9},
         ],
     }
 
 
 def test_subtitles_break_at_pauses() -> None:
-    assert WRITERS["srt"]("x", CALL, "m") == "1\n00:00:00,400 --> 00:00:01,280\ncall maria\n\n2\n00:00:03,000 --> 00:00:03,400\nstop\n\n"
-    assert WRITERS["vtt"]("x", CALL, "m") == "WEBVTT\n\n00:00:00.400 --> 00:00:01.280\ncall maria\n\n00:00:03.000 --> 00:00:03.400\nstop\n"
+    assert (
+        WRITERS["srt"]("x", CALL, "m")
+        == "1\n00:00:00,400 --> 00:00:01,280\ncall maria\n\n2\n00:00:03,000 --> 00:00:03,400\nstop\n\n"
+    )
+    assert (
+        WRITERS["vtt"]("x", CALL, "m")
+        == "WEBVTT\n\n00:00:00.400 --> 00:00:01.280\ncall maria\n\n00:00:03.000 --> 00:00:03.400\nstop\n"
+    )
 
 
 def test_ctm_has_start_and_duration_and_no_spaces_in_the_name() -> None:

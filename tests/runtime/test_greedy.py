@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_models import ToyModel, write_toy_model
-
 from nearword.models import Transducer
 from nearword.runtime.search import GreedySearch
+from toy_models import ToyModel, write_toy_model
 
 
 def frame_by_frame(model: Transducer, encoded: np.ndarray) -> tuple[list[int], list[int], list[float]]:
@@ -25,7 +24,9 @@ def frame_by_frame(model: Transducer, encoded: np.ndarray) -> tuple[list[int], l
 
 
 @given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(1, 9), min_size=1, max_size=10), scale=st.floats(0.2, 4))
-def test_whole_runs_of_frames_give_the_tokens_of_frame_by_frame_search(toy: Transducer, seed: int, cuts: list[int], scale: float) -> None:
+def test_whole_runs_of_frames_give_the_tokens_of_frame_by_frame_search(
+    toy: Transducer, seed: int, cuts: list[int], scale: float
+) -> None:
     encoded = np.random.default_rng(seed).normal(0, scale, (sum(cuts), 6)).astype(np.float32)
     search, start = GreedySearch(toy), 0
     for cut in cuts:

@@ -5,8 +5,7 @@ import pytest
 from conftest import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from nearword.models import Transducer, read_audio
+from nearword.models import Transducer
 from nearword.runtime import Transcriber, load_model, transcribe_file
 
 
@@ -80,7 +79,13 @@ def test_real_commands_come_out_as_words(bundled: Transducer, speech_folder: Pat
     texts = [transcribe_file(bundled, path).text for path in paths]
     assert all(texts)
     words = [word for text in texts for word in text.split()]
-    assert sum(word in {"get", "me", "can", "i", "have", "make", "want", "a", "an", "with", "of", "like", "milk"} for word in words) > 40
+    assert (
+        sum(
+            word in {"get", "me", "can", "i", "have", "make", "want", "a", "an", "with", "of", "like", "milk"}
+            for word in words
+        )
+        > 40
+    )
 
 
 @pytest.mark.parametrize("kind", ["silence", "hum", "white noise", "chord"])
@@ -88,7 +93,9 @@ def test_no_words_without_speech(bundled: Transducer, kind: str) -> None:
     t = np.arange(20 * 16000) / 16000
     rng = np.random.default_rng(0)
     samples = {
-        "silence": np.zeros_like(t), "hum": 0.05 * np.sin(2 * np.pi * 50 * t), "white noise": rng.normal(0, 0.01, len(t)),
+        "silence": np.zeros_like(t),
+        "hum": 0.05 * np.sin(2 * np.pi * 50 * t),
+        "white noise": rng.normal(0, 0.01, len(t)),
         "chord": 0.05 * sum(np.sin(2 * np.pi * f * t) for f in (261.6, 329.6, 392.0)),
     }[kind]
     transcriber = Transcriber(bundled)

@@ -1,0 +1,151 @@
+"""What a stream of audio becomes: typed events, and their JSON form.
+
+The contract: exactly one ``Final`` per ``SpeechStarted``; every ``SpeculativeFinal`` is followed by exactly one of
+``Reset`` (of the same revision) or a ``Final`` that confirms it, and there is no other ``Reset``; times never go
+back; nothing of an utterance comes after its ``Final``; words once marked stable stay.
+"""
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .transcript import Word
+
+
+class FinalReason(str, Enum):
+    """Why an utterance was ended."""
+
+    silence = "silence"
+    """The final end-pointer took the silence for the end."""
+    max_length = "max_length"
+    """The utterance had grown to the longest allowed."""
+    no_speech = "no_speech"
+    """Sound, but no words for too long."""
+    end_of_stream = "end_of_stream"
+    """The audio ended."""
+    audio_lost = "audio_lost"
+    """So much audio was lost that what follows cannot belong to it."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What all events have."""
+
+    utterance: int
+    """Counts from 1. Between utterances: of the one to come."""
+    revision: int
+    """0 at the start of an utterance; each event with a text of its own has one more."""
+    time: float
+    """Seconds of audio since the stream began, lost audio included; never wall clock."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, ``type`` first."""
+        values = dataclasses.asdict(self)
+        return {"type": event_type(type(self))} | {
+            key: value.value if isinstance(value, Enum) else list(value) if isinstance(value, tuple) else value
+            for key, value in values.items()
+        }
+
+    def to_json(self) -> str:
+        """Return one line of JSON, without the line's end."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class SpeechStarted(Event):
+    """An utterance has begun: speech was heard for a while, or a first token found."""
+
+
+@dataclass(frozen=True)
+class Partial(Event):
+    """The best words so far have changed; at most ten of these per second of audio."""
+
+    text: str
+    words: tuple[Word, ...]
+    stable: int
+    """So many words at the beginning will not change any more, up to and with the ``Final``."""
+
+    @property
+    def stable_text(self) -> str:
+        """The words that will not change any more."""
+        return " ".join(word.text for word in self.words[: self.stable])
+
+
+@dataclass(frozen=True)
+class SpeculativeFinal(Event):
+    """The speaker has probably finished: work on ``text`` may start, to be dropped on the ``Reset`` of this revision."""
+
+    text: str
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Reset(Event):
+    """The ``SpeculativeFinal`` of this revision was wrong: drop all that was started from it."""
+
+
+@dataclass(frozen=True)
+class Final(Event):
+    """The utterance has ended; an empty ``text`` says that the sound had no words."""
+
+    text: str
+    words: tuple[Word, ...]
+    confirms: int | None = None
+    """Revision of the ``SpeculativeFinal`` that said the same, if one stands."""
+    reason: FinalReason = field(default=FinalReason.silence)
+
+
+@dataclass(frozen=True)
+class AudioLost(Event):
+    """Audio was dropped; the stream goes on after the gap."""
+
+    seconds: float
+    """Length of what is missing."""
+    reason: str
+    """In words: the recogniser is too slow, the device is gone."""
+
+
+TextEvent = Partial | SpeculativeFinal | Final
+"""Events with words."""
+
+_TYPES: tuple[type[Event], ...] = (SpeechStarted, Partial, SpeculativeFinal, Reset, Final, AudioLost)
+
+
+def event_type(kind: type[Event]) -> str:
+    """Return an event's name in JSON: the class's, in snake case."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+_BY_NAME = {event_type(kind): kind for kind in _TYPES}
+
+
+def from_dict(values: dict[str, Any]) -> Event:
+    """Return the event that ``to_dict`` made ``values`` of; keys it does not know are left aside.
+
+    Raises:
+        ValueError: no such type, or a field is missing; names it.
+    """
+    kind = _BY_NAME.get(values.get("type", ""))
+    if kind is None:
+        raise ValueError(f"event type {values.get('type')!r}: expected one of {', '.join(_BY_NAME)}")
+    known = {entry.name for entry in dataclasses.fields(kind)}
+    given = {key: value for key, value in values.items() if key in known}
+    try:
+        if "words" in given:
+            given["words"] = tuple(Word(**word) for word in given["words"])
+        if "reason" in given and kind is Final:
+            given["reason"] = FinalReason(given["reason"])
+        return kind(**given)
+    except TypeError as error:
+        raise ValueError(f"event {values.get('type')!r} is incomplete: {error}") from error
+
+
+def from_json(line: str) -> Event:
+    """Return the event of one line of JSON; raises ``ValueError`` as ``from_dict``."""
+    values = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError(f"an event is a JSON object, not {line[:40]!r}")
+    return from_dict(values)

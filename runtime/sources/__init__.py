@@ -1,0 +1,19 @@
+"""Where audio comes from: a microphone, a file, a stream of bytes, any async iterator of samples."""
+
+from .audio_file import AudioFile
+from .microphone import Device, Microphone, MicrophoneError, list_devices
+from .raw_stream import RawStream, read_pipe
+from .source import AudioSink, AudioSource, Blocks
+
+__all__ = [
+    "AudioFile",
+    "AudioSink",
+    "AudioSource",
+    "Blocks",
+    "Device",
+    "Microphone",
+    "MicrophoneError",
+    "RawStream",
+    "list_devices",
+    "read_pipe",
+]

@@ -1,0 +1,134 @@
+"""Raw samples that come as bytes: from a socket, a pipe, standard input, any async iterator."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from typing import IO, Any, Literal
+
+import numpy as np
+
+from ...models.audio import SAMPLE_RATE, Samples, check_samples, make_resampler
+from .source import AudioSink
+
+READ_BYTES = 16_384
+BLOCK_SAMPLES = 8_000
+"""Larger pieces are put into the sink in parts, so that the queue's bound holds."""
+SampleFormat = Literal["int16", "float32"]
+
+
+class RawStream:
+    """Interleaved little-endian samples of any rate; channels are averaged."""
+
+    def __init__(
+        self,
+        source: AsyncIterable[bytes] | asyncio.StreamReader,
+        *,
+        rate: float = SAMPLE_RATE,
+        sample_format: SampleFormat = "int16",
+        channels: int = 1,
+        live: bool = False,
+        name: str = "raw stream",
+    ) -> None:
+        """Make a source.
+
+        Args:
+            source: an async iterator of bytes, or an asyncio stream. Samples may be cut anywhere.
+            rate: samples per second.
+            sample_format: ``int16``, or ``float32`` in [-1, 1].
+            channels: interleaved channels.
+            live: it does not wait for the recogniser; the oldest audio is lost instead.
+            name: for messages.
+
+        Raises:
+            ValueError: a rate, format or number of channels that is not possible.
+        """
+        if sample_format not in ("int16", "float32"):
+            raise ValueError(f"sample format {sample_format!r}: expected int16 or float32")
+        if channels < 1:
+            raise ValueError(f"{channels} channels: expected 1 or more")
+        self._resampler = make_resampler(rate)
+        self._source = source
+        self._rate = rate
+        self._dtype = np.dtype("<i2" if sample_format == "int16" else "<f4")
+        self._channels = channels
+        self._live = live
+        self._name = name
+
+    async def feed(self, sink: AudioSink) -> None:
+        """Put the stream's audio into the sink; a cut sample at the end is dropped.
+
+        Raises:
+            AudioError: a sample is not a finite number.
+        """
+        frame_bytes = self._dtype.itemsize * self._channels
+        rest, position = b"", 0
+        async with aclosing(_pieces(self._source)) as pieces:
+            async for piece in pieces:
+                data = rest + piece
+                whole = len(data) // frame_bytes * frame_bytes
+                rest = data[whole:]
+                samples = self._decode(data[:whole])
+                check_samples(samples, self._name, position / self._rate)
+                position += len(samples)
+                await self._put(sink, self._resampler.accept(samples))
+        await self._put(sink, self._resampler.accept(np.zeros(0, np.float32), last=True))
+
+    def _decode(self, data: bytes) -> Samples:
+        values = np.frombuffer(data, self._dtype).astype(np.float32)
+        if self._dtype.itemsize == 2:
+            values /= 32768
+        return values if self._channels == 1 else values.reshape(-1, self._channels).mean(axis=1, dtype=np.float32)
+
+    async def _put(self, sink: AudioSink, samples: Samples) -> None:
+        for start in range(0, len(samples), BLOCK_SAMPLES):
+            block = samples[start : start + BLOCK_SAMPLES]
+            if self._live:
+                sink.offer(block)
+            else:
+                await sink.put(block)
+
+
+async def _pieces(source: AsyncIterable[bytes] | asyncio.StreamReader) -> AsyncGenerator[bytes, None]:
+    if isinstance(source, asyncio.StreamReader):
+        # not line by line, as iterating it would
+        while data := await source.read(READ_BYTES):
+            yield data
+        return
+    try:
+        async for data in source:
+            yield data
+    finally:
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
+
+
+async def read_pipe(file: IO[Any] | None = None) -> AsyncGenerator[bytes, None]:
+    """Yield what comes through a pipe, a terminal, a socket or a file (by default standard input), as it comes.
+
+    No thread waits in a read, so cancelling it leaves nothing behind. The file stays open.
+    """
+    number = (sys.stdin.buffer if file is None else file).fileno()
+    copy = os.fdopen(os.dup(number), "rb", buffering=0)
+    blocking = os.get_blocking(number)
+    reader = asyncio.StreamReader()
+    transport = None
+    try:
+        try:
+            protocol = asyncio.StreamReaderProtocol(reader)
+            transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, copy)
+        except ValueError:  # a regular file: always ready, and nothing that could be waited for
+            while data := copy.read(READ_BYTES):
+                yield data
+                await asyncio.sleep(0)
+        else:
+            while data := await reader.read(READ_BYTES):
+                yield data
+    finally:
+        if transport is None:
+            copy.close()
+        else:
+            transport.close()
+            # the loop's mark on it is seen by all who share it, the shell among them
+            os.set_blocking(number, blocking)

@@ -1,0 +1,57 @@
+"""What a source of audio is."""
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from typing import Protocol
+
+from ...models.audio import Samples
+
+
+class AudioSink(Protocol):
+    """Where a source puts its audio: the bounded queue before the recogniser."""
+
+    def offer(self, samples: Samples) -> None:
+        """Take live audio, [n], 16 kHz mono float32, from any thread, at once.
+
+        If the recogniser is behind, the oldest audio is dropped for it and told as ``AudioLost``. The array belongs
+        to the sink from here on.
+        """
+        ...
+
+    def lost(self, seconds: float, reason: str) -> None:
+        """Say, from any thread, that audio is missing at this place."""
+        ...
+
+    async def put(self, samples: Samples) -> None:
+        """Take audio that can wait: returns when there is room. Cancelled, it has taken nothing."""
+        ...
+
+
+class AudioSource(Protocol):
+    """Audio from somewhere. One use: feed once."""
+
+    async def feed(self, sink: AudioSink) -> None:
+        """Put all audio into the sink; returns at the end of the audio.
+
+        Cancellation stops it: it closes what it opened and lets the ``CancelledError`` through.
+        """
+        ...
+
+
+class Blocks:
+    """Any async iterator of sample arrays, [n] at 16 kHz mono float32, as a source."""
+
+    def __init__(self, blocks: AsyncIterable[Samples], *, live: bool = False) -> None:
+        self._blocks = blocks
+        self._live = live
+
+    async def feed(self, sink: AudioSink) -> None:
+        """Put the iterator's arrays into the sink; a live one never waits. A generator is closed at the end."""
+        try:
+            async for block in self._blocks:
+                if self._live:
+                    sink.offer(block)
+                else:
+                    await sink.put(block)
+        finally:
+            if isinstance(self._blocks, AsyncGenerator):
+                await self._blocks.aclose()

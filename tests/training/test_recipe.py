@@ -1,0 +1,209 @@
+"""The recipe on a small scale: loss against brute force, graphs against the network, a run from end to end."""
+
+import csv
+import itertools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra nearword[train]")
+pytest.importorskip("onnx")
+
+from nearword.models import Transducer, read_audio
+from nearword.models.training.augment import AugmentConfig, add_noise, augment
+from nearword.models.training.dataset import Batches, Corpus
+from nearword.models.training.decode import greedy
+from nearword.models.training.export import export, read_weights
+from nearword.models.training.lexicon import pronounce
+from nearword.models.training.loss import transducer_loss
+from nearword.models.training.model import ModelConfig, TransducerModel
+from nearword.models.training.phrases import generate, normalise, spell_number
+from nearword.models.training.prepare import Recording, fbank, prepare, trim
+from nearword.models.training.train import Run, Stage, TrainConfig, load_averaged, load_weights, train
+from nearword.runtime import Transcriber
+
+SMALL = ModelConfig(vocab_size=40, dim=24, fast_blocks=1, slow_blocks=2, fast_hidden=32, slow_hidden=32, kernel=5)
+needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="needs flite (apt-get install flite)")
+
+
+def brute_force(log_blank: np.ndarray, log_token: np.ndarray, frames: int, labels: int) -> float:
+    """Sum over every way of placing the labels on frames, at most one per frame."""
+    total = -np.inf
+    for places in itertools.combinations(range(frames), labels):
+        score, u = 0.0, 0
+        for t in range(frames):
+            if t in places:
+                score += log_token[t, u]
+                u += 1
+            else:
+                score += log_blank[t, u]
+        total = np.logaddexp(total, score)
+    return -total
+
+
+@pytest.mark.parametrize("delay_penalty", [0.0, 0.3])
+def test_loss_is_the_sum_over_all_alignments(delay_penalty: float) -> None:
+    rng = np.random.default_rng(0)
+    blank, token = rng.normal(-1, 1, (5, 6, 4)), rng.normal(-1, 1, (5, 6, 3))
+    frames, labels = np.asarray([6, 4, 5, 3, 1]), np.asarray([3, 2, 0, 3, 1])
+    ours = transducer_loss(*map(torch.from_numpy, (blank, token, frames, labels)), delay_penalty=delay_penalty)
+    for n in range(5):
+        early = delay_penalty * ((frames[n] - 1) / 2 - np.arange(6))[:, None]
+        assert ours[n].item() == pytest.approx(brute_force(blank[n], token[n] + early, frames[n], labels[n]), abs=1e-9)
+
+
+def test_loss_gradient_is_right() -> None:
+    blank = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
+    token = torch.randn(2, 5, 2, dtype=torch.float64, requires_grad=True)
+    frames, labels = torch.tensor([5, 3]), torch.tensor([2, 1])
+    assert torch.autograd.gradcheck(lambda b, t: transducer_loss(b, t, frames, labels), (blank, token))
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("vocabulary")
+    letters = ["<blk>", "<unk>", "▁", "'", *"abcdefghijklmnopqrstuvwxyz"]
+    (folder / "tokens.txt").write_text(
+        "".join(f"{t} {i}\n" for i, t in enumerate(letters + [f"▁{c}" for c in "abcdefghij"]))
+    )
+    (folder / "bpe.model").write_bytes(b"")
+    return folder
+
+
+def test_exported_steps_are_the_network_and_greedy_search_agrees(tmp_path: Path, vocabulary: Path) -> None:
+    torch.manual_seed(1)
+    network = TransducerModel(SMALL).eval()
+    with torch.no_grad():
+        network.joiner.output.weight.mul_(8)
+    export(network, vocabulary, tmp_path / "m")
+    model = Transducer.load(tmp_path / "m", precision="float")
+    samples = np.random.default_rng(0).normal(0, 0.1, 40000).astype(np.float32)
+    transcriber = Transcriber(model)
+    transcriber.accept(samples)
+    features = fbank(samples)[: model.info.chunk_shift * 7 + SMALL.extra_frames]
+    with torch.inference_mode():
+        expected, _, _ = network.encoder(torch.from_numpy(features)[None], network.encoder.initial_state(1))
+    stream = model.encoder_stream()
+    steps = [stream.run(features[32 * k : 32 * k + model.info.chunk_frames]) for k in range(7)]
+    np.testing.assert_allclose(np.concatenate(steps), expected[0].numpy(), atol=2e-5)
+    tokens = greedy(network, [features])[0]
+    assert len(tokens) > 5
+    assert transcriber.tokens[: len(tokens)] == tokens
+
+
+def test_int8_is_near_float_and_reads_back(tmp_path: Path, vocabulary: Path) -> None:
+    network = TransducerModel(SMALL).eval()
+    export(network, vocabulary, tmp_path / "m")
+    chunk = np.random.default_rng(0).normal(-6, 3, (SMALL.input_frames, 80)).astype(np.float32)
+    outputs = [Transducer.load(tmp_path / "m", precision=p).encoder_stream().run(chunk) for p in ("float", "int8")]
+    assert np.abs(outputs[0] - outputs[1]).max() < 0.1 * np.abs(outputs[0]).max()
+    own = network.state_dict()
+    for keep, tolerance in (("float", 0.0), ("int8", 0.01)):
+        if keep == "int8":
+            for part in ("encoder", "decoder", "joiner"):
+                (tmp_path / "m" / f"{part}.onnx").unlink()
+        weights = read_weights(tmp_path / "m")
+        assert {name for name in own if name not in weights} == {n for n in own if "phone_" in n or "token_head" in n}
+        for name, value in weights.items():
+            scale = max(own[name].abs().max().item(), 1e-6)
+            assert (value - own[name]).abs().max().item() <= tolerance * scale, name
+
+
+def test_sentences_are_lower_case_letters_and_repeat_with_the_seed() -> None:
+    pytest.importorskip("faker")
+    first = list(itertools.islice(generate(1), 300))
+    assert first == list(itertools.islice(generate(1), 300))
+    assert first != list(itertools.islice(generate(2), 300))
+    assert all(set(text) <= set("abcdefghijklmnopqrstuvwxyz' ") and text == text.strip() for text in first)
+    assert len(set(first)) > 200
+
+
+def test_numbers_are_spelt() -> None:
+    assert [spell_number(n) for n in (0, 13, 40, 72, 100, 305, 1999)] == [
+        "zero", "thirteen", "forty", "seventy two", "one hundred", "three hundred five",
+        "one thousand nine hundred ninety nine",
+    ]  # fmt: skip
+    assert normalise("Don\u2019t  STOP, e-mail") == "don't stop e mail"
+    assert normalise("café") == ""
+
+
+def test_trim_cuts_silence_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    speech = rng.normal(0, 0.2, 16000)
+    samples = np.concatenate([rng.normal(0, 1e-4, 32000), speech, rng.normal(0, 1e-4, 32000)]).astype(np.float32)
+    assert 16000 < len(trim(samples)) < 24000
+
+
+def test_noise_is_mixed_at_the_asked_ratio() -> None:
+    speech = np.full((50, 80), 0.0, np.float32)
+    noise = np.full((50, 80), -3.0, np.float32)
+    mixed = add_noise(speech, noise, snr=10.0)
+    assert np.exp(mixed).mean() == pytest.approx(1.1, abs=1e-3)
+
+
+def test_augmentation_keeps_the_shape_of_features() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(-6, 1, (500, 80)).astype(np.float32)
+    for _ in range(100):
+        features = rng.normal(-6, 3, (int(rng.integers(15, 300)), 80)).astype(np.float32)
+        out = augment(features, noise, AugmentConfig(), rng)
+        assert out.dtype == np.float32
+        assert out.shape[1] == 80
+        assert np.isfinite(out).all()
+        assert 0.8 * len(features) <= len(out) <= 1.2 * len(features) or len(out) == 8
+
+
+@needs_flite
+def test_pronunciations_come_from_flite() -> None:
+    assert len(pronounce("call")) == 3
+    assert pronounce("meg") == pronounce("meg")
+    assert pronounce("meg") != pronounce("mug")
+
+
+@needs_flite
+@pytest.mark.timeout(240)
+def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
+    from conftest import DEMO
+    from nearword.models.training.synthesize import plan, synthesize
+
+    pytest.importorskip("faker")
+    utterances = plan(["turn on the light", "stop the music"], 40, seed=1, espeak_share=0.0)
+    manifest = synthesize(utterances, tmp_path / "speech", workers=1)
+    with manifest.open() as table:
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    assert len(rows) == 40
+    recordings = [Recording(tmp_path / "speech" / row["path"], row["text"], "synthetic", 1.0) for row in rows]
+    prepare(recordings, [DEMO], tmp_path / "prepared", vocab_size=40)
+    corpus = Corpus(tmp_path / "prepared")
+    assert len(corpus.items) >= 25
+
+    config = ModelConfig(
+        vocab_size=corpus.vocab_size, dim=32, fast_blocks=1, slow_blocks=1, fast_hidden=32, slow_hidden=32
+    )
+    stages = (Stage(10, 800, 1600, 0.0, 0.0, 1.0, 0.3), Stage(10**9, 800, 1600, 0.5, 1.0, 0.5, 0.2, 0.004))
+    settings = TrainConfig(updates=60, warmup=5, threads=1, peak_rate=5e-3)
+    run = Run(tmp_path / "run", config, settings)
+    batch = next(
+        iter(Batches(corpus, config, batch_frames=800, max_frames=1600, augmentation=AugmentConfig(strength=0), seed=0))
+    )
+    before = run.step(batch, stages[1])[:3]
+    train(corpus, run, curriculum=stages)
+    after = run.step(batch, stages[1])[:3]
+    assert after[0] < 0.8 * before[0]
+    assert after[1] < 0.8 * before[1]
+
+    resumed = Run(tmp_path / "run", config, settings)
+    assert resumed.update == 60
+    export(load_averaged(tmp_path / "run"), tmp_path / "prepared", tmp_path / "model")
+    model = Transducer.load(tmp_path / "model")
+    transcriber = Transcriber(model)
+    transcriber.accept(read_audio(DEMO))
+    assert transcriber.finish().seconds > 5
+
+    again = Run(tmp_path / "again", config, settings)
+    load_weights(again, read_weights(tmp_path / "model"))
+    for name, value in load_averaged(tmp_path / "run").state_dict().items():
+        if "phone_" not in name and "token_head" not in name:
+            torch.testing.assert_close(again.model.state_dict()[name], value)
