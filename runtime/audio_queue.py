@@ -106,6 +106,9 @@ class AudioQueue:
                 self._items.clear()
                 self._waiting = 0
             self._changed.notify()
+            room, self._room = self._room, None
+        if room is not None:
+            self._loop.call_soon_threadsafe(_wake, room)
 
     def get(self) -> Samples | Gap | None:
         """Return the next item, in the worker thread; waits for one. None says that the queue is closed and empty."""

@@ -76,7 +76,7 @@ class Partial(Event):
 
 @dataclass(frozen=True)
 class SpeculativeFinal(Event):
-    """The speaker has probably finished: work on ``text`` may start, to be dropped on the ``Reset`` of this revision."""
+    """The speaker has probably finished: work may start, to be dropped on the ``Reset`` of this revision."""
 
     text: str
     words: tuple[Word, ...]
@@ -147,5 +147,5 @@ def from_json(line: str) -> Event:
     """Return the event of one line of JSON; raises ``ValueError`` as ``from_dict``."""
     values = json.loads(line)
     if not isinstance(values, dict):
-        raise ValueError(f"an event is a JSON object, not {line[:40]!r}")
+        raise ValueError(f"an event is a JSON object, not {line[:40]!r}")  # noqa: TRY004 (a value, not a type of ours)
     return from_dict(values)

@@ -4,7 +4,6 @@ Everything is decided on the grid of the voice activity's frames (20 ms), never 
 pieces gives the same events, times included.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -224,9 +223,12 @@ class Recognizer:
         self._completed_at = self.seconds
         return self._stream.completed()
 
+    def _words(self, search: GreedySearch) -> tuple[Word, ...]:
+        return self._stream.words(search, self.seconds, lower=self._lower)
+
     def _take_best(self, search: GreedySearch) -> None:
         self._best = search
-        words = self._stream.words(search, self.seconds, lower=self._lower)
+        words = self._words(search)
         text = _text(words)
         if text != self._best_text:
             self._changed_at = self.seconds
@@ -254,7 +256,7 @@ class Recognizer:
         if self._standing is not None or self.seconds - self._shown_at < PARTIAL_SECONDS - 1e-6:
             return
         search = self._stream.search
-        words = self._best_words if self._best is search else self._stream.words(search, self.seconds, lower=self._lower)
+        words = self._best_words if self._best is search else self._words(search)
         text = _text(words)
         if text in ("", self._shown):
             return
@@ -291,7 +293,7 @@ class Recognizer:
 
     def _end(self, reason: FinalReason, search: GreedySearch) -> None:
         """End the utterance with all that was heard."""
-        self._finalise(reason, self._stream.words(search, self.seconds, lower=self._lower))
+        self._finalise(reason, self._words(search))
         self._stream.restart()
         self._begin_wait()
 
@@ -301,7 +303,7 @@ class Recognizer:
         count, tokens = self._stream.settled(search)
         if not tokens:
             count, tokens = -1, len(search.tokens)
-        words = self._stream.words(search, self.seconds, lower=self._lower)
+        words = self._words(search)
         self._finalise(FinalReason.max_length, words if count < 0 else words[:count])
         self._stream.drop(tokens)
         self._begin_wait()
@@ -319,7 +321,3 @@ class Recognizer:
 
 def _text(words: tuple[Word, ...]) -> str:
     return " ".join(word.text for word in words)
-
-
-RecognizerFactory = Callable[[Transducer], Recognizer]
-"""Makes a recogniser on a model; for settings that a pipeline does not have."""

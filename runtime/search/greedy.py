@@ -44,7 +44,8 @@ class GreedySearch:
             best = logits.argmax(axis=1).tolist()
             skip = next((k for k, token in enumerate(best) if token not in (blank, unknown)), None)
             settled = logits if skip is None else logits[: skip + 1]
-            blanks += float((1 / np.exp(settled - settled[:, blank : blank + 1]).sum(axis=1)).sum())
+            weights = np.exp(settled - settled.max(axis=1, keepdims=True))
+            blanks += float((weights[:, blank] / weights.sum(axis=1)).sum())
             if skip is None:
                 break
             row, token = logits[skip], best[skip]

@@ -1,7 +1,8 @@
 """Where audio comes from: a microphone, a file, a stream of bytes, any async iterator of samples."""
 
 from .audio_file import AudioFile
-from .microphone import Device, Microphone, MicrophoneError, list_devices
+from .devices import Device, MicrophoneError, list_devices
+from .microphone import Microphone
 from .raw_stream import RawStream, read_pipe
 from .source import AudioSink, AudioSource, Blocks
 
