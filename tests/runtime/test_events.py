@@ -1,0 +1,81 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nearword.runtime import Word
+from nearword.runtime.events import (
+    AudioLost,
+    Event,
+    Final,
+    FinalReason,
+    Partial,
+    Reset,
+    SpeculativeFinal,
+    SpeechStarted,
+    from_dict,
+    from_json,
+)
+
+numbers = st.floats(0, 1e6, allow_nan=False)
+base = {"utterance": st.integers(1, 1000), "revision": st.integers(0, 1000), "time": numbers}
+words = st.lists(st.builds(Word, st.text(), numbers, numbers, st.floats(0, 1)), max_size=4).map(tuple)
+events = st.one_of(
+    st.builds(SpeechStarted, **base),
+    st.builds(Partial, **base, text=st.text(), words=words, stable=st.integers(0, 4)),
+    st.builds(SpeculativeFinal, **base, text=st.text(), words=words),
+    st.builds(Reset, **base),
+    st.builds(
+        Final,
+        **base,
+        text=st.text(),
+        words=words,
+        confirms=st.none() | st.integers(1, 9),
+        reason=st.sampled_from(FinalReason),
+    ),
+    st.builds(AudioLost, **base, seconds=numbers, reason=st.text()),
+)
+
+
+@given(events)
+def test_an_event_comes_back_from_its_line_as_it_was(event: Event) -> None:
+    line = event.to_json()
+    assert "\n" not in line
+    assert from_json(line) == event
+
+
+def test_the_line_says_what_it_is() -> None:
+    event = Final(2, 7, 1.5, "call ann", (Word("call", 0.1, 0.2, 0.9), Word("ann", 0.3, 0.4, 0.8)), 6)
+    assert json.loads(event.to_json()) == {
+        "type": "final",
+        "utterance": 2,
+        "revision": 7,
+        "time": 1.5,
+        "text": "call ann",
+        "words": [
+            {"text": "call", "start": 0.1, "end": 0.2, "confidence": 0.9},
+            {"text": "ann", "start": 0.3, "end": 0.4, "confidence": 0.8},
+        ],
+        "confirms": 6,
+        "reason": "silence",
+    }
+
+
+def test_what_a_later_version_adds_is_left_aside() -> None:
+    assert from_dict({"type": "reset", "utterance": 1, "revision": 2, "time": 3.0, "mood": "good"}) == Reset(1, 2, 3.0)
+
+
+@pytest.mark.parametrize("line", ['{"type": "song"}', '{"utterance": 1}', "[]", '"final"', "no json"])
+def test_what_is_no_event_is_told(line: str) -> None:
+    with pytest.raises(ValueError):
+        from_json(line)
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(ValueError, match="time"):
+        from_dict({"type": "reset", "utterance": 1, "revision": 2})
+
+
+def test_stable_text_is_the_settled_beginning() -> None:
+    said = (Word("turn", 0, 1, 1), Word("it", 1, 2, 1), Word("o", 2, 3, 1))
+    assert Partial(1, 1, 3.0, "turn it o", said, 2).stable_text == "turn it"

@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+from conftest import DEMO
+from contract import Always, EndEvery, ScriptedSpeculative, check_contract, random_audio, scripted
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nearword.endpointing import EndReason
+from nearword.models import AudioError, Transducer, read_audio
+from nearword.runtime import Transcriber
+from nearword.runtime.events import AudioLost, Event, Final, FinalReason, Partial, SpeculativeFinal, SpeechStarted
+from nearword.runtime.recognizer import Recognizer
+
+NEVER = EndEvery(10**9, EndReason.silence)
+
+
+def feed(recognizer: Recognizer, samples: np.ndarray, sizes: list[int]) -> list[Event]:
+    events, start = [], 0
+    for size in sizes:
+        events += recognizer.accept(samples[start : start + size])
+        start += size
+    return [*events, *recognizer.accept(samples[start:]), *recognizer.finish()]
+
+
+def only(kind: type, events: list[Event]) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    length=st.integers(0, 80000),
+    speculative=st.sampled_from((0.0, 0.05, 0.5, 1.0)),
+    final=st.sampled_from((0.0, 0.01, 0.1, 1.0)),
+    losses=st.lists(st.tuples(st.integers(0, 9000), st.sampled_from((0.0, 0.013, 0.7, 1.0, 30.0))), max_size=4),
+)
+def test_the_contract_holds_whatever_audio_and_end_pointers_do(
+    toy: Transducer, seed: int, length: int, speculative: float, final: float, losses: list[tuple[int, float]]
+) -> None:
+    recognizer = scripted(toy, seed, speculative=speculative, final=final)
+    samples, events, start = random_audio(seed, length / 16000), [], 0
+    for size, gone in losses:
+        events += recognizer.accept(samples[start : start + size])
+        events += recognizer.lost(gone, "test")
+        start += size
+    events += feed(recognizer, samples[start:], [])
+    check_contract(events)
+    assert recognizer.seconds == pytest.approx(len(samples) / 16000 + sum(gone for _, gone in losses), abs=1e-3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10**6), sizes=st.lists(st.integers(0, 9000), max_size=10))
+def test_the_same_audio_in_any_pieces_gives_the_same_events(toy: Transducer, seed: int, sizes: list[int]) -> None:
+    samples = random_audio(seed, 4)
+    whole = feed(scripted(toy, seed), samples, [])
+    assert feed(scripted(toy, seed), samples, sizes) == whole
+
+
+@pytest.mark.parametrize("size", [160, 320, 1000, 16000])
+def test_pieces_do_not_matter_to_the_real_end_pointers(toy: Transducer, size: int) -> None:
+    samples = read_audio(DEMO)
+    whole = feed(Recognizer(toy), samples, [])
+    assert feed(Recognizer(toy), samples, [size] * (len(samples) // size)) == whole
+    check_contract(whole)
+
+
+def test_a_recording_of_two_commands_is_two_utterances(bundled: Transducer) -> None:
+    events = feed(Recognizer(bundled), read_audio(DEMO), [])
+    check_contract(events)
+    finals = only(Final, events)
+    assert len(finals) == 2
+    assert all(final.text for final in finals)
+    assert finals[0].reason is FinalReason.silence
+    assert all(final.confirms for final in finals)
+
+
+def test_completing_an_utterance_leaves_the_stream_as_it_was(toy: Transducer, noise: np.ndarray) -> None:
+    recognizer = Recognizer(toy, vad=Always(False), speculative=ScriptedSpeculative(0, 1.0), final=NEVER)
+    transcriber = Transcriber(toy)
+    events = recognizer.accept(noise)
+    transcriber.accept(noise)
+    assert only(SpeculativeFinal, events)
+    assert recognizer._stream.search.tokens == transcriber.tokens
+
+
+def test_without_end_pointers_a_recording_is_one_utterance_with_all_its_words(bundled: Transducer) -> None:
+    samples, transcriber = read_audio(DEMO), Transcriber(bundled)
+    transcriber.accept(samples)
+    events = feed(Recognizer(bundled, speculative=ScriptedSpeculative(0, 0.0), final=NEVER), samples, [])
+    (final,) = only(Final, events)
+    whole = transcriber.finish()
+    assert final.text == whole.text
+    assert final.reason is FinalReason.end_of_stream
+    for word, expected in zip(final.words, whole.words, strict=True):
+        assert word.start == pytest.approx(expected.start, abs=2e-3)
+        assert word.confidence == pytest.approx(expected.confidence, abs=0.1)
+
+
+@pytest.mark.parametrize("looks", [7, 20, 60])
+def test_an_utterance_cut_for_its_length_loses_and_doubles_no_word(
+    toy: Transducer, noise: np.ndarray, looks: int
+) -> None:
+    def words(final: EndEvery) -> list[str]:
+        recognizer = Recognizer(toy, vad=Always(True), speculative=ScriptedSpeculative(0, 0.0), final=final)
+        events = feed(recognizer, noise, [])
+        check_contract(events)
+        return "".join(event.text for event in only(Final, events)).replace(" ", "")
+
+    assert words(EndEvery(looks, EndReason.max_length)) == words(NEVER)
+
+
+def test_speech_begins_an_utterance_and_so_does_a_token(
+    toy: Transducer, bundled: Transducer, noise: np.ndarray
+) -> None:
+    silence = np.zeros(16000, np.float32)
+    assert Recognizer(bundled, vad=Always(True), final=NEVER).accept(silence) == [SpeechStarted(1, 0, 0.16)]
+    assert Recognizer(bundled, vad=Always(False), final=NEVER).accept(silence) == []
+    unheard = Recognizer(toy, vad=Always(False), speculative=ScriptedSpeculative(0, 0.0), final=NEVER).accept(noise)
+    assert [type(event) for event in unheard[:2]] == [SpeechStarted, Partial]
+
+
+def test_a_short_gap_moves_the_words_behind_it(toy: Transducer, noise: np.ndarray) -> None:
+    def final(gap: float) -> Final:
+        recognizer = Recognizer(toy, vad=Always(True), speculative=ScriptedSpeculative(0, 0.0), final=NEVER)
+        recognizer.accept(noise[:24000])
+        if gap:
+            (lost,) = only(AudioLost, recognizer.lost(gap, "test"))
+            assert (lost.seconds, lost.reason, lost.time) == (gap, "test", 1.5)
+        recognizer.accept(noise[24000:])
+        return recognizer.finish()[-1]
+
+    plain, moved = final(0), final(0.5)
+    assert moved.text == plain.text
+    assert moved.time == plain.time + 0.5
+    shifts = [round(b.start - a.start, 3) for a, b in zip(plain.words, moved.words, strict=True)]
+    assert shifts == sorted(shifts)
+    assert set(shifts) == {0.0, 0.5}
+
+
+def test_a_long_gap_ends_the_utterance(toy: Transducer, noise: np.ndarray) -> None:
+    recognizer = Recognizer(toy, vad=Always(True), speculative=ScriptedSpeculative(0, 0.0), final=NEVER)
+    recognizer.accept(noise)
+    lost, final = recognizer.lost(5.0, "device gone")
+    assert isinstance(lost, AudioLost)
+    assert final.reason is FinalReason.audio_lost
+    assert final.text
+    assert recognizer.accept(noise)[0].time > 8.0
+
+
+def test_what_is_no_number_is_refused_and_not_taken(toy: Transducer, noise: np.ndarray) -> None:
+    recognizer, untouched = scripted(toy, 3), scripted(toy, 3)
+    broken = noise.copy()
+    broken[100] = np.nan
+    with pytest.raises(AudioError, match="finite"):
+        recognizer.accept(broken)
+    assert feed(recognizer, noise, []) == feed(untouched, noise, [])
+
+
+def test_nothing_more_is_taken_after_the_end(toy: Transducer) -> None:
+    recognizer = Recognizer(toy)
+    recognizer.finish()
+    assert recognizer.finish() == []
+    with pytest.raises(RuntimeError, match="finished"):
+        recognizer.accept(np.zeros(10, np.float32))
