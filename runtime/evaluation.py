@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..models import NearwordError
 
-_KEPT = re.compile(r"[^\w\s']|_")
+BOOTSTRAP_DRAWS = 2000
+_DROPPED = re.compile(r"[^\w\s']|_")
 
 
 class ManifestError(NearwordError, ValueError):
@@ -38,6 +40,11 @@ class Result:
     seconds: float
     """Length of the audio."""
 
+    @property
+    def reference(self) -> str:
+        """The entry's text, normalised as the hypothesis is."""
+        return normalise(self.entry.text)
+
 
 @dataclass(frozen=True)
 class Score:
@@ -47,9 +54,11 @@ class Score:
     words: int
     """Words of all references."""
     error_rate: float
+    """Errors per reference word; NaN without reference words."""
     low: float
     """Lower end of the 95 % bootstrap interval of ``error_rate``."""
     high: float
+    """Its upper end."""
     substitutions: int
     deletions: int
     insertions: int
@@ -65,31 +74,40 @@ class Score:
         """Processor seconds per second of audio."""
         return self.cpu_seconds / self.audio_seconds if self.audio_seconds else 0.0
 
+    @property
+    def wall_real_time_factor(self) -> float:
+        """Seconds by the clock per second of audio."""
+        return self.wall_seconds / self.audio_seconds if self.audio_seconds else 0.0
+
 
 def normalise(text: str) -> str:
     """Return lower-case words with single spaces; all punctuation but apostrophes becomes a space."""
-    return " ".join(_KEPT.sub(" ", text.lower().replace("\u2019", "'")).split())
+    return " ".join(_DROPPED.sub(" ", text.lower().replace("\u2019", "'")).split())
 
 
 def read_manifest(manifest: Path, *, text_key: str = "text", root: Path | None = None) -> list[Entry]:
     """Read a manifest: TSV with a header, or JSON lines; ``path`` and ``text_key`` count, the rest is left aside.
 
-    Paths are relative to ``root``; without it to the manifest's folder, or to the folder above if the first file is
-    there and not here. Lines without text are left out.
+    Paths are relative to ``root``; without it to the manifest's folder, or, for a file that is not there, to the
+    folder above if it is in that one. Lines without text are left out.
 
     Raises:
         ManifestError: not readable, no such column, or no line with text.
     """
     try:
-        lines = manifest.read_text(encoding="utf-8").splitlines()
+        # utf-8-sig: spreadsheets put a byte order mark first. Lines end in \n only: JSON may hold U+2028 as it is.
+        lines = [line.rstrip("\r") for line in manifest.read_text(encoding="utf-8-sig").split("\n")]
     except FileNotFoundError as error:
         raise ManifestError(f"{manifest}: no such manifest") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{manifest}: cannot be read as UTF-8 text ({error})") from error
+    except OSError as error:
+        raise ManifestError(f"{manifest}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{manifest}: is not UTF-8 text; expected TSV with a header, or JSON lines") from error
     is_json = bool(lines) and lines[0].lstrip().startswith("{")
-    rows = list(
-        _json_rows(manifest, lines) if is_json else csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    )
+    try:
+        rows = list(_json_rows(manifest, lines) if is_json else _table_rows(lines))
+    except csv.Error as error:
+        raise ManifestError(f"{manifest}: is not a table of tab-separated values ({error})") from error
     named = {key for row in rows for key in row}
     for key in ("path", text_key):
         if key not in named:
@@ -97,13 +115,25 @@ def read_manifest(manifest: Path, *, text_key: str = "text", root: Path | None =
             raise ManifestError(
                 f"{manifest}: no column {key!r} (found {there}); expected TSV with a header, or JSON lines"
             )
-    rows = [row for row in rows if row.get("path") and row.get(text_key)]
-    if not rows:
+    entries = [
+        Entry(_locate(manifest, str(row["path"]), root), str(row[text_key]))
+        for row in rows
+        if row.get("path") and row.get(text_key)
+    ]
+    if not entries:
         raise ManifestError(f"{manifest}: no line has both 'path' and {text_key!r}")
-    if root is None:
-        first, here = Path(str(rows[0]["path"])), manifest.parent
-        root = here.parent if not (here / first).exists() and (here.parent / first).exists() else here
-    return [Entry(root / str(row["path"]), str(row[text_key])) for row in rows]
+    return entries
+
+
+def _locate(manifest: Path, path: str, root: Path | None) -> Path:
+    if root is not None:
+        return root / path
+    beside, above = manifest.parent / path, manifest.absolute().parent.parent / path
+    return above if not beside.exists() and above.exists() else beside
+
+
+def _table_rows(lines: Sequence[str]) -> Iterator[dict[str, object]]:
+    yield from csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
 def _json_rows(manifest: Path, lines: Sequence[str]) -> Iterator[dict[str, object]]:
@@ -112,8 +142,8 @@ def _json_rows(manifest: Path, lines: Sequence[str]) -> Iterator[dict[str, objec
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ManifestError(f"{manifest}: line {number} is not JSON ({error.msg})") from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ManifestError(f"{manifest}: line {number} is not JSON ({error})") from error
         if not isinstance(row, dict):
             raise ManifestError(f"{manifest}: line {number} is not a JSON object")
         yield row
@@ -139,39 +169,55 @@ def recognise_all(
 
 def score(results: Sequence[Result], cpu_seconds: float, wall_seconds: float) -> Score:
     """Count the errors (jiwer); the interval is a percentile bootstrap over utterances, seeded."""
-    import jiwer  # noqa: PLC0415 (0.2 s that only evaluation needs)
-
-    counts = np.zeros((len(results), 4), np.int64)
-    for row, result in zip(counts, results, strict=True):
-        reference = normalise(result.entry.text)
-        if not reference:
-            row[:] = 0, 0, 0, len(result.hypothesis.split())
-            continue
-        output = jiwer.process_words(reference, result.hypothesis)
-        row[:] = len(reference.split()), output.substitutions, output.deletions, output.insertions
-    words, substitutions, deletions, insertions = (int(value) for value in counts.sum(0))
-    low = high = rate = 0.0
+    memory = peak_memory()  # of the recognition: before jiwer is loaded and the bootstrap drawn
+    counts = np.asarray([count_errors(result.reference, result.hypothesis) for result in results], np.int64)
+    words, substitutions, deletions, insertions = (int(value) for value in counts.reshape(-1, 4).sum(0))
+    low = high = rate = float("nan")
     if words:
         rate = (substitutions + deletions + insertions) / words
-        draws = np.random.default_rng(0).integers(0, len(counts), (2000, len(counts)))
-        sums = counts[draws].sum(1)
-        low, high = np.quantile(sums[:, 1:].sum(1) / np.maximum(1, sums[:, 0]), (0.025, 0.975))
+        low, high = _interval(counts[:, 1:].sum(1), counts[:, 0])
     return Score(
         len(results),
         words,
         rate,
-        float(low),
-        float(high),
+        low,
+        high,
         substitutions,
         deletions,
         insertions,
         sum(result.seconds for result in results),
         cpu_seconds,
         wall_seconds,
-        peak_memory(),
+        memory,
     )
+
+
+def count_errors(reference: str, hypothesis: str) -> tuple[int, int, int, int]:
+    """Return the words of the reference, and how many were substituted, deleted and inserted."""
+    import jiwer  # noqa: PLC0415 (0.2 s that only evaluation needs)
+
+    if not reference:  # jiwer has no error rate for it; here every word is one too many
+        return 0, 0, 0, len(hypothesis.split())
+    output = jiwer.process_words(reference, hypothesis)
+    return len(reference.split()), output.substitutions, output.deletions, output.insertions
+
+
+def _interval(errors: npt.NDArray[np.int64], words: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """Return the 95 % interval of the error rate: errors [utterances], words [utterances]."""
+    rng = np.random.default_rng(0)
+    rates = np.empty(BOOTSTRAP_DRAWS)
+    for number in range(BOOTSTRAP_DRAWS):
+        draw = rng.integers(0, len(words), len(words))
+        rates[number] = errors[draw].sum() / max(1, words[draw].sum())
+    low, high = np.quantile(rates, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def peak_memory() -> int:
     """Return the most memory this process has held, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    try:
+        # Linux's ru_maxrss begins with what the parent held when it started this process; this does not
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

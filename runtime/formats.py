@@ -1,13 +1,19 @@
 """Transcripts as text: JSON lines, SubRip, WebVTT, NIST ctm."""
 
+import html
 import json
 from collections.abc import Callable, Sequence
 
 from .transcript import Transcript, Word
 
 CUE_SECONDS = 6.0
-"""Longest subtitle; a pause of ``CUE_PAUSE`` ends one sooner."""
+"""Longest subtitle."""
+CUE_LETTERS = 84
+"""Most letters of a subtitle: two lines of 42."""
 CUE_PAUSE = 1.0
+"""A pause of so many seconds begins the next subtitle."""
+CUE_LEAST_SECONDS = 1.0
+"""A subtitle stays so long, if the next one leaves it the time: one short word would flash by unread."""
 
 
 def to_dict(path: str, transcript: Transcript, model: str) -> dict[str, object]:
@@ -27,7 +33,9 @@ def to_dict(path: str, transcript: Transcript, model: str) -> dict[str, object]:
 
 def to_json(path: str, transcript: Transcript, model: str) -> str:
     """Return one line of JSON."""
-    return json.dumps(to_dict(path, transcript, model), ensure_ascii=False) + "\n"
+    row = to_dict(path, transcript, model)
+    # a file name need not be valid text; its stray bytes are escaped, and read back as the same name
+    return json.dumps(row, ensure_ascii=not path.isprintable()) + "\n"
 
 
 def to_text(path: str, transcript: Transcript, model: str) -> str:
@@ -40,12 +48,25 @@ def cues(words: Sequence[Word]) -> list[tuple[float, float, str]]:
     """Cut words into subtitles: start and end in seconds, text."""
     groups: list[list[Word]] = []
     for word in words:
-        last = groups[-1] if groups else None
-        if last and word.start - last[-1].end < CUE_PAUSE and word.end - last[0].start <= CUE_SECONDS:
-            last.append(word)
+        if groups and _fits(groups[-1], word):
+            groups[-1].append(word)
         else:
             groups.append([word])
-    return [(group[0].start, group[-1].end, " ".join(word.text for word in group)) for group in groups]
+    limits = [group[0].start for group in groups[1:]] + [float("inf")]
+    return [
+        (
+            group[0].start,
+            max(group[-1].end, min(limit, group[0].start + CUE_LEAST_SECONDS)),
+            " ".join(word.text for word in group),
+        )
+        for group, limit in zip(groups, limits, strict=False)  # without words there is a limit, but no group
+    ]
+
+
+def _fits(group: Sequence[Word], word: Word) -> bool:
+    letters = sum(len(member.text) + 1 for member in group) + len(word.text)
+    pause, seconds = word.start - group[-1].end, word.end - group[0].start
+    return pause < CUE_PAUSE and seconds <= CUE_SECONDS and letters <= CUE_LETTERS
 
 
 def clock(seconds: float, mark: str) -> str:
@@ -69,7 +90,8 @@ def to_vtt(path: str, transcript: Transcript, model: str) -> str:
     """Return WebVTT subtitles."""
     del path, model
     body = "".join(
-        f"\n{clock(start, '.')} --> {clock(end, '.')}\n{text}\n" for start, end, text in cues(transcript.words)
+        f"\n{clock(start, '.')} --> {clock(end, '.')}\n{html.escape(text, quote=False)}\n"
+        for start, end, text in cues(transcript.words)
     )
     return "WEBVTT\n" + body
 

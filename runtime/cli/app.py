@@ -1,25 +1,30 @@
 """The application: commands, what they share, and how errors end."""
 
+import errno
+import os
 import signal
 import sys
 from importlib import metadata
-from typing import Annotated
+from io import TextIOWrapper
+from typing import Annotated, NoReturn
 
 import typer
 
-from . import demo, evaluate, models, transcribe
+from . import demo, evaluate, listen, models, transcribe
 
 app = typer.Typer(
     name="nearword",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="Speech recognition that runs on your device, as you speak. Audio never leaves it.\n\n"
-    "Start with: [bold]nearword demo[/bold], then [bold]nearword transcribe FILE[/bold].",
+    help="Speech recognition that runs on your device, as you speak. Audio never leaves it.",
+    epilog="Start with [bold]nearword demo[/bold], then [bold]nearword transcribe FILE[/bold].\n\n"
+    "Every command explains itself, with examples: [bold]nearword transcribe --help[/bold].",
 )
-app.command(no_args_is_help=True)(transcribe.transcribe)
-app.command(no_args_is_help=True)(evaluate.evaluate)
-app.command()(demo.demo)
+app.command(no_args_is_help=True, epilog=transcribe.EXAMPLES)(transcribe.transcribe)
+app.command(epilog=listen.EXAMPLES)(listen.listen)
+app.command(no_args_is_help=True, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(models.app, name="models")
 
 
@@ -40,12 +45,38 @@ def _root(
 
 def main() -> None:
     """Run the command line; errors end in one line on standard error and exit code 1, wrong usage in 2."""
-    from ...models import NearwordError
-
+    _prepare_streams()
     try:
-        app()
-    except NearwordError as error:
-        print(f"nearword: {error}", file=sys.stderr)
-        sys.exit(1)
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a full disk or a reader that went away can still be told
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        from ...models import NearwordError  # here: every command that got this far has loaded it
+
+        # what can go wrong outside this program is one line; anything else is a bug and shows its trace
+        if not isinstance(error, (NearwordError, OSError)):
+            raise
+        _give_up(error)
+
+
+def _prepare_streams() -> None:
+    """Make file names of any bytes printable, and closed streams harmless."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 (lives to the end)
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
+
+
+def _give_up(error: Exception) -> NoReturn:
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EPIPE, errno.ENOSPC):
+        # the interpreter would try to write the rest once more at its end, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if number != errno.EPIPE:
+        print(f"nearword: {error}", file=sys.stderr)
+    sys.exit(1)

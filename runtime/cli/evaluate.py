@@ -1,17 +1,38 @@
 """``nearword evaluate``: word error rate, speed and memory on a manifest."""
 
 import json
+import math
 import sys
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Model, Report, Threads, fail
+from .interrupt import whole_steps
+from .options import Graphs, Model, Precision, Report, Threads, fail, open_output
 
 if TYPE_CHECKING:
-    from ..evaluation import Score
+    from ..evaluation import Result, Score
+
+EXAMPLES = (
+    "[bold]Examples[/bold]\n\n"
+    "nearword evaluate dev/test.tsv\n\n"
+    "nearword evaluate orders.jsonl --text-key transcript --format json\n\n"
+    "nearword evaluate test.tsv --model zipformer-en-66m --details errors.jsonl"
+)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the figures are of."""
+
+    model: str
+    load_seconds: float
+    broken: int
+    """Utterances whose audio could not be used."""
 
 
 def evaluate(
@@ -36,63 +57,88 @@ def evaluate(
         Path | None,
         typer.Option(help="Write reference and hypothesis of each utterance here, as JSON lines.", show_default=False),
     ] = None,
-    precision: Annotated[str, typer.Option(help="Graphs to use: auto, int8 or float.")] = "auto",
+    precision: Graphs = Precision.auto,
     threads: Threads = 1,
 ) -> None:
-    r"""Measure the word error rate on recordings with known words.
+    """Measure the word error rate on recordings with known words.
 
-    Words are compared in lower case without punctuation (apostrophes stay). The interval is a 95 % bootstrap
-    over utterances.
+    Words are compared in lower case without punctuation (apostrophes stay).
 
-    \b
-    nearword evaluate dev/test.tsv
-    nearword evaluate orders.jsonl --text-key transcript --format json
+    The interval is a 95 % bootstrap over utterances. Speed leaves the loading of the model out.
+
+    Audio that cannot be read is reported and left out; the exit code is 1 then. Ctrl-C gives the figures so far.
     """
+    from rich.console import Console
+    from rich.progress import track
+
     from ...models import Transducer, resolve
     from ..evaluation import read_manifest, recognise_all, score
     from ..transcriber import transcribe_file
 
     entries = read_manifest(manifest, text_key=text_key, root=root)[:limit]
-    started = time.perf_counter()
-    loaded = Transducer.load(resolve(model), threads=threads, precision=precision)
-    load_seconds = time.perf_counter() - started
-    broken: list[str] = []
+    if details is not None and details.exists() and details.samefile(manifest):
+        raise typer.BadParameter(f"{details} is the manifest itself; it would be lost", param_hint="--details")
+    with ExitStack() as stack:
+        detail_file = stack.enter_context(open_output(details, "--details")) if details else None
+        started = time.perf_counter()
+        loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
+        load_seconds = time.perf_counter() - started
+        broken: list[str] = []
 
-    def recognise(path: Path) -> tuple[str, float]:
-        transcript = transcribe_file(loaded, path)
-        return transcript.text, transcript.seconds
+        def recognise(path: Path) -> tuple[str, float]:
+            with whole_steps():
+                transcript = transcribe_file(loaded, path)
+            return transcript.text, transcript.seconds
 
-    def failed(_: object, error: Exception) -> None:
-        broken.append(str(error))
-        fail(str(error))
+        def failed(_: object, error: Exception) -> None:
+            broken.append(str(error))
+            fail(str(error))
 
-    from rich.console import Console
-    from rich.progress import track
-
-    cpu, wall = time.process_time(), time.perf_counter()
-    shown = track(entries, "evaluating", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    results = list(recognise_all(shown, recognise, failed))
-    figures = score(results, time.process_time() - cpu, time.perf_counter() - wall)
-    if details is not None:
-        lines = ({"path": str(r.entry.path), "text": r.entry.text, "hypothesis": r.hypothesis} for r in results)
-        details.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+        console = Console(stderr=True)
+        shown = track(entries, "evaluating", console=console, transient=True, disable=not sys.stderr.isatty())
+        results: list[Result] = []
+        interrupted = False
+        cpu, wall = time.process_time(), time.perf_counter()
+        try:
+            for result in recognise_all(shown, recognise, failed):
+                results.append(result)
+                if detail_file:
+                    detail_file.write(_detail(result))
+        except KeyboardInterrupt:
+            interrupted = True
+        figures = score(results, time.process_time() - cpu, time.perf_counter() - wall)
+    run = _Run(loaded.info.name, load_seconds, len(broken))
     if report is Report.json:
-        print(json.dumps(_as_json(figures, loaded.info.name, load_seconds, len(broken))))
+        print(json.dumps(_as_json(figures, run)))
     else:
-        _print(figures, loaded.info.name, load_seconds, len(broken))
-    if broken:
-        raise typer.Exit(1)
+        _print(figures, run)
+    if interrupted or broken:
+        raise typer.Exit(130 if interrupted else 1)
 
 
-def _as_json(figures: "Score", model: str, load_seconds: float, broken: int) -> dict[str, object]:
+def _detail(result: "Result") -> str:
+    row = {
+        "path": str(result.entry.path),
+        "seconds": round(result.seconds, 3),
+        "text": result.entry.text,
+        "reference": result.reference,
+        "hypothesis": result.hypothesis,
+    }
+    return json.dumps(row, ensure_ascii=not str(result.entry.path).isprintable()) + "\n"
+
+
+def _as_json(figures: "Score", run: _Run) -> dict[str, object]:
+    def rate(value: float) -> float | None:
+        return None if math.isnan(value) else round(value, 4)
+
     return {
-        "model": model,
+        "model": run.model,
         "utterances": figures.utterances,
-        "broken": broken,
+        "broken": run.broken,
         "words": figures.words,
-        "wer": round(figures.error_rate, 4),
-        "wer_low": round(figures.low, 4),
-        "wer_high": round(figures.high, 4),
+        "wer": rate(figures.error_rate),
+        "wer_low": rate(figures.low),
+        "wer_high": rate(figures.high),
         "substitutions": figures.substitutions,
         "deletions": figures.deletions,
         "insertions": figures.insertions,
@@ -100,29 +146,29 @@ def _as_json(figures: "Score", model: str, load_seconds: float, broken: int) -> 
         "cpu_seconds": round(figures.cpu_seconds, 3),
         "wall_seconds": round(figures.wall_seconds, 3),
         "real_time_factor": round(figures.real_time_factor, 5),
-        "load_seconds": round(load_seconds, 3),
+        "wall_real_time_factor": round(figures.wall_real_time_factor, 5),
+        "load_seconds": round(run.load_seconds, 3),
         "peak_memory_bytes": figures.peak_memory,
     }
 
 
-def _print(figures: "Score", model: str, load_seconds: float, broken: int) -> None:
+def _print(figures: "Score", run: _Run) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    rate = f"{100 * figures.error_rate:.1f} %  (95 %: {100 * figures.low:.1f} to {100 * figures.high:.1f})"
     wrong = f"{figures.substitutions} substituted, {figures.deletions} deleted, {figures.insertions} inserted"
+    speed = f"{figures.real_time_factor:.4f} CPU seconds, {figures.wall_real_time_factor:.4f} s by the clock"
     rows = [
-        ("model", model),
-        ("utterances", f"{figures.utterances}" + (f" ({broken} more could not be read)" if broken else "")),
-        (
-            "word error rate",
-            f"{100 * figures.error_rate:.1f} %  (95 %: {100 * figures.low:.1f} to {100 * figures.high:.1f})",
-        ),
+        ("model", run.model),
+        ("utterances", f"{figures.utterances}" + (f" ({run.broken} more could not be read)" if run.broken else "")),
+        ("word error rate", rate if figures.words else "none: no reference words"),
         ("errors", f"{wrong}, of {figures.words} words"),
-        ("speed", f"{figures.real_time_factor:.4f} CPU seconds per second of audio ({figures.audio_seconds:.0f} s)"),
-        ("model load", f"{load_seconds:.2f} s"),
+        ("speed", f"{speed} per second of audio ({figures.audio_seconds:.0f} s)"),
+        ("model load", f"{run.load_seconds:.2f} s"),
         ("peak memory", f"{figures.peak_memory / 1e6:.0f} MB"),
     ]
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, value in rows:
         table.add_row(name, value)
     Console().print(table)

@@ -6,8 +6,13 @@ from typing import Annotated
 
 import typer
 
-from .options import Report, complete_model
+from .options import Report, complete_model, fail
 
+PULL_EXAMPLES = (
+    "[bold]Examples[/bold]\n\n"
+    "nearword models pull zipformer-en-20m\n\n"
+    "nearword models pull zipformer-en-66m --base-url https://mirror.example"
+)
 app = typer.Typer(help="List, show and download models.", invoke_without_command=True)
 
 
@@ -36,7 +41,10 @@ def list_all(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME-OR-FOLDER", autocompletion=complete_model)],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME-OR-FOLDER", help="A model by name or its folder.", autocompletion=complete_model),
+    ],
     report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text,
 ) -> None:
     """Print what a model is: size, chunk, look-ahead, vocabulary, states, metadata."""
@@ -74,9 +82,9 @@ def _complete_public(incomplete: str) -> list[str]:
     return [name for name in PUBLIC_MODELS if name.startswith(incomplete)]
 
 
-@app.command()
+@app.command(epilog=PULL_EXAMPLES)
 def pull(
-    name: Annotated[str, typer.Argument(autocompletion=_complete_public)],
+    name: Annotated[str, typer.Argument(help="A name that 'nearword models' lists.", autocompletion=_complete_public)],
     base_url: Annotated[
         str | None,
         typer.Option(
@@ -89,18 +97,22 @@ def pull(
     Every file is checked against the SHA-256 that the hub states for it.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-    from ...models.hub import DEFAULT_HUB
     from ...models.hub import pull as fetch
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        tasks: dict[str, object] = {}
+    tasks: dict[str, TaskID] = {}
+    try:
+        with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
 
-        def told(file: str, done: int, total: int) -> None:
-            task = tasks.setdefault(file, progress.add_task(file, total=total) if file not in tasks else None)
-            progress.update(task, completed=done)  # type: ignore[arg-type]
+            def told(file: str, done: int, total: int) -> None:
+                if file not in tasks:
+                    tasks[file] = progress.add_task(file, total=total)
+                progress.update(tasks[file], completed=done)
 
-        folder = fetch(name, base_url=base_url or DEFAULT_HUB, progress=told)
+            folder = fetch(name, base_url=base_url, progress=told)
+    except KeyboardInterrupt:
+        fail("stopped; run the same command again to go on from there")
+        raise typer.Exit(130) from None
     print(folder)

@@ -2,7 +2,8 @@
 
 import sys
 from enum import Enum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TextIO
 
 import typer
 
@@ -24,6 +25,14 @@ class Report(str, Enum):
     json = "json"
 
 
+class Precision(str, Enum):
+    """Which of a model's graphs run; see ``models.transducer.find_graph``."""
+
+    auto = "auto"
+    int8 = "int8"
+    float = "float"
+
+
 def complete_model(incomplete: str) -> list[str]:
     """Return the names of installed models that begin so."""
     from ...models import list_models
@@ -42,6 +51,15 @@ Model = Annotated[
     ),
 ]
 Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads for the encoder; one is enough for one stream.")]
+Graphs = Annotated[Precision, typer.Option("--precision", help="Graphs to use, if the model has both.")]
+
+
+def open_output(path: Path, option: str) -> TextIO:
+    """Open a file to write; one that cannot be written is wrong usage of ``option``."""
+    try:
+        return path.open("w", encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: cannot be written ({error.strerror})", param_hint=option) from error
 
 
 def fail(message: str) -> None:

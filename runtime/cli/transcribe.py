@@ -1,13 +1,15 @@
 """``nearword transcribe``: files, or raw audio on standard input, to words."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
+from typing import IO, TYPE_CHECKING, Annotated, TextIO
 
 import typer
-from typing_extensions import Self
 
-from .options import Format, Model, Threads, fail
+from .interrupt import whole_steps
+from .options import Format, Graphs, Model, Precision, Threads, fail, open_output
 
 if TYPE_CHECKING:
     from ...models import Transducer
@@ -15,13 +17,23 @@ if TYPE_CHECKING:
 
 LONG_SECONDS = 60.0
 """Audio from which a progress bar is worth its place."""
+BLOCK_SECONDS = 1.0
+"""Audio between two looks at the progress bar and at Ctrl-C."""
+STANDARD_INPUT = Path("-")
+EXAMPLES = (
+    "[bold]Examples[/bold]\n\n"
+    "nearword transcribe meeting.wav\n\n"
+    "nearword transcribe --format json *.flac > words.jsonl\n\n"
+    "nearword transcribe --format srt talk.mp3 --output talk.srt\n\n"
+    "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -"
+)
 
 
 def transcribe(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="Audio files (wav, flac, ogg, opus, mp3), or - for raw 16 kHz 16-bit mono on standard input.",
             show_default=False,
         ),
@@ -35,55 +47,69 @@ def transcribe(
     keep_case: Annotated[
         bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")
     ] = False,
+    precision: Graphs = Precision.auto,
     threads: Threads = 1,
 ) -> None:
-    r"""Turn speech into text, streaming, offline.
+    """Turn speech into text, streaming, offline.
 
     A file that cannot be read is reported and the others go on; the exit code is 1 then.
 
-    \b
-    nearword transcribe meeting.wav
-    nearword transcribe --format srt talk.mp3 > talk.srt
-    arecord -f S16_LE -r 16000 -c 1 | nearword transcribe -
+    Ctrl-C prints what was recognised so far; the exit code is 130 then.
     """
-    from ...models import NearwordError
+    from ...models import NearwordError, Transducer, resolve
     from ..formats import WRITERS
-    from ..transcriber import load_model
 
-    loaded = load_model(model, threads=threads)
+    _check(files, output_format, output)
+    loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
     write = WRITERS[output_format.value]
     prefixed = output_format is Format.text and len(files) > 1
     broken = interrupted = False
-    out = _open(output)
+    out = sys.stdout if output is None else open_output(output, "--output")
     try:
-        with _Progress(files, shown=output is not None or not sys.stdout.isatty()) as progress:
+        progress = _Progress(files)
+        with progress.running():
             for path in files:
+                prefix = f"{path}: " if prefixed else ""
                 try:
-                    if str(path) == "-":
-                        interrupted = _standard_input(loaded, sys.stdin.buffer, out, output_format, lower=not keep_case)
+                    if path == STANDARD_INPUT:
+                        growing = _GrowingLine(out, prefix) if output_format is Format.text else None
+                        transcript, interrupted = _standard_input(loaded, growing, lower=not keep_case)
                     else:
+                        growing = None
                         transcript, interrupted = _file(loaded, path, progress, lower=not keep_case)
-                        out.write((f"{path}: " if prefixed else "") + write(str(path), transcript, loaded.info.name))
-                        out.flush()
                 except NearwordError as error:
-                    fail(str(error))
+                    with progress.aside():
+                        fail(str(error))
                     broken = True
+                    continue
+                with progress.aside():
+                    if growing is not None:
+                        growing.end(transcript.text)
+                    else:
+                        out.write(prefix + write(str(path), transcript, loaded.info.name))
+                    out.flush()
                 if interrupted:
-                    raise typer.Exit(130)
+                    break
     finally:
         if out is not sys.stdout:
             out.close()
-    if broken:
-        raise typer.Exit(1)
+    if interrupted or broken:
+        raise typer.Exit(130 if interrupted else 1)
 
 
-def _open(output: Path | None) -> TextIO:
-    if output is None:
-        return sys.stdout
-    try:
-        return output.open("w", encoding="utf-8")
-    except OSError as error:
-        raise typer.BadParameter(f"{output}: cannot be written ({error.strerror})", param_hint="--output") from error
+def _check(files: list[Path], output_format: Format, output: Path | None) -> None:
+    """Refuse what could only go wrong later."""
+    if output_format in (Format.srt, Format.vtt) and len(files) > 1:
+        raise typer.BadParameter(f"{output_format.value} is one recording a file; name one", param_hint="FILE")
+    if files.count(STANDARD_INPUT) > 1:
+        raise typer.BadParameter("- stands twice; standard input can be read once", param_hint="FILE")
+    if STANDARD_INPUT in files and (sys.stdin is None or sys.stdin.isatty()):
+        raise typer.BadParameter(
+            "standard input is no audio; pipe raw samples into it (an example is in: nearword transcribe --help)",
+            param_hint="FILE",
+        )
+    if output is not None and output.exists() and any(path.exists() and path.samefile(output) for path in files):
+        raise typer.BadParameter(f"{output} is the recording itself; it would be lost", param_hint="--output")
 
 
 def _file(model: "Transducer", path: Path, progress: "_Progress", *, lower: bool) -> "tuple[Transcript, bool]":
@@ -93,58 +119,71 @@ def _file(model: "Transducer", path: Path, progress: "_Progress", *, lower: bool
 
     transcriber = Transcriber(model, lower=lower)
     try:
-        for block in stream_audio(path):
-            transcriber.accept(block)
+        for block in stream_audio(path, block_seconds=BLOCK_SECONDS):
+            with whole_steps():
+                transcriber.accept(block)
             progress.advance(len(block) / SAMPLE_RATE)
     except KeyboardInterrupt:
         return transcriber.finish(), True
     return transcriber.finish(), False
 
 
-def _standard_input(model: "Transducer", source: BinaryIO, out: TextIO, output_format: Format, *, lower: bool) -> bool:
-    """Print words as they come; returns whether Ctrl-C ended it."""
+def _standard_input(model: "Transducer", growing: "_GrowingLine | None", *, lower: bool) -> "tuple[Transcript, bool]":
+    """Return the words of raw samples and whether Ctrl-C ended them; ``growing`` shows them as they come."""
     import numpy as np
 
-    from ..formats import WRITERS
     from ..transcriber import Transcriber
 
     transcriber = Transcriber(model, lower=lower)
-    grows = output_format is Format.text
-    printed, rest, interrupted = "", b"", False
-
-    def show(text: str) -> None:
-        # greedy search takes nothing back: what was printed stays the beginning
-        nonlocal printed
-        if grows and len(text) > len(printed):
-            out.write(text[len(printed) :])
-            out.flush()
-            printed = text
-
+    source: IO[bytes] = sys.stdin.buffer
+    rest = b""
     try:
         # read1 gives what is there: a word must not wait for a full block
         while data := source.read1(6400):  # type: ignore[attr-defined]
             data = rest + data
-            rest = data[len(data) // 2 * 2 :]
-            samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / np.float32(32768)
-            if transcriber.accept(samples):
-                show(transcriber.partial.text)
+            whole = len(data) // 2 * 2
+            rest = data[whole:]
+            samples = np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768)
+            with whole_steps():
+                if transcriber.accept(samples) and growing is not None:
+                    growing.show(model.vocabulary.text(transcriber.tokens, lower=lower))
     except KeyboardInterrupt:
-        interrupted = True
-    transcript = transcriber.finish()
-    show(transcript.text)
-    out.write("\n" if grows else WRITERS[output_format.value]("-", transcript, model.info.name))
-    out.flush()
-    return interrupted
+        return transcriber.finish(), True
+    return transcriber.finish(), False
+
+
+class _GrowingLine:
+    """A line that is written while it grows: greedy search takes nothing back."""
+
+    def __init__(self, out: TextIO, prefix: str) -> None:
+        self._out = out
+        self._shown = ""
+        out.write(prefix)
+
+    def show(self, text: str) -> None:
+        """Write what has come to the text at its end."""
+        text = text.rstrip("\ufffd")  # a character whose last bytes are still to come
+        if text.startswith(self._shown) and text != self._shown:
+            self._out.write(text[len(self._shown) :])
+            self._out.flush()
+            self._shown = text
+
+    def end(self, text: str) -> None:
+        """Write the rest and end the line."""
+        self._out.write((text[len(self._shown) :] if text.startswith(self._shown) else f"\n{text}") + "\n")
 
 
 class _Progress:
     """A bar on standard error, if that is a terminal and the files together are long."""
 
-    def __init__(self, files: list[Path], *, shown: bool) -> None:
+    def __init__(self, files: list[Path]) -> None:
         from ...models import audio_seconds
 
-        total = sum(audio_seconds(path) or 0.0 for path in files) if shown and sys.stderr.isatty() else 0.0
         self._bar = None
+        if not sys.stderr.isatty():
+            return
+        # never of "-": libsndfile would read standard input for it
+        total = sum(audio_seconds(path) or 0.0 for path in files if path != STANDARD_INPUT)
         if total >= LONG_SECONDS:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -155,18 +194,29 @@ class _Progress:
                 TextColumn("{task.completed:.0f}/{task.total:.0f} s of audio"),
                 TimeRemainingColumn(),
             )
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
             self._task = self._bar.add_task("transcribing", total=total)
 
-    def __enter__(self) -> Self:
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Show the bar meanwhile."""
         if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
+            with self._bar:
+                yield
+        else:
+            yield
 
     def advance(self, seconds: float) -> None:
+        """Move the bar."""
         if self._bar:
             self._bar.advance(self._task, seconds)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while something is printed."""
+        if not self._bar:
+            yield
+            return
+        self._bar.stop()
+        yield
+        self._bar.start()

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import pty
@@ -12,8 +13,9 @@ import pytest
 import soundfile
 from conftest import DEMO
 from nearword.models import Transducer, read_audio
+from nearword.runtime.cli.transcribe import _GrowingLine
 
-PROGRAM = [sys.executable, "-c", "from nearword.runtime.cli import main; main()"]
+PROGRAM = [sys.executable, "-m", "nearword.runtime.cli"]
 
 
 @pytest.fixture
@@ -84,6 +86,18 @@ def test_output_file_and_one_that_cannot_be_written(
     assert "cannot be written" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_subtitles_are_of_one_recording(run_cli, toy_folder: Path, noise_file: Path, name: str) -> None:
+    result = run_cli("transcribe", "-m", toy_folder, "-f", name, noise_file, noise_file)
+    assert (result.returncode, result.stdout) == (2, "")
+
+
+def test_the_output_is_never_the_recording(run_cli, toy_folder: Path, noise_file: Path) -> None:
+    before = noise_file.read_bytes()
+    assert run_cli("transcribe", "-m", toy_folder, noise_file, "-o", noise_file).returncode == 2
+    assert noise_file.read_bytes() == before
+
+
 def pcm(samples: np.ndarray) -> bytes:
     return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
 
@@ -110,18 +124,69 @@ def test_words_are_printed_before_the_input_ends(toy_folder: Path, noise: np.nda
     assert rest.endswith(b"\n")
 
 
+def test_standard_input_is_named_among_several_and_read_once(
+    run_cli, toy_folder: Path, noise_file: Path, noise: np.ndarray
+) -> None:
+    lines = run_cli("transcribe", "-m", toy_folder, noise_file, "-", stdin=pcm(noise)).stdout.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [str(noise_file), "-"]
+    assert run_cli("transcribe", "-m", toy_folder, "-", "-", stdin=pcm(noise)).returncode == 2
+
+
+def test_a_terminal_on_standard_input_or_error_takes_no_audio_away(toy_folder: Path, noise: np.ndarray) -> None:
+    main, side = pty.openpty()
+    command = [*PROGRAM, "transcribe", "-m", str(toy_folder), "-"]
+    heard = subprocess.run(command, input=pcm(noise), capture_output=True, timeout=60, check=True)
+    beside = subprocess.run(command, input=pcm(noise), stdout=subprocess.PIPE, stderr=side, timeout=60, check=True)
+    assert beside.stdout == heard.stdout
+    assert heard.stdout.strip()
+    typed = subprocess.run(command, stdin=side, capture_output=True, timeout=60, check=False)
+    assert typed.returncode == 2
+    assert b"pipe raw samples" in typed.stderr
+    os.close(main)
+    os.close(side)
+
+
+def test_a_growing_line_waits_for_whole_characters() -> None:
+    out = io.StringIO()
+    line = _GrowingLine(out, "-: ")
+    for text in ("the", "the caf", "the caf\ufffd", "the café", "the café s"):
+        line.show(text)
+    assert out.getvalue() == "-: the café s"
+    line.end("the café song")
+    assert out.getvalue() == "-: the café song\n"
+
+
 def test_ctrl_c_prints_what_was_recognised_so_far(toy_folder: Path, noise: np.ndarray) -> None:
     command = [*PROGRAM, "transcribe", "--format", "json", "-m", str(toy_folder), "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin
         process.stdin.write(pcm(noise))
         process.stdin.flush()
-        time.sleep(2.5)
+        time.sleep(2.5)  # nothing is printed before the end: there is no sign to wait for
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert json.loads(out)["text"]
     assert b"Traceback" not in err
+
+
+def test_ctrl_c_within_a_file_prints_what_was_recognised_so_far(
+    toy_folder: Path, tmp_path: Path, noise: np.ndarray
+) -> None:
+    soundfile.write(tmp_path / "long.wav", np.tile(noise, 40), 16000)
+    files = [str(tmp_path / "long.wav")] * 50
+    command = [*PROGRAM, "transcribe", "--format", "json", "-m", str(toy_folder), *files]
+    # unbuffered: communicate does not see what readline took beyond the line
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout
+        whole = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, b"")
+    *_, last = map(json.loads, out.splitlines())
+    assert len(out.splitlines()) < 49
+    assert last["seconds"] < whole["seconds"] == 120
+    assert whole["text"].startswith(last["text"][:-20])
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(toy_folder: Path, noise_file: Path) -> None:
@@ -137,27 +202,42 @@ def test_a_reader_that_goes_away_ends_it_quietly(toy_folder: Path, noise_file: P
     assert process.returncode != 0
 
 
-def test_progress_bar_only_on_a_terminal_and_for_long_work(toy_folder: Path, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "long.wav", np.zeros(16000 * 90), 16000)
+def on_terminal(command: list[str], *, stdout_too: bool) -> tuple[bytes, bytes]:
+    """Run with a terminal as standard error; returns what it showed, and standard output if that is not it too."""
     main, side = pty.openpty()
-    result = subprocess.run(
-        [*PROGRAM, "transcribe", "-m", str(toy_folder), str(tmp_path / "long.wav")],
-        stdout=subprocess.PIPE,
-        stderr=side,
-        check=True,
-        timeout=60,
-        env=os.environ | {"TERM": "xterm"},
-    )
-    os.close(side)
-    shown = b""
-    while True:
-        try:
-            block = os.read(main, 10_000)
-        except OSError:
-            break
-        if not block:
-            break
-        shown += block
+    with subprocess.Popen(
+        command, stdout=side if stdout_too else subprocess.PIPE, stderr=side, env=os.environ | {"TERM": "xterm"}
+    ) as process:
+        os.close(side)
+        shown = b""
+        while True:
+            try:
+                block = os.read(main, 10_000)
+            except OSError:  # how Linux tells that the other side is closed
+                break
+            if not block:
+                break
+            shown += block
+        out = process.stdout.read() if process.stdout else b""
     os.close(main)
-    assert b"90 s of audio" in shown
-    assert b"audio" not in result.stdout
+    assert process.returncode == 0
+    return shown, out
+
+
+def test_progress_bar_only_on_a_terminal_and_for_long_work(toy_folder: Path, tmp_path: Path) -> None:
+    for seconds in (90, 30):
+        soundfile.write(tmp_path / "a.wav", np.zeros(16000 * seconds), 16000)
+        command = [*PROGRAM, "transcribe", "-m", str(toy_folder), str(tmp_path / "a.wav")]
+        shown, out = on_terminal(command, stdout_too=False)
+        assert (b"90 s of audio" in shown) == (seconds == 90)
+        assert b"audio" not in out
+
+
+def test_words_and_progress_bar_share_a_terminal(toy_folder: Path, tmp_path: Path, noise: np.ndarray) -> None:
+    soundfile.write(tmp_path / "long.wav", np.tile(noise, 10), 16000)
+    command = [*PROGRAM, "transcribe", "-m", str(toy_folder), *[str(tmp_path / "long.wav")] * 4]
+    words = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout.decode().splitlines()
+    shown, _ = on_terminal(command, stdout_too=True)
+    assert b"120 s of audio" in shown
+    lines = shown.decode().replace("\r", "").split("\n")
+    assert len([line for line in lines if any(line.endswith(said) for said in words)]) == 4

@@ -1,5 +1,9 @@
+import math
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from nearword.models import AudioError
 from nearword.runtime.evaluation import Entry, ManifestError, Result, normalise, read_manifest, recognise_all, score
@@ -24,6 +28,33 @@ def test_words_where_nothing_was_said_count_as_insertions() -> None:
     figures = score(results(("", "oh no"), ("yes", "yes")), 0, 0)
     assert figures.insertions == 2
     assert figures.error_rate == 2.0
+
+
+def test_without_reference_words_there_is_no_rate() -> None:
+    for figures in (score([], 0, 0), score(results(("", "oh")), 0, 0)):
+        assert all(math.isnan(value) for value in (figures.error_rate, figures.low, figures.high))
+
+
+def test_the_interval_covers_what_more_data_would_show() -> None:
+    """The error rate of a whole population lies in 95 of 100 intervals of samples, give or take."""
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(60):
+        wrong = rng.random(60) < 0.3
+        figures = score(results(*[("a b c d", "x x c d" if bad else "a b c d") for bad in wrong]), 0, 0)
+        hits += figures.low <= 0.15 <= figures.high
+    assert 51 <= hits <= 60
+
+
+def test_peak_memory_is_this_process_alone() -> None:
+    """A child of a large process does not inherit its figure."""
+    child = "from nearword.runtime.evaluation import peak_memory; print(peak_memory())"
+    parent = (
+        "import subprocess, sys; held = b'x' * 600_000_000;"
+        f"subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    )
+    result = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 10e6 < int(result.stdout) < 400e6
 
 
 def test_the_interval_is_the_same_every_time_and_narrows_with_more_data() -> None:
@@ -63,6 +94,31 @@ def test_tsv_and_json_lines_with_paths_beside_and_above(tmp_path: Path) -> None:
     assert read_manifest(lines, text_key="aligned_text", root=tmp_path)[0].path == tmp_path / "set/a.wav"
 
 
+def test_every_file_is_looked_for_beside_the_manifest_and_above(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    for place in ("dev/beside.wav", "above.wav", "both.wav", "dev/both.wav"):
+        (tmp_path / place).touch()
+    manifest = tmp_path / "dev" / "m.tsv"
+    manifest.write_text("path\ttext\nnone.wav\ta\nbeside.wav\tb\nabove.wav\tc\nboth.wav\td\n/abs.wav\te\n")
+    found = [entry.path for entry in read_manifest(manifest)]
+    assert found == [
+        tmp_path / "dev/none.wav",
+        tmp_path / "dev/beside.wav",
+        tmp_path / "above.wav",
+        tmp_path / "dev/both.wav",
+        Path("/abs.wav"),
+    ]
+
+
+def test_manifests_of_spreadsheets_and_other_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "m.tsv").write_bytes(b"\xef\xbb\xbfpath\ttext\r\na.wav\tyes\r\n")
+    assert read_manifest(tmp_path / "m.tsv") == [Entry(tmp_path / "a.wav", "yes")]
+    (tmp_path / "m.jsonl").write_text('{"path": "a.wav", "text": "one\u2028two"}\n', encoding="utf-8")
+    assert read_manifest(tmp_path / "m.jsonl")[0].text == "one\u2028two"
+    (tmp_path / "wide.tsv").write_text("path\ttext\na.wav\tyes\tand\tmore\n")
+    assert read_manifest(tmp_path / "wide.tsv")[0].text == "yes"
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -72,6 +128,7 @@ def test_tsv_and_json_lines_with_paths_beside_and_above(tmp_path: Path) -> None:
         ('{"path": 1\n', "line 1 is not JSON"),
         ('{"path": "a", "text": "b"}\n[1]\n', "line 2 is not a JSON object"),
         ("path\ttext\na.wav\t\n", "no line has both"),
+        ("path\ttext\na.wav\t" + "x" * 200_000, "not a table"),
     ],
 )
 def test_bad_manifests_say_what_is_wrong(tmp_path: Path, content: str, problem: str) -> None:

@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 
@@ -32,15 +33,31 @@ def test_json_is_one_object_in_one_line() -> None:
     }
 
 
+def test_a_file_name_that_is_no_text_comes_back_as_it_was() -> None:
+    line = WRITERS["json"]("a\udcff.wav", CALL, "m")
+    assert line.isascii()
+    assert json.loads(line)["path"] == "a\udcff.wav"
+    assert "café" in WRITERS["json"]("café.wav", CALL, "m")
+
+
 def test_subtitles_break_at_pauses() -> None:
     assert (
         WRITERS["srt"]("x", CALL, "m")
-        == "1\n00:00:00,400 --> 00:00:01,280\ncall maria\n\n2\n00:00:03,000 --> 00:00:03,400\nstop\n\n"
+        == "1\n00:00:00,400 --> 00:00:01,400\ncall maria\n\n2\n00:00:03,000 --> 00:00:04,000\nstop\n\n"
     )
     assert (
         WRITERS["vtt"]("x", CALL, "m")
-        == "WEBVTT\n\n00:00:00.400 --> 00:00:01.280\ncall maria\n\n00:00:03.000 --> 00:00:03.400\nstop\n"
+        == "WEBVTT\n\n00:00:00.400 --> 00:00:01.400\ncall maria\n\n00:00:03.000 --> 00:00:04.000\nstop\n"
     )
+
+
+def test_subtitles_fit_two_lines() -> None:
+    words = [("incomprehensibilities", 0.2 * k, 0.2 * k + 0.1) for k in range(9)]
+    assert [len(text) for _, _, text in cues(transcript(*words).words)] == [65, 65, 65]
+
+
+def test_web_subtitles_have_no_stray_marks() -> None:
+    assert "&lt;unk&gt; r&amp;b\n" in WRITERS["vtt"]("x", transcript(("<unk>", 0, 1), ("r&b", 1, 2)), "m")
 
 
 def test_ctm_has_start_and_duration_and_no_spaces_in_the_name() -> None:
@@ -73,4 +90,6 @@ def test_cues_keep_every_word_in_order(gaps: list[tuple[float, float]]) -> None:
         time += gap + length
     shown = cues(words)
     assert " ".join(text for _, _, text in shown).split() == [w.text for w in words]
-    assert all(end - start <= 6.0 + 1e-9 for start, end, _ in shown)
+    assert all(0 < end - start <= 6.0 + 1e-9 for start, end, _ in shown)
+    # never two at once, as long as the words themselves are not
+    assert all(end <= start + 1e-9 for (_, end, _), (start, _, _) in itertools.pairwise(shown))

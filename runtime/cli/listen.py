@@ -1,0 +1,161 @@
+"""``nearword listen``: the microphone live, with both end-pointers."""
+
+import asyncio
+import json
+import signal
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import Graphs, Model, Precision, Report
+
+if TYPE_CHECKING:
+    from ..event_stream import EventStream
+    from ..pipeline import Pipeline
+    from ..sources import AudioSource
+    from .listen_view import View
+
+EXAMPLES = (
+    "[bold]Examples[/bold]\n\n"
+    "nearword listen\n\n"
+    "nearword listen --list-devices\n\n"
+    "nearword listen --device headset --preset fast\n\n"
+    "nearword listen --format json | jq -r 'select(.type == \"final\").text'\n\n"
+    "nearword listen talk.wav"
+)
+METER_SECONDS = 0.1
+
+
+class Preset(str, Enum):
+    """How soon silence counts as the end; see ``endpointing.PRESETS``."""
+
+    fast = "fast"
+    balanced = "balanced"
+    patient = "patient"
+
+
+def listen(
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="A recording, heard in real time, instead of the microphone; - for raw 16 kHz 16-bit mono "
+            "on standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Report, typer.Option("--format", "-f", help="The words, or every event as a line of JSON.")
+    ] = Report.text,
+    model: Model = "assistant-en",
+    device: Annotated[
+        str | None,
+        typer.Option("--device", "-d", help="Input device: its index, or part of its name.", show_default=False),
+    ] = None,
+    list_devices: Annotated[bool, typer.Option("--list-devices", help="List the input devices and exit.")] = False,
+    preset: Annotated[
+        Preset, typer.Option("--preset", "-p", help="How soon silence counts as the end.")
+    ] = Preset.balanced,
+    keep_case: Annotated[
+        bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")
+    ] = False,
+    precision: Graphs = Precision.auto,
+) -> None:
+    """Recognise speech from the microphone as it is spoken.
+
+    In a terminal: words while they come (bold: they stay), a level meter, and the time that the speculative
+    end-pointer has won over the final one. Elsewhere: a line per utterance.
+
+    Ctrl-C prints the last words; the exit code is 130 then.
+    """
+    if list_devices:
+        _print_devices(report)
+        return
+    if source is not None and device is not None:
+        raise typer.BadParameter("a device and a recording; give one of them", param_hint="--device")
+    from ...models import Transducer, resolve
+    from ..pipeline import Pipeline
+    from .listen_view import make_view
+
+    audio = _make_source(source, device)
+    loaded = Transducer.load(resolve(model), precision=precision.value)
+    pipeline = Pipeline(loaded, preset.value, lower=not keep_case)
+    with make_view(json_lines=report is Report.json) as view:
+        interrupted = asyncio.run(_listen(pipeline, audio, view))
+    if interrupted:
+        raise typer.Exit(130)
+
+
+async def _listen(pipeline: "Pipeline", source: "AudioSource", view: "View") -> bool:
+    """Show events until the audio ends; returns whether Ctrl-C ended it. A second Ctrl-C does not wait."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    asked = False
+
+    async with pipeline:
+        stream = pipeline.run(source)
+
+        def ask() -> None:
+            nonlocal asked
+            if asked and task is not None:
+                task.cancel()
+            asked = True
+            stream.stop()
+
+        loop.add_signal_handler(signal.SIGINT, ask)
+        meter = asyncio.create_task(_show_level(stream, view)) if view.has_meter else None
+        try:
+            async for event in stream:
+                view.show(event)
+        except asyncio.CancelledError:
+            if not asked:
+                raise
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+            if meter is not None:
+                meter.cancel()
+                await asyncio.wait([meter])
+    return asked
+
+
+async def _show_level(stream: "EventStream", view: "View") -> None:
+    while True:
+        view.level(stream.statistics.level)
+        await asyncio.sleep(METER_SECONDS)
+
+
+def _make_source(source: Path | None, device: str | None) -> "AudioSource":
+    from ..sources import AudioFile, Microphone, RawStream, read_pipe
+
+    if source is None:
+        return Microphone(device)
+    if str(source) != "-":
+        return AudioFile(source, real_time=True)
+    if sys.stdin is None or sys.stdin.isatty():
+        raise typer.BadParameter("standard input is no audio; pipe raw samples into it", param_hint="FILE")
+    return RawStream(read_pipe(), name="standard input")
+
+
+def _print_devices(report: Report) -> None:
+    from ..sources import choose_device, list_devices
+
+    devices = list_devices()
+    choose_device(devices, None)  # says what to do where there are none
+    if report is Report.json:
+        rows = [
+            {
+                "index": found.index,
+                "name": found.name,
+                "channels": found.channels,
+                "rate": found.rate,
+                "default": found.is_default,
+            }
+            for found in devices
+        ]
+        print(json.dumps(rows))
+        return
+    for found in devices:
+        mark = "*" if found.is_default else " "
+        print(f"{mark} {found.index:3}  {found.name}  ({found.channels} channels, {found.rate:.0f} Hz)")
