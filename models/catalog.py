@@ -47,7 +47,7 @@ def resolve(name: str | Path = DEFAULT_MODEL) -> Path:
     for model in list_models():
         if model.name == str(name):
             return model.folder
-    if Path(name).is_dir():
+    if str(name) and Path(name).is_dir():
         return Path(name)
     from .public import PUBLIC_MODELS  # noqa: PLC0415 (only for the message)
 

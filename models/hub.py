@@ -5,8 +5,10 @@ which is checked the same way. Plain HTTP requests rather than the hub's client 
 server that answers the same two paths will do, and what happens to a cut connection is ours to test.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from .catalog import user_models_dir
 from .errors import DownloadError, ModelNotFoundError
-from .public import PUBLIC_MODELS
+from .public import PUBLIC_MODELS, PublicModel
 
 if TYPE_CHECKING:
     import httpx
@@ -27,6 +29,8 @@ TRIES = 4
 """Times a file is asked for before giving up; every try goes on where the last one stopped."""
 MAX_LISTING = 4_000_000
 """Bytes of a listing at most."""
+LOCK_FILE = "checksums.json"
+"""Written beside the model: repository, revision, and the digest of every file."""
 
 Progress = Callable[[str, int, int], None]
 """Told (file, bytes done, bytes in all)."""
@@ -63,14 +67,16 @@ def _client() -> "Iterator[httpx.Client]":
     import httpx  # noqa: PLC0415 (0.1 s that only downloads need)
 
     timeout = httpx.Timeout(20.0, connect=10.0)
-    with httpx.Client(follow_redirects=True, timeout=timeout, headers={"user-agent": "nearword"}) as client:
+    # identity: offsets of a range count bytes on the wire, and sizes those of the file; compressed they would differ
+    headers = {"user-agent": "nearword", "accept-encoding": "identity"}
+    with httpx.Client(follow_redirects=True, timeout=timeout, headers=headers) as client:
         yield client
 
 
-def _listing(client: "httpx.Client", base_url: str, repository: str) -> dict[str, RemoteFile]:
+def _listing(client: "httpx.Client", base_url: str, model: PublicModel) -> dict[str, RemoteFile]:
     import httpx  # noqa: PLC0415
 
-    url = f"{base_url}/api/models/{repository}/tree/main"
+    url = f"{base_url}/api/models/{model.repository}/tree/{model.revision}"
     try:
         answer = client.get(url)
         answer.raise_for_status()
@@ -80,10 +86,31 @@ def _listing(client: "httpx.Client", base_url: str, repository: str) -> dict[str
         return {e["path"]: RemoteFile(e["path"], int(e["size"]), str(e.get("lfs", e)["oid"])) for e in entries}
     except httpx.HTTPStatusError as error:
         raise DownloadError(f"{url}: the hub answered {error.response.status_code}; is the address right?") from error
+    except httpx.InvalidURL as error:
+        raise DownloadError(f"{base_url}: is no address ({error})") from error
     except httpx.HTTPError as error:
         raise DownloadError(f"{url}: {type(error).__name__} ({error}); is there a network?") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DownloadError(f"{url}: the answer is not a hub's file listing") from error
+
+
+def _choose(listing: dict[str, RemoteFile], model: PublicModel, where: str) -> list[RemoteFile]:
+    """Return the files to fetch; ``tokens.txt``, which makes a folder a model in listings, comes last."""
+    chosen = []
+    for name in (*model.optional, *sorted(model.files, key=lambda file: file == "tokens.txt")):
+        file = listing.get(name)
+        if file is None:
+            if name in model.optional:
+                continue
+            raise DownloadError(f"{where}: has no file {name}")
+        known = model.sha256.get(name, file.digest)
+        if file.digest != known:
+            raise DownloadError(
+                f"{where}: says that the checksum of {name} is {file.digest[:16]}..., but it is known to be "
+                f"{known[:16]}...; do not trust this hub"
+            )
+        chosen.append(file)
+    return chosen
 
 
 def _fetch(client: "httpx.Client", url: str, part: Path, file: RemoteFile, progress: Progress) -> None:
@@ -114,7 +141,7 @@ def _fetch(client: "httpx.Client", url: str, part: Path, file: RemoteFile, progr
                         progress(file.name, have, file.size)
             problem = f"the connection ended after {have} of {file.size} bytes"
         except httpx.HTTPStatusError as error:
-            if error.response.status_code < 500:
+            if error.response.status_code < 500 and error.response.status_code != 429:
                 raise DownloadError(f"{url}: the hub answered {error.response.status_code}") from error
             problem = f"the hub answered {error.response.status_code}"
         except httpx.HTTPError as error:
@@ -123,44 +150,62 @@ def _fetch(client: "httpx.Client", url: str, part: Path, file: RemoteFile, progr
         raise DownloadError(f"{url}: {problem}; run the same command again to go on from there")
 
 
-def pull(name: str, *, base_url: str = DEFAULT_HUB, progress: Progress = lambda *_: None) -> Path:
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder: two downloads at once would append to the same partial file."""
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DownloadError(f"{folder}: another download of this model is under way") from error
+        yield
+
+
+def pull(name: str, *, base_url: str | None = None, progress: Progress = lambda *_: None) -> Path:
     """Download a model of the public table and return its folder; files that are there and right are left alone.
 
     A file is written beside its place as ``*.part`` and moved when its digest is right, so a folder never holds half
-    a file under a whole file's name.
+    a file under a whole file's name. ``base_url`` is the hub or a mirror: by default ``$NEARWORD_HUB``, else Hugging
+    Face.
 
     Raises:
         ModelNotFoundError: the table has no such name.
-        DownloadError: network, hub, or a file that is not what the hub's listing says.
+        DownloadError: network, hub, disk, or a file that is not what the hub's listing says.
     """
     model = PUBLIC_MODELS.get(name)
     if model is None:
         raise ModelNotFoundError(f"no public model {name!r}; expected one of: {', '.join(PUBLIC_MODELS)}")
-    base_url = base_url.rstrip("/")
+    base_url = (base_url or os.environ.get("NEARWORD_HUB") or DEFAULT_HUB).rstrip("/")
     if not re.match(r"https?://", base_url):
         raise DownloadError(f"{base_url}: expected an address that begins with https:// or http://")
     folder = user_models_dir() / name
-    # tokens.txt makes a folder a model in listings: it comes last
-    names = sorted(model.files, key=lambda file: file == "tokens.txt")
     with _client() as client:
-        listing = _listing(client, base_url, model.repository)
-        folder.mkdir(parents=True, exist_ok=True)
-        checked: dict[str, str] = {}
-        for file_name in names:
-            if file_name not in listing:
-                raise DownloadError(f"{base_url}/{model.repository}: has no file {file_name}")
-            file, path, part = listing[file_name], folder / file_name, folder / f"{file_name}.part"
-            checked[file_name] = file.digest
-            if path.exists() and path.stat().st_size == file.size and _digest(path, file) == file.digest:
-                progress(file_name, file.size, file.size)
-                continue
-            _fetch(client, f"{base_url}/{model.repository}/resolve/main/{file_name}", part, file, progress)
-            found = _digest(part, file)
-            if found != file.digest:
-                part.unlink()
-                raise DownloadError(
-                    f"{file_name}: its checksum is {found[:16]}..., expected {file.digest[:16]}...; pull again"
-                )
-            part.replace(path)
-    (folder / "checksums.json").write_text(json.dumps(checked, indent=1) + "\n")
+        files = _choose(_listing(client, base_url, model), model, f"{base_url}/{model.repository}")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _only_one(folder):
+                for file in files:
+                    url = f"{base_url}/{model.repository}/resolve/{model.revision}/{file.name}"
+                    _place(client, url, folder / file.name, file, progress)
+                digests = {file.name: file.digest for file in files}
+                record = {"repository": model.repository, "revision": model.revision, "files": digests}
+                (folder / LOCK_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="ascii")
+        except DownloadError:
+            raise
+        except OSError as error:
+            raise DownloadError(f"{error.filename or folder}: cannot be written ({error.strerror})") from error
     return folder
+
+
+def _place(client: "httpx.Client", url: str, path: Path, file: RemoteFile, progress: Progress) -> None:
+    """Fetch one file to its place, unless the right one is there."""
+    if path.exists() and path.stat().st_size == file.size and _digest(path, file) == file.digest:
+        progress(file.name, file.size, file.size)
+        return
+    part = path.with_name(f"{path.name}.part")
+    _fetch(client, url, part, file, progress)
+    found = _digest(part, file)
+    if found != file.digest:
+        part.unlink()
+        raise DownloadError(f"{url}: its checksum is {found[:16]}..., expected {file.digest[:16]}...; pull again")
+    part.replace(path)

@@ -1,7 +1,13 @@
 """Pulling over real HTTP on loopback: cut connections, corrupt files, servers that go away."""
 
+import dataclasses
+import fcntl
 import hashlib
 import json
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,10 +23,10 @@ MODEL = PUBLIC_MODELS[NAME]
 
 
 class Hub:
-    """A small hub: a file listing with digests, and files with ranges."""
+    """A small hub: a file listing with digests, and files with ranges, one redirect away as on the real one."""
 
     def __init__(self, folder: Path) -> None:
-        self.files = {}
+        self.files = {"bpe.model": b"pieces"}
         for wanted in MODEL.files:
             part = wanted.split("-")[0]
             self.files[wanted] = (folder / (f"{part}.onnx" if wanted.endswith(".onnx") else wanted)).read_bytes()
@@ -28,7 +34,10 @@ class Hub:
         self.cut: dict[str, int] = {}
         self.status: dict[str, list[int]] = {}
         self.ranges = True
+        self.gone_after_cut = False
+        self.stall = threading.Event()
         self.requests: list[tuple[str, str | None]] = []
+        self.encodings: set[str | None] = set()
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,7 +49,7 @@ class Hub:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def listing(self) -> bytes:
         rows: list[dict[str, object]] = [{"type": "directory", "path": "test_wavs", "oid": "0"}]
@@ -54,15 +63,22 @@ class Hub:
         return json.dumps(rows).encode()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        name, wanted = handler.path.rsplit("/", 1)[1], handler.headers.get("range")
+        *way, name = handler.path.split("/")
+        if handler.path == f"/{MODEL.repository}/resolve/{MODEL.revision}/{name}":
+            handler.send_response(302)
+            handler.send_header("location", f"/storage/{name}")
+            handler.end_headers()
+            return
+        wanted = handler.headers.get("range")
         self.requests.append((name, wanted))
+        self.encodings.add(handler.headers.get("accept-encoding"))
         if self.status.get(name):
             handler.send_error(self.status[name].pop(0))
             return
         body, code, headers = b"", 404, {}
-        if handler.path == f"/api/models/{MODEL.repository}/tree/main":
+        if handler.path == f"/api/models/{MODEL.repository}/tree/{MODEL.revision}":
             body, code = self.listing(), 200
-        elif handler.path == f"/{MODEL.repository}/resolve/main/{name}" and name in self.files:
+        elif way == ["", "storage"] and name in self.files:
             body, code = self.files[name], 200
             if wanted and self.ranges:
                 start = int(wanted.removeprefix("bytes=").removesuffix("-"))
@@ -76,6 +92,10 @@ class Hub:
         cut = self.cut.pop(name, None)
         handler.wfile.write(body if cut is None else body[:cut])
         handler.close_connection = True
+        if cut is not None and self.gone_after_cut:
+            handler.wfile.flush()
+            self.stall.wait(30)
+            self.server.server_close()
 
 
 @pytest.fixture
@@ -84,6 +104,7 @@ def hub(toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setattr("time.sleep", lambda _: None)
     made = Hub(toy_folder)
     yield made
+    made.stall.set()
     made.server.shutdown()
     made.server.server_close()
 
@@ -91,11 +112,35 @@ def hub(toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def test_a_pulled_model_is_whole_and_loads_by_name(hub: Hub) -> None:
     told: list[tuple[str, int, int]] = []
     folder = pull(NAME, base_url=hub.url + "/", progress=lambda *row: told.append(row))
-    assert {p.name for p in folder.iterdir()} == {*MODEL.files, "checksums.json"}
+    assert {p.name for p in folder.iterdir()} == {*MODEL.files, "bpe.model", "checksums.json", ".lock"}
     assert Transducer.load(resolve(NAME)).info.name == NAME
     assert [m.origin for m in list_models() if m.name == NAME] == ["downloaded"]
     for name in MODEL.files:
         assert [row for row in told if row[0] == name][-1] == (name, len(hub.files[name]), len(hub.files[name]))
+
+
+def test_what_was_pulled_is_written_down(hub: Hub) -> None:
+    record = json.loads((pull(NAME, base_url=hub.url) / "checksums.json").read_text())
+    assert (record["repository"], record["revision"]) == (MODEL.repository, MODEL.revision)
+    encoder = MODEL.files[0]
+    assert record["files"][encoder] == hashlib.sha256(hub.files[encoder]).hexdigest()
+    assert record["files"].keys() == hub.files.keys()
+
+
+def test_the_piece_model_is_fetched_only_where_there_is_one(hub: Hub) -> None:
+    del hub.listed["bpe.model"]
+    assert not (pull(NAME, base_url=hub.url) / "bpe.model").exists()
+
+
+def test_nothing_is_asked_for_compressed(hub: Hub) -> None:
+    """Offsets of a range would then count other bytes than the file's."""
+    pull(NAME, base_url=hub.url)
+    assert hub.encodings == {"identity"}
+
+
+def test_the_hub_can_be_named_by_the_environment(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEARWORD_HUB", hub.url)
+    assert Transducer.load(pull(NAME))
 
 
 def test_pulling_again_fetches_nothing(hub: Hub) -> None:
@@ -120,6 +165,64 @@ def test_a_part_left_from_before_is_used(hub: Hub, tmp_path: Path) -> None:
     part.write_bytes(hub.files[encoder][:777])
     pull(NAME, base_url=hub.url)
     assert (encoder, "bytes=777-") in hub.requests
+
+
+def test_a_server_that_goes_away_leaves_what_came_for_the_next_time(hub: Hub, toy_folder: Path, tmp_path: Path) -> None:
+    encoder = MODEL.files[0]
+    hub.cut[encoder], hub.gone_after_cut = 1000, True
+    hub.stall.set()
+    with pytest.raises(DownloadError, match="run the same command again"):
+        pull(NAME, base_url=hub.url)
+    assert (tmp_path / "downloaded" / NAME / f"{encoder}.part").stat().st_size == 1000
+    assert NAME not in [m.name for m in list_models()]
+    mirror = Hub(toy_folder)
+    assert Transducer.load(pull(NAME, base_url=mirror.url))
+    assert (encoder, "bytes=1000-") in mirror.requests
+    mirror.server.shutdown()
+    mirror.server.server_close()
+
+
+def test_a_file_that_is_always_too_short_is_given_up(hub: Hub) -> None:
+    decoder = MODEL.files[1]
+    hub.files[decoder] = hub.files[decoder][:-10]
+    size = len(hub.listed[decoder])
+    with pytest.raises(DownloadError, match=rf"the connection ended after {size - 10} of {size} bytes"):
+        pull(NAME, base_url=hub.url)
+
+
+def test_a_listing_that_differs_from_what_is_known_is_not_believed(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = MODEL.files[0]
+    known = dataclasses.replace(MODEL, sha256={encoder: hashlib.sha256(hub.files[encoder]).hexdigest()})
+    monkeypatch.setitem(PUBLIC_MODELS, NAME, known)
+    pull(NAME, base_url=hub.url)
+    hub.listed[encoder] = hub.files[encoder] = b"something else"
+    hub.requests.clear()
+    with pytest.raises(DownloadError, match=f"checksum of {encoder} .* do not trust"):
+        pull(NAME, base_url=hub.url)
+    assert [name for name, _ in hub.requests] == ["main"]
+
+
+def test_known_checksums_are_of_files_that_are_fetched() -> None:
+    for model in PUBLIC_MODELS.values():
+        assert set(model.sha256) <= {*model.files, *model.optional}
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in model.sha256.values())
+
+
+def test_two_downloads_of_one_model_do_not_mix(hub: Hub, tmp_path: Path) -> None:
+    folder = tmp_path / "downloaded" / NAME
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(DownloadError, match="another download"):
+            pull(NAME, base_url=hub.url)
+    assert pull(NAME, base_url=hub.url) == folder
+
+
+def test_a_place_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NEARWORD_MODELS", str(tmp_path / "file" / "models"))
+    with pytest.raises(DownloadError, match="file/models.*cannot be written"):
+        pull(NAME, base_url=hub.url)
 
 
 def test_a_server_without_ranges_is_asked_for_the_whole(hub: Hub) -> None:
@@ -153,7 +256,7 @@ def test_more_bytes_than_listed_are_not_taken(hub: Hub) -> None:
 
 
 def test_a_server_that_stumbles_is_asked_again(hub: Hub) -> None:
-    hub.status[MODEL.files[0]] = [503, 500]
+    hub.status[MODEL.files[0]] = [503, 500, 429]
     assert pull(NAME, base_url=hub.url).is_dir()
 
 
@@ -174,6 +277,8 @@ def test_missing_repository_file_and_server(hub: Hub) -> None:
         pull(NAME, base_url="http://127.0.0.1:9")
     with pytest.raises(DownloadError, match="expected an address"):
         pull(NAME, base_url="ftp://x")
+    with pytest.raises(DownloadError, match="is no address"):
+        pull(NAME, base_url="http://[::1")
     with pytest.raises(ModelNotFoundError, match="expected one of: zipformer"):
         pull("nothing", base_url=hub.url)
 
@@ -194,3 +299,19 @@ def test_the_command_line_pulls_and_reports(hub: Hub, run_cli, tmp_path: Path) -
     result = run_cli("models", "pull", NAME, "--base-url", hub.url, env=env)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_keeps_what_came(hub: Hub, tmp_path: Path) -> None:
+    encoder = MODEL.files[0]
+    hub.cut[encoder], hub.gone_after_cut = 1000, True
+    part = tmp_path / "downloaded" / NAME / f"{encoder}.part"
+    command = [sys.executable, "-m", "nearword.runtime.cli", "models", "pull", NAME, "--base-url", hub.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while ("bpe.model", None) not in hub.requests or encoder not in [name for name, _ in hub.requests]:
+            threading.Event().wait(0.05)
+        threading.Event().wait(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert err == b"nearword: stopped; run the same command again to go on from there\n"
+    assert part.exists()
