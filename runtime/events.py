@@ -43,11 +43,16 @@ class Event:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, ``type`` first."""
-        values = dataclasses.asdict(self)
-        return {"type": event_type(type(self))} | {
-            key: value.value if isinstance(value, Enum) else list(value) if isinstance(value, tuple) else value
-            for key, value in values.items()
-        }
+        values: dict[str, Any] = {"type": event_type(type(self))}
+        for entry in dataclasses.fields(self):
+            value = getattr(self, entry.name)
+            if entry.name == "words":
+                value = [
+                    {"word": word.text, "start": word.start, "end": word.end, "confidence": word.confidence}
+                    for word in value
+                ]
+            values[entry.name] = value.value if isinstance(value, Enum) else value
+        return values
 
     def to_json(self) -> str:
         """Return one line of JSON, without the line's end."""
@@ -135,11 +140,13 @@ def from_dict(values: dict[str, Any]) -> Event:
     given = {key: value for key, value in values.items() if key in known}
     try:
         if "words" in given:
-            given["words"] = tuple(Word(**word) for word in given["words"])
+            given["words"] = tuple(
+                Word(word["word"], word["start"], word["end"], word["confidence"]) for word in given["words"]
+            )
         if "reason" in given and kind is Final:
             given["reason"] = FinalReason(given["reason"])
         return kind(**given)
-    except TypeError as error:
+    except (TypeError, KeyError) as error:
         raise ValueError(f"event {values.get('type')!r} is incomplete: {error}") from error
 
 

@@ -41,7 +41,7 @@ def make_view(*, json_lines: bool) -> Iterator[View]:
     elif not console.is_terminal:
         yield PlainLines()
     else:
-        with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        with Live(console=console, auto_refresh=False, transient=True, vertical_overflow="visible") as live:
             yield Terminal(live)
 
 
@@ -102,9 +102,9 @@ class Terminal:
             text = self._speculated.text if self._speculated else ""
             self._words = Text.assemble(text, ("  goes on", "red"))
         elif isinstance(event, Final):
+            self._words = Text("")
             if event.text:
                 self._live.console.print(self._line(event))
-            self._words = Text("")
         elif isinstance(event, AudioLost):
             lost = f"{event.seconds:.1f} s of audio lost: {event.reason}"
             self._live.console.print(Text(lost, style="red"))

@@ -1,7 +1,7 @@
 """Where audio comes from: a microphone, a file, a stream of bytes, any async iterator of samples."""
 
 from .audio_file import AudioFile
-from .devices import Device, MicrophoneError, list_devices
+from .devices import Device, MicrophoneError, choose_device, list_devices
 from .microphone import Microphone
 from .raw_stream import RawStream, read_pipe
 from .source import AudioSink, AudioSource, Blocks
@@ -15,6 +15,7 @@ __all__ = [
     "Microphone",
     "MicrophoneError",
     "RawStream",
+    "choose_device",
     "list_devices",
     "read_pipe",
 ]

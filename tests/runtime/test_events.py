@@ -53,8 +53,8 @@ def test_the_line_says_what_it_is() -> None:
         "time": 1.5,
         "text": "call ann",
         "words": [
-            {"text": "call", "start": 0.1, "end": 0.2, "confidence": 0.9},
-            {"text": "ann", "start": 0.3, "end": 0.4, "confidence": 0.8},
+            {"word": "call", "start": 0.1, "end": 0.2, "confidence": 0.9},
+            {"word": "ann", "start": 0.3, "end": 0.4, "confidence": 0.8},
         ],
         "confirms": 6,
         "reason": "silence",
