@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train, export and describe a streaming transducer.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train, export and describe a streaming transducer.",
+)
 
 Work = Annotated[Path, typer.Option(help="Folder for everything the recipe makes.")]
 Speech = Annotated[Path, typer.Option(envvar="NEARWORD_SPEECH", help="Folder with train/, dev/, noise/ and text/.")]
@@ -105,6 +110,19 @@ def card(
 
     path = write_card(folder, speech, output or folder / "MODEL_CARD.md", notes)
     print(path)
+
+
+@app.command()
+def heldout(
+    speech: Speech,
+    folder: Annotated[Path, typer.Argument(help="Where to write the recordings and their manifest.tsv.")],
+    count: int = 200,
+    seed: int = 4242,
+) -> None:
+    """Synthesise a test set with an engine and voice that training never uses (festival, festvox-kdlpc16k)."""
+    from .synthesize import held_out, read_texts, synthesize
+
+    print(synthesize(held_out(read_texts(speech), count, seed), folder))
 
 
 @app.command()

@@ -36,7 +36,7 @@ class Utterance:
     """File name without suffix."""
     text: str
     engine: str
-    """``flite`` or ``espeak``."""
+    """``flite``, ``espeak``, or ``festival`` (for testing only)."""
     voice: str
     stretch: float
     """Duration relative to the voice's own; above 1 is slower."""
@@ -73,40 +73,38 @@ def plan(texts: Sequence[str], count: int, seed: int, espeak_share: float = 0.25
     return utterances
 
 
+def _command(utterance: Utterance, output: str) -> tuple[list[str], str]:
+    """Return the engine's command line and what goes to its standard input."""
+    if utterance.engine == "flite":
+        pitch = FLITE_PITCH[utterance.voice] * utterance.pitch
+        settings = ["--setf", f"duration_stretch={utterance.stretch:.3f}", "--setf", f"int_f0_target_mean={pitch:.1f}"]
+        return ["flite", "-voice", utterance.voice, *settings, "-t", utterance.text, "-o", output], ""
+    if utterance.engine == "festival":
+        return ["text2wave", "-eval", f"(voice_{utterance.voice})", "-o", output], utterance.text
+    rate, pitch = 165 / utterance.stretch, min(99.0, max(1.0, 50 * utterance.pitch))
+    settings = ["-v", utterance.voice, "-s", f"{rate:.0f}", "-p", f"{pitch:.0f}"]
+    return ["espeak-ng", *settings, "-w", output, utterance.text], ""
+
+
+def held_out(texts: Sequence[str], count: int, seed: int, voice: str = "ked_diphone") -> list[Utterance]:
+    """Plan a test set with an engine and a voice that training never hears: festival's diphone voice, unbent."""
+    rng = random.Random(seed)
+    templates = generate(seed)
+    chosen = (next(templates) if number % 2 else rng.choice(texts) for number in range(count))
+    return [
+        Utterance(f"held{number:05d}", text, "festival", voice, stretch=1.0, pitch=1.0, size=1.0)
+        for number, text in enumerate(chosen)
+    ]
+
+
 def speak(utterance: Utterance) -> npt.NDArray[np.float32]:
     """Run the engine. Returns mono samples at 16 kHz, [-1, 1]."""
     import soundfile
     import soxr
 
     with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
-        if utterance.engine == "flite":
-            command = [
-                "flite",
-                "-voice",
-                utterance.voice,
-                "--setf",
-                f"duration_stretch={utterance.stretch:.3f}",
-                "--setf",
-                f"int_f0_target_mean={FLITE_PITCH[utterance.voice] * utterance.pitch:.1f}",
-                "-t",
-                utterance.text,
-                "-o",
-                wav.name,
-            ]
-        else:
-            command = [
-                "espeak-ng",
-                "-v",
-                utterance.voice,
-                "-s",
-                f"{165 / utterance.stretch:.0f}",
-                "-p",
-                f"{min(99, max(1, 50 * utterance.pitch)):.0f}",
-                "-w",
-                wav.name,
-                utterance.text,
-            ]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        command, words = _command(utterance, wav.name)
+        subprocess.run(command, input=words, check=True, capture_output=True, text=True, timeout=60)
         samples, rate = soundfile.read(wav.name, dtype="float32")
     return np.asarray(soxr.resample(samples, rate * utterance.size, 16000.0), np.float32)
 

@@ -1,0 +1,69 @@
+"""Voice activity: which frames are speech."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE = 16000
+
+
+class VoiceActivity(Protocol):
+    """Says of every frame whether it is speech. Silero's model, or any other, fits behind this."""
+
+    frame_seconds: float
+    """Length of a frame in seconds."""
+
+    def accept(self, frame: npt.NDArray[np.float32]) -> bool:
+        """Take the next frame, [frame_seconds * 16000] float32 in [-1, 1]; returns whether it is speech."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...
+
+
+class WebRtcVad:
+    """WebRTC's detector, guarded by level: sound that never swells above its own floor is not speech.
+
+    The floor falls at once with the quietest frames and rises by ``rise`` decibels per second, so a fan that starts
+    counts as speech for some seconds only, while the pauses of speech keep the floor down.
+    """
+
+    frame_seconds = 0.02
+
+    def __init__(
+        self, aggressiveness: int = 2, *, margin: float = 6.0, rise: float = 4.0, quietest: float = -70.0
+    ) -> None:
+        """Make a detector.
+
+        Args:
+            aggressiveness: 0 to 3: how readily WebRTC's detector calls a frame noise.
+            margin: decibels above the floor that speech must have.
+            rise: decibels per second by which the floor rises.
+            quietest: decibels (full scale) below which the floor never falls.
+
+        Raises:
+            ValueError: ``aggressiveness`` is not 0 to 3.
+        """
+        import webrtcvad  # noqa: PLC0415 (only those who detect with it need it)
+
+        if aggressiveness not in range(4):
+            raise ValueError(f"aggressiveness is {aggressiveness}: expected 0, 1, 2 or 3")
+        self._make = lambda: webrtcvad.Vad(aggressiveness)
+        self._margin, self._quietest, self._step = margin, quietest, rise * self.frame_seconds
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the level and the detector's state."""
+        self._vad = self._make()
+        self._floor = 0.0
+
+    def accept(self, frame: npt.NDArray[np.float32]) -> bool:
+        """Take 20 ms (320 samples) and return whether it is speech."""
+        level = 10 * float(np.log10(np.dot(frame, frame) / len(frame) + 1e-12))
+        self._floor = max(self._quietest, min(level, self._floor + self._step))
+        samples = (np.clip(frame, -1.0, 1.0) * np.float32(32767)).astype("<i2")
+        # the detector keeps state: it must hear every frame, also those that the level rules out
+        heard = bool(self._vad.is_speech(samples.tobytes(), SAMPLE_RATE))
+        return heard and level > self._floor + self._margin
