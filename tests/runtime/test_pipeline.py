@@ -81,9 +81,7 @@ def test_eight_pipelines_on_one_model_do_not_hear_one_another(toy: Transducer) -
 
 @settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 10**6), turns=st.integers(0, 60), pause=st.sampled_from((0.0, 0.0005)))
-def test_cancellation_at_any_point_leaves_nothing_behind(
-    toy: Transducer, seed: int, turns: int, pause: float
-) -> None:
+def test_cancellation_at_any_point_leaves_nothing_behind(toy: Transducer, seed: int, turns: int, pause: float) -> None:
     events: list[Event] = []
     closed: list[bool] = []
 
@@ -143,7 +141,7 @@ def test_whatever_ends_the_source_every_utterance_gets_its_final(
                 stream = pipeline.run(source())
                 try:
                     async for event in stream:
-                        events.append(event)  # noqa: PERF401 (what came before the error counts)
+                        events.append(event)
                 except OSError:
                     assert how == "error"
                 except asyncio.CancelledError:
@@ -168,7 +166,7 @@ def test_an_error_of_the_recogniser_ends_the_run_after_the_final(toy: Transducer
             async with make(toy) as pipeline:
                 with pytest.raises(AudioError, match="finite"):
                     async for event in pipeline.run(blocks(samples)):
-                        events.append(event)  # noqa: PERF401
+                        events.append(event)
         return events
 
     check_contract(asyncio.run(run()))

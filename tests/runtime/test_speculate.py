@@ -174,7 +174,7 @@ def test_an_error_of_the_events_comes_after_the_last_outcome() -> None:
         items = []
         with pytest.raises(OSError, match="gone"):
             async for item in speculate(broken(), handler):
-                items.append(item)  # noqa: PERF401 (what came before the error counts)
+                items.append(item)
         return items
 
     assert len(outcomes(asyncio.run(collect()))) == 1
