@@ -21,9 +21,9 @@ app = typer.Typer(
     epilog="Start with [bold]nearword demo[/bold], then [bold]nearword transcribe FILE[/bold].\n\n"
     "Every command explains itself, with examples: [bold]nearword transcribe --help[/bold].",
 )
-app.command(no_args_is_help=True, epilog=transcribe.EXAMPLES)(transcribe.transcribe)
+app.command(epilog=transcribe.EXAMPLES)(transcribe.transcribe)
 app.command(epilog=listen.EXAMPLES)(listen.listen)
-app.command(no_args_is_help=True, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(models.app, name="models")
 

@@ -15,7 +15,9 @@ from .interrupt import whole_steps
 from .options import Graphs, Model, Precision, Report, Threads, fail, open_output
 
 if TYPE_CHECKING:
-    from ..evaluation import Result, Score
+    from collections.abc import Iterable
+
+    from ..evaluation import Entry, Result, Score
 
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -94,8 +96,9 @@ def evaluate(
             broken.append(str(error))
             fail(str(error))
 
-        console = Console(stderr=True)
-        shown = track(entries, "evaluating", console=console, transient=True, disable=not sys.stderr.isatty())
+        shown: Iterable[Entry] = entries
+        if sys.stderr.isatty():
+            shown = track(entries, "evaluating", console=Console(stderr=True), transient=True)
         results: list[Result] = []
         interrupted = False
         cpu, wall = time.process_time(), time.perf_counter()

@@ -2,11 +2,15 @@
 
 import json
 import sys
-from typing import Annotated
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import Report, complete_model, fail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PULL_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -96,23 +100,33 @@ def pull(
 
     Every file is checked against the SHA-256 that the hub states for it.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-
     from ...models.hub import pull as fetch
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    tasks: dict[str, TaskID] = {}
     try:
-        with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-
-            def told(file: str, done: int, total: int) -> None:
-                if file not in tasks:
-                    tasks[file] = progress.add_task(file, total=total)
-                progress.update(tasks[file], completed=done)
-
+        with _download_bars() as told:
             folder = fetch(name, base_url=base_url, progress=told)
     except KeyboardInterrupt:
         fail("stopped; run the same command again to go on from there")
         raise typer.Exit(130) from None
     print(folder)
+
+
+@contextmanager
+def _download_bars() -> "Iterator[Callable[[str, int, int], None]]":
+    """Give what is to be told of progress: a bar for each file, if standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+
+        def told(file: str, done: int, total: int) -> None:
+            if file not in tasks:
+                tasks[file] = progress.add_task(file, total=total)
+            progress.update(tasks[file], completed=done)
+
+        yield told

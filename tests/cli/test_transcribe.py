@@ -14,6 +14,7 @@ import soundfile
 from conftest import DEMO
 from nearword.models import Transducer, read_audio
 from nearword.runtime.cli.transcribe import _GrowingLine
+from terminal import on_terminal
 
 PROGRAM = [sys.executable, "-m", "nearword.runtime.cli"]
 
@@ -202,35 +203,13 @@ def test_a_reader_that_goes_away_ends_it_quietly(toy_folder: Path, noise_file: P
     assert process.returncode != 0
 
 
-def on_terminal(command: list[str], *, stdout_too: bool) -> tuple[bytes, bytes]:
-    """Run with a terminal as standard error; returns what it showed, and standard output if that is not it too."""
-    main, side = pty.openpty()
-    with subprocess.Popen(
-        command, stdout=side if stdout_too else subprocess.PIPE, stderr=side, env=os.environ | {"TERM": "xterm"}
-    ) as process:
-        os.close(side)
-        shown = b""
-        while True:
-            try:
-                block = os.read(main, 10_000)
-            except OSError:  # how Linux tells that the other side is closed
-                break
-            if not block:
-                break
-            shown += block
-        out = process.stdout.read() if process.stdout else b""
-    os.close(main)
-    assert process.returncode == 0
-    return shown, out
-
-
 def test_progress_bar_only_on_a_terminal_and_for_long_work(toy_folder: Path, tmp_path: Path) -> None:
     for seconds in (90, 30):
         soundfile.write(tmp_path / "a.wav", np.zeros(16000 * seconds), 16000)
         command = [*PROGRAM, "transcribe", "-m", str(toy_folder), str(tmp_path / "a.wav")]
         shown, out = on_terminal(command, stdout_too=False)
-        assert (b"90 s of audio" in shown) == (seconds == 90)
-        assert b"audio" not in out
+        assert ("90 s of audio" in shown) == (seconds == 90)
+        assert "audio" not in out
 
 
 def test_words_and_progress_bar_share_a_terminal(toy_folder: Path, tmp_path: Path, noise: np.ndarray) -> None:
@@ -238,6 +217,6 @@ def test_words_and_progress_bar_share_a_terminal(toy_folder: Path, tmp_path: Pat
     command = [*PROGRAM, "transcribe", "-m", str(toy_folder), *[str(tmp_path / "long.wav")] * 4]
     words = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout.decode().splitlines()
     shown, _ = on_terminal(command, stdout_too=True)
-    assert b"120 s of audio" in shown
-    lines = shown.decode().replace("\r", "").split("\n")
+    assert "120 s of audio" in shown
+    lines = shown.replace("\r", "").split("\n")
     assert len([line for line in lines if any(line.endswith(said) for said in words)]) == 4

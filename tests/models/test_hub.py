@@ -17,6 +17,7 @@ import pytest
 from nearword.models import DownloadError, ModelNotFoundError, Transducer, list_models, resolve
 from nearword.models.hub import pull
 from nearword.models.public import PUBLIC_MODELS
+from terminal import on_terminal
 
 NAME = "zipformer-en-20m"
 MODEL = PUBLIC_MODELS[NAME]
@@ -315,3 +316,10 @@ def test_ctrl_c_keeps_what_came(hub: Hub, tmp_path: Path) -> None:
     assert (process.returncode, out) == (130, b"")
     assert err == b"nearword: stopped; run the same command again to go on from there\n"
     assert part.exists()
+
+
+def test_a_terminal_sees_a_bar_for_every_file(hub: Hub, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "nearword.runtime.cli", "models", "pull", NAME, "--base-url", hub.url]
+    shown, out = on_terminal(command, stdout_too=False)
+    assert out.strip() == str(tmp_path / "downloaded" / NAME)
+    assert all(name in shown for name in MODEL.files)
