@@ -12,7 +12,7 @@ from .search import GreedySearch
 from .transcript import Word, make_transcript
 
 DELAY_SECONDS = 0.4
-"""How long after a sound its token may come: so much silence is appended where an utterance is ended early."""
+"""How long after a sound its token may come: an utterance that is completed gets so much silence in all."""
 LEAD_FRAMES = 20
 """Feature frames before the present that a new start takes in again, if they are not encoded yet."""
 SILENCE = math.log(np.finfo(np.float32).eps)
@@ -50,11 +50,15 @@ class DecodingStream:
             decoded = True
         return decoded
 
-    def completed(self) -> GreedySearch:
-        """Return the search as it would be if silence followed: with all that was heard, the stream untouched."""
+    def completed(self, silence: float = 0.0) -> GreedySearch:
+        """Return the search as it would be if silence followed: with all that was heard, the stream untouched.
+
+        ``silence`` is how many seconds of it there were already.
+        """
         info = self._model.info
         heard = self._features.frames_ready - self._position
-        steps = max(1, -(-(heard + round(DELAY_SECONDS / FRAME_SECONDS)) // info.chunk_shift))
+        padding = max(0, round((DELAY_SECONDS - silence) / FRAME_SECONDS))
+        steps = max(1, -(-(heard + padding) // info.chunk_shift))
         padded: Features = np.full(((steps - 1) * info.chunk_shift + info.chunk_frames, NUM_BINS), SILENCE, np.float32)
         padded[:heard] = self._features.take(self._position, heard)
         encoder, search = self._encoder.fork(), self.search.fork()

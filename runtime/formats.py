@@ -17,7 +17,7 @@ CUE_LEAST_SECONDS = 1.0
 
 
 def to_dict(path: str, transcript: Transcript, model: str) -> dict[str, object]:
-    """Return the JSON object of one file: path, seconds, text, words, model. Times in seconds, to the millisecond."""
+    """Return the JSON object of one file; times in seconds, to the millisecond."""
     words = [
         {"word": w.text, "start": round(w.start, 3), "end": round(w.end, 3), "confidence": round(w.confidence, 4)}
         for w in transcript.words
@@ -27,6 +27,16 @@ def to_dict(path: str, transcript: Transcript, model: str) -> dict[str, object]:
         "seconds": round(transcript.seconds, 3),
         "text": transcript.text,
         "words": words,
+        "utterances": [
+            {
+                "start": words[first]["start"],
+                "end": words[end - 1]["end"],
+                "text": " ".join(word.text for word in transcript.words[first:end]),
+            }
+            for first, end in zip(
+                transcript.utterances, [*transcript.utterances[1:], len(words)], strict=False
+            )  # without utterances there is an end, but no beginning
+        ],
         "model": model,
     }
 
@@ -44,11 +54,12 @@ def to_text(path: str, transcript: Transcript, model: str) -> str:
     return transcript.text + "\n"
 
 
-def cues(words: Sequence[Word]) -> list[tuple[float, float, str]]:
-    """Cut words into subtitles: start and end in seconds, text."""
+def cues(words: Sequence[Word], utterances: Sequence[int] = ()) -> list[tuple[float, float, str]]:
+    """Cut words into subtitles: start and end in seconds, text. None goes on from one utterance into the next."""
     groups: list[list[Word]] = []
-    for word in words:
-        if groups and _fits(groups[-1], word):
+    beginnings = set(utterances)
+    for index, word in enumerate(words):
+        if groups and index not in beginnings and _fits(groups[-1], word):
             groups[-1].append(word)
         else:
             groups.append([word])
@@ -82,7 +93,7 @@ def to_srt(path: str, transcript: Transcript, model: str) -> str:
     del path, model
     return "".join(
         f"{number}\n{clock(start, ',')} --> {clock(end, ',')}\n{text}\n\n"
-        for number, (start, end, text) in enumerate(cues(transcript.words), 1)
+        for number, (start, end, text) in enumerate(cues(transcript.words, transcript.utterances), 1)
     )
 
 
@@ -91,7 +102,7 @@ def to_vtt(path: str, transcript: Transcript, model: str) -> str:
     del path, model
     body = "".join(
         f"\n{clock(start, '.')} --> {clock(end, '.')}\n{html.escape(text, quote=False)}\n"
-        for start, end, text in cues(transcript.words)
+        for start, end, text in cues(transcript.words, transcript.utterances)
     )
     return "WEBVTT\n" + body
 

@@ -33,7 +33,7 @@ START_SECONDS = 0.16
 RESUME_SECONDS = 0.1
 """Speech without a break, after a speculative end, that resets it; a cough or a click is shorter."""
 COMPLETE_SECONDS = 0.08
-"""In silence the words are completed so often, see ``DecodingStream.completed``."""
+"""After so much silence the words are completed, see ``DecodingStream.completed``; again whenever it has doubled."""
 LOST_SECONDS = 1.0
 """A gap so long ends the utterance."""
 
@@ -179,7 +179,8 @@ class Recognizer:
         self._best: GreedySearch = self._stream.search
         self._best_words: tuple[Word, ...] = ()
         self._best_text = ""
-        self._changed_at = self._completed_at = self.seconds
+        self._changed_at = self.seconds
+        self._complete_at = COMPLETE_SECONDS
 
     def _begin(self) -> None:
         self._started = self._changed_at = self.seconds
@@ -200,7 +201,8 @@ class Recognizer:
                 return
             self._begin()
         self._look(decoded=decoded)
-        self._reset_if_wrong()
+        if self._standing is not None and self._is_wrong(self._standing.text, decoded=decoded):
+            self._withdraw()
         self._show()
         evidence = self._evidence(speech=speech)
         reason = self._final.update(evidence)
@@ -213,15 +215,17 @@ class Recognizer:
 
     def _look(self, *, decoded: bool) -> None:
         """Bring the best hypothesis up to date: in silence with what is heard and not encoded yet."""
-        silent = self._silence >= COMPLETE_SECONDS * SAMPLE_RATE
-        if silent and self.seconds - self._completed_at >= COMPLETE_SECONDS - 1e-6:
+        silence = seconds_of(self._silence)
+        if silence >= self._complete_at:
+            self._complete_at = 2 * silence
             self._take_best(self._completed())
-        elif decoded and not (silent and self._best is not self._stream.search):
+        elif decoded and not (silence >= COMPLETE_SECONDS and self._best is not self._stream.search):
             self._take_best(self._stream.search)
+        if not self._silence:
+            self._complete_at = COMPLETE_SECONDS
 
     def _completed(self) -> GreedySearch:
-        self._completed_at = self.seconds
-        return self._stream.completed()
+        return self._stream.completed(seconds_of(self._silence))
 
     def _words(self, search: GreedySearch) -> tuple[Word, ...]:
         return self._stream.words(search, self.seconds, lower=self._lower)
@@ -234,16 +238,15 @@ class Recognizer:
             self._changed_at = self.seconds
         self._best_words, self._best_text = words, text
 
-    def _reset_if_wrong(self) -> None:
-        if self._standing is None:
-            return
-        resumed = self._speech_run >= RESUME_SECONDS * SAMPLE_RATE
-        # without completion the search is behind, and its text the beginning of what it will be
-        behind = self._best is self._stream.search
-        text = self._standing.text
-        same = text.startswith(self._best_text) if behind else text == self._best_text
-        if resumed or not same:
-            self._withdraw()
+    def _is_wrong(self, text: str, *, decoded: bool) -> bool:
+        """Whether a speculation is: speech goes on, or there are other words."""
+        if self._speech_run >= RESUME_SECONDS * SAMPLE_RATE:
+            return True
+        search = self._stream.search
+        if self._best is not search and text != self._best_text:
+            return True
+        # not completed, the search is behind: its text is the beginning of what it will be
+        return decoded and not text.startswith(_text(self._words(search)))
 
     def _withdraw(self) -> None:
         if self._standing is not None:
@@ -282,8 +285,10 @@ class Recognizer:
         )
 
     def _speculate(self) -> None:
+        seen = self._best_text
         self._take_best(self._completed())
-        if not self._best_text:
+        if not self._best_text or self._best_text != seen:
+            self._speculative.reset()  # it decided on other words: let it look at these
             return
         self._revision += 1
         self._standing = SpeculativeFinal(

@@ -43,6 +43,8 @@ class Transcript:
     tokens: tuple[Token, ...]
     seconds: float
     """Length of the audio."""
+    utterances: tuple[int, ...] = ()
+    """Index of the first word of each utterance, if the audio was cut into utterances."""
 
 
 def make_transcript(

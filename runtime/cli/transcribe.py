@@ -115,9 +115,9 @@ def _check(files: list[Path], output_format: Format, output: Path | None) -> Non
 def _file(model: "Transducer", path: Path, progress: "_Progress", *, lower: bool) -> "tuple[Transcript, bool]":
     """Return the words of a file and whether Ctrl-C ended it early."""
     from ...models import SAMPLE_RATE, stream_audio
-    from ..transcriber import Transcriber
+    from ..segmenter import Segmenter
 
-    transcriber = Transcriber(model, lower=lower)
+    transcriber = Segmenter(model, lower=lower)
     try:
         for block in stream_audio(path, block_seconds=BLOCK_SECONDS):
             with whole_steps():
@@ -132,9 +132,9 @@ def _standard_input(model: "Transducer", growing: "_GrowingLine | None", *, lowe
     """Return the words of raw samples and whether Ctrl-C ended them; ``growing`` shows them as they come."""
     import numpy as np
 
-    from ..transcriber import Transcriber
+    from ..segmenter import Segmenter
 
-    transcriber = Transcriber(model, lower=lower)
+    transcriber = Segmenter(model, lower=lower)
     source: IO[bytes] = sys.stdin.buffer
     rest = b""
     try:
@@ -146,7 +146,7 @@ def _standard_input(model: "Transducer", growing: "_GrowingLine | None", *, lowe
             samples = np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768)
             with whole_steps():
                 if transcriber.accept(samples) and growing is not None:
-                    growing.show(model.vocabulary.text(transcriber.tokens, lower=lower))
+                    growing.show(transcriber.text)
     except KeyboardInterrupt:
         return transcriber.finish(), True
     return transcriber.finish(), False

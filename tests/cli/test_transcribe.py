@@ -37,10 +37,11 @@ def test_json_has_words_with_times(run_cli, toy_folder: Path, noise_file: Path) 
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(rows) == 2
     assert rows[0] == rows[1]
-    assert rows[0].keys() == {"path", "seconds", "text", "words", "model"}
+    assert rows[0].keys() == {"path", "seconds", "text", "words", "utterances", "model"}
     assert rows[0]["seconds"] == 3.0
     assert rows[0]["model"] == "toy"
     assert " ".join(word["word"] for word in rows[0]["words"]) == rows[0]["text"]
+    assert " ".join(utterance["text"] for utterance in rows[0]["utterances"]) == rows[0]["text"]
     assert rows[0]["text"] == rows[0]["text"].lower() != ""
 
 

@@ -1,5 +1,6 @@
 import itertools
 import json
+from dataclasses import replace
 import re
 
 from hypothesis import given
@@ -30,6 +31,7 @@ def test_json_is_one_object_in_one_line() -> None:
             {"word": "maria", "start": 0.8, "end": 1.28, "confidence": 0.9},
             {"word": "stop", "start": 3.0, "end": 3.4, "confidence": 0.9},
         ],
+        "utterances": [],
     }
 
 
@@ -93,3 +95,11 @@ def test_cues_keep_every_word_in_order(gaps: list[tuple[float, float]]) -> None:
     assert all(0 < end - start <= 6.0 + 1e-9 for start, end, _ in shown)
     # never two at once, as long as the words themselves are not
     assert all(end <= start + 1e-9 for (_, end, _), (start, _, _) in itertools.pairwise(shown))
+
+
+def test_json_has_the_utterances() -> None:
+    row = json.loads(WRITERS["json"]("a.wav", replace(CALL, utterances=(0, 2)), "m"))
+    assert row["utterances"] == [
+        {"start": 0.4, "end": 1.28, "text": "call maria"},
+        {"start": 3.0, "end": 3.4, "text": "stop"},
+    ]

@@ -1,0 +1,58 @@
+"""A recording to one transcript, cut into utterances where the speaker pauses."""
+
+from dataclasses import replace
+
+from ..endpointing import PRESETS, EndpointSettings
+from ..models import Transducer
+from ..models.audio import Samples
+from .events import Final, Partial
+from .recognizer import Recognizer
+from .transcript import Transcript, Word
+
+SETTINGS = replace(PRESETS["patient"], stable=0.5)
+"""Nobody waits for the end of an utterance in a recording: better late than cut off."""
+
+
+class Segmenter:
+    """Long audio in memory that does not grow with its features: words, and where utterances begin."""
+
+    def __init__(self, model: Transducer, settings: EndpointSettings = SETTINGS, *, lower: bool = True) -> None:
+        self._recognizer = Recognizer(model, settings, lower=lower)
+        self._words: list[Word] = []
+        self._utterances: list[int] = []
+        self._present: tuple[Word, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All words so far."""
+        return " ".join(word.text for word in (*self._words, *self._present))
+
+    def accept(self, samples: Samples) -> bool:
+        """Take samples [n], 16 kHz mono float32 in [-1, 1]; returns whether there are new words.
+
+        Raises:
+            AudioError: a sample is not a finite number.
+            RuntimeError: the stream was finished.
+        """
+        events = self._recognizer.accept(samples)
+        for event in events:
+            if isinstance(event, Partial):
+                self._present = event.words
+            elif isinstance(event, Final):
+                self._take(event)
+        return any(isinstance(event, Partial | Final) for event in events)
+
+    def finish(self) -> Transcript:
+        """End the stream and return all its words; again and again the same."""
+        for event in self._recognizer.finish():
+            if isinstance(event, Final):
+                self._take(event)
+        return Transcript(
+            self.text, tuple(self._words), (), self._recognizer.seconds, utterances=tuple(self._utterances)
+        )
+
+    def _take(self, final: Final) -> None:
+        if final.words:
+            self._utterances.append(len(self._words))
+            self._words += final.words
+        self._present = ()
