@@ -1,7 +1,7 @@
 import itertools
 import json
-from dataclasses import replace
 import re
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
