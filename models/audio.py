@@ -1,5 +1,6 @@
 """Audio files to 16 kHz mono float32, whole or as a stream, in memory that does not grow with the file."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -93,7 +94,7 @@ def _open(path: Path) -> "soundfile.SoundFile":
     if path.is_dir():
         raise AudioError(path, "is a folder; name an audio file")
     try:
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(os.fsencode(path))
     except (soundfile.SoundFileError, OSError) as error:
         if not path.exists():
             raise AudioError(path, "no such file") from error
@@ -119,7 +120,7 @@ def read_audio(path: str | Path) -> Samples:
 def audio_seconds(path: str | Path) -> float | None:
     """Return a file's length in seconds as its header has it, or None if it cannot be told."""
     try:
-        info = soundfile.info(path)
+        info = soundfile.info(os.fsencode(path))
     except (soundfile.SoundFileError, OSError):
         return None
     return float(info.frames) / float(info.samplerate) if 0 < info.frames < 2**60 else None

@@ -106,7 +106,7 @@ class Batches:
         """Return augmented features with silence around them; now and then noise alone, or two recordings in a row."""
         rng, strength = self.rng, self.augmentation.strength
         features = self.corpus.load(item)
-        if rng.random() < 0.02 * strength:
+        if rng.random() < 0.06 * strength:
             start = int(rng.integers(0, len(self.corpus.noise) - 200))
             noise = self.corpus.noise[start : start + 200] + np.float32(rng.uniform(-6, 1))
             quiet = rng.normal(rng.uniform(-15, -9), 1.0, (200, 80)).astype(np.float32)

@@ -97,6 +97,22 @@ def load_audio(path: Path) -> Samples:
     return mono if rate == 16000 else np.asarray(soxr.resample(mono, rate, 16000), np.float32)
 
 
+def melodies(seconds: float, rng: np.random.Generator) -> Samples:
+    """Return tunes of plain tones with overtones, at many tempos: music-like sound that nobody sings to."""
+    parts: list[npt.NDArray[np.float64]] = []
+    length = 0
+    while length < seconds * 16000:
+        note = int(rng.uniform(0.1, 0.6) * 16000)
+        notes = 110 * 2 ** (rng.integers(0, 48, 24) / 12)
+        phase = np.cumsum(2 * np.pi * notes.repeat(note) / 16000)
+        tune = sum(rng.uniform(0, 1) / k * np.sin(k * phase) for k in range(1, 6))
+        fade = np.exp(-rng.uniform(0, 5) * (np.arange(len(phase)) % note) / note)
+        parts.append(10 ** rng.uniform(-2, -0.7) * tune * fade)
+        length += len(phase)
+    tunes = np.concatenate(parts)
+    return np.asarray(tunes + rng.normal(0, 1e-4, len(tunes)), np.float32)
+
+
 def _features_of(job: tuple[Recording, int]) -> npt.NDArray[np.float16]:
     import soxr
 
@@ -152,7 +168,8 @@ def prepare(
         train_vocabulary(texts, vocab_size, folder)
     lexicon = build_lexicon(texts)
     (folder / "lexicon.json").write_text(json.dumps(lexicon))
-    np.save(folder / "noise.npy", np.concatenate([fbank(load_audio(path)) for path in noises]).astype(np.float16))
+    sounds = [load_audio(path) for path in noises] + [melodies(180.0, np.random.default_rng(seed))]
+    np.save(folder / "noise.npy", np.concatenate([fbank(samples) for samples in sounds]).astype(np.float16))
     offset = 0
     jobs = [(recording, seed * 1_000_003 + number) for number, recording in enumerate(recordings)]
     with (

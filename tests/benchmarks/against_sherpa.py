@@ -9,7 +9,6 @@ measured apart. Reported are the median over the rounds and the ratio of each pa
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -64,6 +63,12 @@ def open_sherpa(folder: Path, precision: str):
     return recognise
 
 
+def peak_memory() -> int:
+    from nearword.runtime.evaluation import peak_memory as measured
+
+    return measured()
+
+
 def side(name: str, folder: Path, precision: str, paths: list[str]) -> None:
     """Run one side and print its figures."""
     audio = read(paths)
@@ -77,7 +82,7 @@ def side(name: str, folder: Path, precision: str, paths: list[str]) -> None:
     texts = [recognise(samples) for samples in audio]
     cpu = time.process_time() - cpu
     seconds = sum(map(len, audio)) / 16000
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory() / 2**20
     print(
         json.dumps(
             {

@@ -1,3 +1,4 @@
+import os
 import struct
 from pathlib import Path
 
@@ -95,3 +96,11 @@ def test_length_from_the_header(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.flac", np.zeros(8000), 16000)
     assert audio_seconds(tmp_path / "a.flac") == 0.5
     assert audio_seconds(tmp_path / "none.flac") is None
+
+
+def test_file_names_need_not_be_utf8(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(1600), 16000)
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.wav"))
+    (tmp_path / "a.wav").rename(odd)
+    assert len(read_audio(odd)) == 1600
+    assert audio_seconds(odd) == 0.1
