@@ -50,7 +50,7 @@ class WebRtcVad:
 
         if aggressiveness not in range(4):
             raise ValueError(f"aggressiveness is {aggressiveness}: expected 0, 1, 2 or 3")
-        self._make = lambda: webrtcvad.Vad(aggressiveness)
+        self._make = lambda: webrtcvad.Vad(aggressiveness)  # type: ignore[no-untyped-call]
         self._margin, self._quietest, self._step = margin, quietest, rise * self.frame_seconds
         self.reset()
 

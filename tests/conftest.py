@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from toy_models import write_toy_model
 
+DEMO_TEXT = "tell my brother i am on my way set an alarm for seven"
+"""What is said in the shipped recording."""
 DEMO = Path(__file__).parent.parent / "runtime" / "audio" / "demo.flac"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 RECORDING = Path(__file__).parent.parent / "runtime" / "audio" / "demo.flac"
-SPOKEN = (("slt", "call maria and tell her i am running late"), ("rms", "set a timer for ten minutes"))
+SPOKEN = (("slt", "tell my brother i am on my way"), ("rms", "set an alarm for seven"))
 RATE = 16000
 SILENCE_SECONDS = (0.25, 0.8, 0.25)
 """Before, between and after."""
