@@ -1,6 +1,7 @@
 """Voice activity: which frames are speech."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +51,7 @@ class WebRtcVad:
 
         if aggressiveness not in range(4):
             raise ValueError(f"aggressiveness is {aggressiveness}: expected 0, 1, 2 or 3")
-        self._make = lambda: webrtcvad.Vad(aggressiveness)  # type: ignore[no-untyped-call]
+        self._make: Callable[[], Any] = lambda: webrtcvad.Vad(aggressiveness)
         self._margin, self._quietest, self._step = margin, quietest, rise * self.frame_seconds
         self.reset()
 
