@@ -1,6 +1,5 @@
 """Voice activity: which frames are speech."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,13 +50,14 @@ class WebRtcVad:
 
         if aggressiveness not in range(4):
             raise ValueError(f"aggressiveness is {aggressiveness}: expected 0, 1, 2 or 3")
-        self._make: Callable[[], Any] = lambda: webrtcvad.Vad(aggressiveness)
+        self._detector: Any = webrtcvad.Vad
+        self._aggressiveness = aggressiveness
         self._margin, self._quietest, self._step = margin, quietest, rise * self.frame_seconds
         self.reset()
 
     def reset(self) -> None:
         """Forget the level and the detector's state."""
-        self._vad = self._make()
+        self._vad = self._detector(self._aggressiveness)
         self._floor = 0.0
 
     def accept(self, frame: npt.NDArray[np.float32]) -> bool:
