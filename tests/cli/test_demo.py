@@ -14,7 +14,7 @@ def test_demo_shows_words_as_they_come_and_the_transcript(run_cli, bundled: Tran
     result = run_cli("demo")
     lines = [line.strip() for line in result.stdout.splitlines()]
     assert DEMO_TEXT in lines
-    assert any(" s " in line and line.endswith(" ".join(DEMO_TEXT.split()[:2])) for line in lines)
+    assert any(" s " in line and line.endswith(f" {DEMO_TEXT.split()[0]}") for line in lines)
     assert "x real time" in lines[-1]
 
 

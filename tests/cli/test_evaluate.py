@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import soundfile
 from nearword.models import Transducer
+from nearword.runtime import transcribe_file
 
 
 @pytest.fixture
-def manifest(run_cli, toy_folder: Path, tmp_path: Path, noise: np.ndarray) -> Path:
+def manifest(toy_folder: Path, tmp_path: Path, noise: np.ndarray) -> Path:
     """What the toy model hears, once with a word more, and a file that is not there."""
     soundfile.write(tmp_path / "noise.wav", noise, 16000)
     soundfile.write(tmp_path / "long.wav", np.tile(noise, 2), 16000)
-    heard = run_cli("transcribe", "-m", toy_folder, tmp_path / "noise.wav").stdout.strip()
-    longer = run_cli("transcribe", "-m", toy_folder, tmp_path / "long.wav").stdout.strip()
+    model = Transducer.load(toy_folder)
+    heard, longer = (transcribe_file(model, tmp_path / name).text for name in ("noise.wav", "long.wav"))
     lines = ["path\ttext", f"noise.wav\t{heard.upper()}, Hello!", f"long.wav\t{longer}", "none.wav\tgone"]
     (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
     return tmp_path / "m.tsv"
