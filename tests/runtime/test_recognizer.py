@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import DEMO
+from conftest import DEMO, DEMO_TEXT
 from contract import Always, EndEvery, ScriptedSpeculative, check_contract, random_audio, scripted
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,9 +68,10 @@ def test_a_recording_of_two_commands_is_two_utterances(bundled: Transducer) -> N
     check_contract(events)
     finals = only(Final, events)
     assert len(finals) == 2
-    assert all(final.text for final in finals)
+    assert " ".join(final.text for final in finals) == DEMO_TEXT
     assert finals[0].reason is FinalReason.silence
-    assert all(final.confirms for final in finals)
+    assert finals[0].confirms, "the pause after the first command is long enough to guess and to be sure"
+    assert finals[1].reason is FinalReason.end_of_stream, "the recording ends too soon for a guess"
 
 
 def test_completing_an_utterance_leaves_the_stream_as_it_was(toy: Transducer, noise: np.ndarray) -> None:
