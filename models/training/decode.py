@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..audio import read_audio
 from .model import TransducerModel
 from .phrases import normalise
-from .prepare import fbank, load_audio
+from .prepare import fbank
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def load_dev_set(manifest: Path, root: Path, text_key: str = "text") -> DevSet:
         rows = [dict(zip(header, line.split("\t"), strict=True)) for line in lines[1:]]
     rows = [row for row in rows if row.get(text_key)]
     tail = np.zeros(8000, np.float32)
-    features = tuple(fbank(np.concatenate([load_audio(root / row["path"]), tail])) for row in rows)
+    features = tuple(fbank(np.concatenate([read_audio(root / row["path"]), tail])) for row in rows)
     return DevSet(manifest.stem, tuple(normalise(row[text_key]) for row in rows), features)
 
 

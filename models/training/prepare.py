@@ -16,11 +16,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..audio import Samples, read_audio
+from ..features import FeatureExtractor, Features
 from .lexicon import build_lexicon
 from .phrases import normalise
-
-Samples = npt.NDArray[np.float32]
-Features = npt.NDArray[np.float32]
 
 SPEEDS: dict[str, tuple[float, ...]] = {
     "speechocean762": (0.88, 0.94, 1.0, 1.06, 1.13),
@@ -70,31 +69,11 @@ def trim(samples: Samples, margin: float = 0.15) -> Samples:
 
 
 def fbank(samples: Samples) -> Features:
-    """Return log-mel features [frames, 80] as the runtime computes them."""
-    import kaldi_native_fbank as knf
-
-    options = knf.FbankOptions()
-    options.frame_opts.samp_freq = 16000
-    options.frame_opts.dither = 0
-    options.frame_opts.snip_edges = False
-    options.mel_opts.num_bins = 80
-    options.mel_opts.high_freq = -400
-    computer = knf.OnlineFbank(options)
-    computer.accept_waveform(16000, samples)
-    computer.input_finished()
-    if computer.num_frames_ready == 0:
-        return np.zeros((0, 80), np.float32)
-    return np.stack([computer.get_frame(i) for i in range(computer.num_frames_ready)])
-
-
-def load_audio(path: Path) -> Samples:
-    """Read a file as mono 16 kHz float32 in [-1, 1]."""
-    import soundfile
-    import soxr
-
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(1)
-    return mono if rate == 16000 else np.asarray(soxr.resample(mono, rate, 16000), np.float32)
+    """Return the log-mel features [frames, 80] of a whole recording."""
+    extractor = FeatureExtractor()
+    extractor.accept(samples)
+    extractor.finish()
+    return extractor.take(0, extractor.frames_ready)
 
 
 def melodies(seconds: float, rng: np.random.Generator) -> Samples:
@@ -118,7 +97,7 @@ def _features_of(job: tuple[Recording, int]) -> npt.NDArray[np.float16]:
 
     recording, seed = job
     rng = np.random.default_rng(seed)
-    samples = trim(load_audio(recording.path))
+    samples = trim(read_audio(recording.path))
     if recording.speed != 1.0:
         samples = np.asarray(soxr.resample(samples, 16000 * recording.speed, 16000.0), np.float32)
     peak = float(np.abs(samples).max()) or 1.0
@@ -168,7 +147,7 @@ def prepare(
         train_vocabulary(texts, vocab_size, folder)
     lexicon = build_lexicon(texts)
     (folder / "lexicon.json").write_text(json.dumps(lexicon))
-    sounds = [load_audio(path) for path in noises] + [melodies(180.0, np.random.default_rng(seed))]
+    sounds = [read_audio(path) for path in noises] + [melodies(180.0, np.random.default_rng(seed))]
     np.save(folder / "noise.npy", np.concatenate([fbank(samples) for samples in sounds]).astype(np.float16))
     offset = 0
     jobs = [(recording, seed * 1_000_003 + number) for number, recording in enumerate(recordings)]
