@@ -113,9 +113,6 @@ class AudioLost(Event):
     """In words: the recogniser is too slow, the device is gone."""
 
 
-TextEvent = Partial | SpeculativeFinal | Final
-"""Events with words."""
-
 _TYPES: tuple[type[Event], ...] = (SpeechStarted, Partial, SpeculativeFinal, Reset, Final, AudioLost)
 
 

@@ -23,7 +23,7 @@ from ..models import SAMPLE_RATE, Transducer
 from ..models.audio import Samples, check_samples
 from .decoding import DecodingStream, seconds_of
 from .events import AudioLost, Event, Final, FinalReason, Partial, Reset, SpeculativeFinal, SpeechStarted
-from .search import GreedySearch
+from .hypothesis import Hypothesis, line
 from .transcript import Word
 
 PARTIAL_SECONDS = 0.1
@@ -32,8 +32,6 @@ START_SECONDS = 0.16
 """Speech without a break that begins an utterance; a first token begins it too."""
 RESUME_SECONDS = 0.1
 """Speech without a break, after a speculative end, that resets it; a cough or a click is shorter."""
-COMPLETE_SECONDS = 0.08
-"""After so much silence the words are completed, see ``DecodingStream.completed``; again whenever it has doubled."""
 LOST_SECONDS = 1.0
 """A gap so long ends the utterance."""
 
@@ -87,9 +85,8 @@ class Recognizer:
         self._vad: VoiceActivity = WebRtcVad() if vad is None else vad
         self._speculative: Speculative = SpeculativeEndpointer(settings) if speculative is None else speculative
         self._final: Ending = FinalEndpointer(settings) if final is None else final
-        self._lower = lower
         self._stream = DecodingStream(model)
-        self._frame_seconds = model.info.frame_seconds
+        self._best = Hypothesis(self._stream, lower=lower)
         self._grid = round(self._vad.frame_seconds * SAMPLE_RATE)
         self._rest = np.zeros(0, np.float32)
         self._heard = self._missing = 0
@@ -136,7 +133,7 @@ class Recognizer:
         self._stream.lost(self._heard / SAMPLE_RATE, seconds)
         if seconds >= LOST_SECONDS:
             if self.in_utterance:
-                self._end(FinalReason.audio_lost, self._completed())
+                self._end(FinalReason.audio_lost)
             else:
                 self._stream.restart()
             self._vad.reset()
@@ -151,11 +148,13 @@ class Recognizer:
         self._finished = True
         self._heard += len(self._rest)
         self._stream.accept(self._rest)
-        search = self._completed()
-        if search.tokens and not self.in_utterance:
+        if not self.in_utterance:
+            self._best.complete(self.seconds, 0.0)
+            if not self._best.words:
+                return []
             self._begin()
-        if self.in_utterance:
-            self._end(FinalReason.end_of_stream, search)
+        self._silence = 0  # after the end there is as much silence as the last words need
+        self._end(FinalReason.end_of_stream)
         return self._take_events()
 
     def _check_open(self) -> None:
@@ -176,17 +175,13 @@ class Recognizer:
         self._shown = ""
         self._shown_at = -PARTIAL_SECONDS
         self._standing: SpeculativeFinal | None = None
-        self._best: GreedySearch = self._stream.search
-        self._best_words: tuple[Word, ...] = ()
-        self._best_text = ""
-        self._changed_at = self.seconds
-        self._complete_at = COMPLETE_SECONDS
+        self._best.begin(self.seconds)
 
     def _begin(self) -> None:
-        self._started = self._changed_at = self.seconds
+        self._started = self.seconds
         self._speculative.reset()
         self._final.reset()
-        self._take_best(self._stream.search)
+        self._best.begin(self.seconds)
         self._emit(SpeechStarted(self._utterance, 0, self.seconds))
 
     def _frame(self, frame: Samples) -> None:
@@ -200,7 +195,7 @@ class Recognizer:
             if not (self._stream.search.tokens or self._speech_run >= START_SECONDS * SAMPLE_RATE):
                 return
             self._begin()
-        self._look(decoded=decoded)
+        self._best.look(self.seconds, seconds_of(self._silence), decoded=decoded)
         if self._standing is not None and self._is_wrong(self._standing.text, decoded=decoded):
             self._withdraw()
         self._show()
@@ -209,44 +204,17 @@ class Recognizer:
         if reason is EndReason.max_length and self._silence < RESUME_SECONDS * SAMPLE_RATE:
             self._cut()
         elif reason is not None:
-            self._end(FinalReason(reason.value), self._completed())
+            self._end(FinalReason(reason.value))
         elif self._standing is None and self._speculative.update(evidence):
             self._speculate()
-
-    def _look(self, *, decoded: bool) -> None:
-        """Bring the best hypothesis up to date: in silence with what is heard and not encoded yet."""
-        silence = seconds_of(self._silence)
-        if silence >= self._complete_at:
-            self._complete_at = 2 * silence
-            self._take_best(self._completed())
-        elif decoded and not (silence >= COMPLETE_SECONDS and self._best is not self._stream.search):
-            self._take_best(self._stream.search)
-        if not self._silence:
-            self._complete_at = COMPLETE_SECONDS
-
-    def _completed(self) -> GreedySearch:
-        return self._stream.completed(seconds_of(self._silence))
-
-    def _words(self, search: GreedySearch) -> tuple[Word, ...]:
-        return self._stream.words(search, self.seconds, lower=self._lower)
-
-    def _take_best(self, search: GreedySearch) -> None:
-        self._best = search
-        words = self._words(search)
-        text = _text(words)
-        if text != self._best_text:
-            self._changed_at = self.seconds
-        self._best_words, self._best_text = words, text
 
     def _is_wrong(self, text: str, *, decoded: bool) -> bool:
         """Whether a speculation is: speech goes on, or there are other words."""
         if self._speech_run >= RESUME_SECONDS * SAMPLE_RATE:
             return True
-        search = self._stream.search
-        if self._best is not search and text != self._best_text:
+        if self._best.is_completed and text != self._best.text:
             return True
-        # not completed, the search is behind: its text is the beginning of what it will be
-        return decoded and not text.startswith(_text(self._words(search)))
+        return decoded and not text.startswith(line(self._best.so_far(self.seconds)[0]))
 
     def _withdraw(self) -> None:
         if self._standing is not None:
@@ -258,63 +226,55 @@ class Recognizer:
         """Emit a partial, if there are new words and the last one is long enough ago."""
         if self._standing is not None or self.seconds - self._shown_at < PARTIAL_SECONDS - 1e-6:
             return
-        search = self._stream.search
-        words = self._best_words if self._best is search else self._words(search)
-        text = _text(words)
+        words, stable = self._best.so_far(self.seconds)
+        text = line(words)
         if text in ("", self._shown):
             return
         self._shown, self._shown_at = text, self.seconds
         self._revision += 1
-        stable, _ = self._stream.settled(search)
         self._emit(Partial(self._utterance, self._revision, self.seconds, text, words, stable))
 
     def _evidence(self, *, speech: bool) -> Evidence:
-        now, started = self.seconds, self._started
-        words = tuple(word.text for word in self._best_words)
-        last = self._best_words[-1].end if self._best_words else started
+        now, best = self.seconds, self._best
+        words = tuple(word.text for word in best.words)
+        length = round(now - (self._started or 0.0), 6)
         return Evidence(
             time=now,
             speech=speech,
-            trailing_silence=min(seconds_of(self._silence), round(now - (started or 0.0), 6)),
-            trailing_blank=round(max(0.0, now - (last or 0.0)), 6),
+            trailing_silence=min(seconds_of(self._silence), length),
+            trailing_blank=round(max(0.0, now - best.last_end), 6),
             blank_probability=self._stream.search.blank_probability,
-            stable_for=round(now - self._changed_at, 6),
+            stable_for=round(now - best.changed_at, 6),
             words=words,
             complete=completeness(words),
-            utterance_seconds=round(now - (started or 0.0), 6),
+            utterance_seconds=length,
         )
 
     def _speculate(self) -> None:
-        seen = self._best_text
-        self._take_best(self._completed())
-        if not self._best_text or self._best_text != seen:
+        best = self._best
+        seen = best.text
+        best.complete(self.seconds, seconds_of(self._silence))
+        if not best.text or best.text != seen:
             self._speculative.reset()  # it decided on other words: let it look at these
             return
         self._revision += 1
-        self._standing = SpeculativeFinal(
-            self._utterance, self._revision, self.seconds, self._best_text, self._best_words
-        )
+        self._standing = SpeculativeFinal(self._utterance, self._revision, self.seconds, best.text, best.words)
         self._emit(self._standing)
 
-    def _end(self, reason: FinalReason, search: GreedySearch) -> None:
+    def _end(self, reason: FinalReason) -> None:
         """End the utterance with all that was heard."""
-        self._finalise(reason, self._words(search))
+        self._best.complete(self.seconds, seconds_of(self._silence))
+        self._finalise(reason, self._best.words)
         self._stream.restart()
         self._begin_wait()
 
     def _cut(self) -> None:
-        """End the utterance in the middle of speech: the words that are settled; the rest begins the next."""
-        search = self._stream.search
-        count, tokens = self._stream.settled(search)
-        if not tokens:
-            count, tokens = -1, len(search.tokens)
-        words = self._words(search)
-        self._finalise(FinalReason.max_length, words if count < 0 else words[:count])
-        self._stream.drop(tokens)
+        """End the utterance in the middle of speech; the word that is being spoken begins the next."""
+        self._finalise(FinalReason.max_length, self._best.cut(self.seconds))
         self._begin_wait()
 
     def _finalise(self, reason: FinalReason, words: tuple[Word, ...]) -> None:
-        text, confirms = _text(words), None
+        text, confirms = line(words), None
         if self._standing is not None and self._standing.text == text:
             confirms = self._standing.revision
         else:
@@ -322,7 +282,3 @@ class Recognizer:
         self._revision += 1
         self._emit(Final(self._utterance, self._revision, self.seconds, text, words, confirms, reason))
         self._utterance += 1
-
-
-def _text(words: tuple[Word, ...]) -> str:
-    return " ".join(word.text for word in words)
