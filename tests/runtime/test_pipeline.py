@@ -198,11 +198,13 @@ def test_a_live_source_that_is_too_fast_loses_the_oldest_audio_and_says_so(toy: 
 
     events, stream = asyncio.run(run())
     check_contract(events)
-    (lost,) = [event for event in events if isinstance(event, AudioLost)]
-    assert lost.reason == "the recogniser is too slow"
-    assert lost.seconds == pytest.approx(7.9, abs=0.11)
+    # one or two: the worker may take its first block before or after the queue first runs over
+    lost = [event for event in events if isinstance(event, AudioLost)]
+    assert {event.reason for event in lost} == {"the recogniser is too slow"}
+    seconds = sum(event.seconds for event in lost)
+    assert seconds == pytest.approx(7.9, abs=0.11)
     assert events[-1].time == pytest.approx(10.0)
-    assert stream.statistics.audio.seconds_lost == pytest.approx(lost.seconds, abs=1e-3)
+    assert stream.statistics.audio.seconds_lost == pytest.approx(seconds, abs=2e-3)
 
 
 def test_a_file_waits_and_loses_nothing(toy: Transducer) -> None:
