@@ -63,12 +63,12 @@ def oracle(lattice: Lattice, reference: Sequence[str]) -> OracleResult:
         entering[target].append(arc)
     path, place = [], size
     while node or place:
-        here = int(distance[node, place])
+        errors_here = int(distance[node, place])
         for arc in entering[node]:
             source = sources[arc]
-            if place and distance[source, place - 1] + mismatch[words[arc], place - 1] == here:
+            if place and distance[source, place - 1] + mismatch[words[arc], place - 1] == errors_here:
                 place -= 1
-            elif distance[source, place] + 1 != here:
+            elif distance[source, place] + 1 != errors_here:
                 continue
             path.append(arc)
             node = source

@@ -56,7 +56,8 @@ def word_confidences(
     start, end = lattice.start[chosen, None], lattice.end[chosen, None]
     overlap = (lattice.start < end) & (lattice.end > start)
     overlap[np.arange(len(chosen)), chosen] = True  # a word without length too
-    return np.minimum(np.where(same & overlap, probabilities, 0.0).sum(1), 1.0)
+    confidences: Doubles = np.minimum(np.where(same & overlap, probabilities, 0.0).sum(1), 1.0)
+    return confidences
 
 
 def _to_end(lattice: Lattice, scale: float) -> list[float]:

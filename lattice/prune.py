@@ -173,9 +173,9 @@ def trim(
     if not nodes[0]:
         raise LatticeError("no path leads from the start to an end")
     order = order[nodes[source[order]] & nodes[target[order]]]
-    number = np.cumsum(nodes) - 1
-    used, word = np.unique(word[order], return_inverse=True)
+    number = np.cumsum(nodes, dtype=np.int32) - 1
+    used = np.unique(word[order])
     return Lattice(
-        tuple(words[index] for index in used), number[source[order]], number[target[order]], word, start[order],
+        tuple(words[index] for index in used), number[source[order]], number[target[order]], np.searchsorted(used, word[order]).astype(np.int32), start[order],
         end[order], scores[order], final[nodes], offset,
     )  # fmt: skip

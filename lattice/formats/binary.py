@@ -152,8 +152,9 @@ class _Reader:
         if np.abs(scores).max(initial=0) > 3 * MAX_SCORE * STEPS or np.abs(begin).max(initial=0) > MAX_SECONDS * TICKS:
             raise LatticeError("binary lattice: a score or a time is larger than the form allows")
         return Lattice(
-            self._words(lengths), source, target, word, begin / TICKS, finish / TICKS, scores / STEPS, final, offset
-        )
+            self._words(lengths), source.astype(np.int32), target.astype(np.int32), word.astype(np.int32),
+            _singles(begin / TICKS), _singles(finish / TICKS), _singles(scores / STEPS), _singles(final), offset,
+        )  # fmt: skip
 
     def _kept_apart(self, scores: Longs) -> None:
         for column, flag in ((BIAS, WITH_BIAS), (LANGUAGE, WITH_LANGUAGE)):
@@ -211,8 +212,13 @@ def zigzag_one(value: int) -> int:
     return value << 1 if value >= 0 else -value * 2 - 1
 
 
+def _singles(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    return values.astype(np.float32)
+
+
 def _round(scores: npt.NDArray[np.float32]) -> Longs:
-    return np.rint(scores.astype(float) * STEPS).astype(np.int64)
+    steps: Longs = np.rint(scores.astype(float) * STEPS).astype(np.int64)
+    return steps
 
 
 def _round_totals(lattice: Lattice) -> tuple[Longs, Longs]:

@@ -20,7 +20,7 @@ MAX_DIGITS = 20
 """Digits of a whole number at most: longer ones only cost time."""
 SCORES = ("acoustic", "bias", "language")
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 
 def to_json(lattice: Lattice) -> str:
@@ -153,7 +153,7 @@ def _number(value: Json, name: str) -> float:
 
 
 def _word(value: Json, where: str, limits: Limits) -> str:
-    if not isinstance(value, str) or not value or len(value) > limits.max_word_characters:
+    if not (isinstance(value, str) and value) or len(value) > limits.max_word_characters:
         raise LatticeError(
             f"JSON lattice: {where}: word is {_short(value)}; "
             f"expected a text of 1 to {limits.max_word_characters} characters"

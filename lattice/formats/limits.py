@@ -9,9 +9,9 @@ class Limits:
 
     max_bytes: int = 2_000_000
     """Size of the file, and of what it unpacks to."""
-    max_nodes: int = 50_000
+    max_nodes: int = 20_000
     """Nodes of the lattice."""
-    max_arcs: int = 50_000
+    max_arcs: int = 20_000
     """Arcs of the lattice, those without a word included."""
     max_depth: int = 10_000
     """Arcs on the longest path."""

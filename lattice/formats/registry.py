@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import LatticeError
 from ..lattice import Lattice
-from . import binary, json_format
+from . import att, binary, dot, json_format, slf
 from .limits import DEFAULT_LIMITS, Limits
 
 
@@ -40,6 +40,14 @@ FORMATS: dict[str, Format] = {
                lambda lattice: json_format.to_json(lattice).encode(),
                lambda data, limits: json_format.from_json(_text(data, "JSON"), limits)),
         Format("binary", (".nwl",), "the smallest; times to 10 ms, scores to 1/64", binary.encode, binary.decode),
+        Format("slf", (".slf", ".lat"), "HTK's, for SRILM and Kaldi; times to 0.1 ms",
+               lambda lattice: slf.to_slf(lattice).encode(),
+               lambda data, limits: slf.from_slf(_text(data, "SLF"), limits)),
+        Format("att", (".att", ".fst.txt"), "AT&T text, for OpenFst; without times, scores added up",
+               lambda lattice: att.to_att(lattice).encode(),
+               lambda data, limits: att.from_att(_text(data, "AT&T"), limits)),
+        Format("dot", (".dot", ".gv"), "a graph for Graphviz; cannot be read back",
+               lambda lattice: dot.to_dot(lattice).encode(), None),
     )
 }  # fmt: skip
 """All forms, by name."""
@@ -109,6 +117,17 @@ def _by_suffix(path: Path) -> Format:
 
 
 def _recognize(data: bytes) -> str:
+    beginning = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip()
     if data.startswith(binary.MAGIC):
         return "binary"
-    return "json"
+    if beginning.startswith(b"{"):
+        return "json"
+    if beginning[:1].isdigit():
+        return "att"
+    if b"=" in beginning.split(b"\n")[0] or beginning.startswith(b"#"):
+        return "slf"
+    raise LatticeError(f"the content is in none of the formats {', '.join(_readable())}")
+
+
+def _readable() -> list[str]:
+    return [form.name for form in FORMATS.values() if form.read]
