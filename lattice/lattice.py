@@ -98,6 +98,31 @@ class Lattice:
             node = int(self.target[follow[node]])
         return path
 
+    def find(self, words: Sequence[str]) -> list[int] | None:
+        """Return the arcs of the path with just these words, None if there is none."""
+        numbers = {word: number for number, word in enumerate(self.words)}
+        path, node = [], 0
+        for word in words:
+            arcs = range(self.first_arc[node], self.first_arc[node + 1])
+            arc = next((arc for arc in arcs if self.word[arc] == numbers.get(word)), None)
+            if arc is None:
+                return None
+            path.append(arc)
+            node = int(self.target[arc])
+        return path if self.final_totals[node] > -np.inf else None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all is the same, to the last bit."""
+        if not isinstance(other, Lattice):
+            return NotImplemented
+        return (self.words, self.offset) == (other.words, other.offset) and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("source", "target", "word", "start", "end", "scores", "final")
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.words, self.word.tobytes(), self.scores.tobytes()))
+
     def text(self, path: Sequence[int]) -> str:
         """Return the words of a path of arcs with single spaces."""
         return " ".join(self.words[self.word[arc]] for arc in path)
@@ -110,7 +135,7 @@ class Lattice:
                 raise LatticeError(f"{name} has shape {getattr(self, name).shape}; expected {shape}, as word has")
         if self.final.shape != (nodes, NUM_SCORES) or not nodes:
             raise LatticeError(f"final has shape {self.final.shape}; expected one row of {NUM_SCORES} per node")
-        if arcs and not (0 <= self.word.min() and self.word.max() < len(self.words)):
+        if arcs and not (self.word.min() >= 0 and self.word.max() < len(self.words)):
             raise LatticeError(f"an arc names word {self.word.max()}; there are {len(self.words)}")
         for name in ("start", "end", "scores"):
             if not np.isfinite(getattr(self, name)).all():

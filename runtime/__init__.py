@@ -1,16 +1,19 @@
 """Streaming recognition: audio in, words and events out."""
 
-from .events import AudioLost, Event, Final, FinalReason, Partial, Reset, SpeculativeFinal, SpeechStarted
+from .events import Alternative, AudioLost, Event, Final, FinalReason, Partial, Reset, SpeculativeFinal, SpeechStarted
 from .pipeline import Pipeline
 from .recognizer import Recognizer
+from .search import BeamSettings, SearchOptions, TokenScorer
 from .sources import AudioFile, Microphone, RawStream
 from .speculate import Outcome, speculate
 from .transcriber import Transcriber, load_model, transcribe_file
 from .transcript import Transcript, Word
 
 __all__ = [
+    "Alternative",
     "AudioFile",
     "AudioLost",
+    "BeamSettings",
     "Event",
     "Final",
     "FinalReason",
@@ -21,8 +24,10 @@ __all__ = [
     "RawStream",
     "Recognizer",
     "Reset",
+    "SearchOptions",
     "SpeculativeFinal",
     "SpeechStarted",
+    "TokenScorer",
     "Transcriber",
     "Transcript",
     "Word",

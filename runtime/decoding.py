@@ -2,13 +2,15 @@
 
 import dataclasses
 import math
+from functools import lru_cache, partial
 
 import numpy as np
 
+from ..lattice import Lattice, TokenLattice, determinize
 from ..models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ..models.audio import Samples
 from ..models.features import FRAME_SECONDS, NUM_BINS, Features
-from .search import GreedySearch
+from .search import Search, SearchOptions
 from .transcript import Word, make_transcript
 
 DELAY_SECONDS = 0.4
@@ -25,8 +27,9 @@ class DecodingStream:
     All it gives depends on the audio alone, not on the pieces in which it came.
     """
 
-    def __init__(self, model: Transducer) -> None:
+    def __init__(self, model: Transducer, options: SearchOptions) -> None:
         self._model = model
+        self._options = options
         self._features = FeatureExtractor()
         self._position = 0
         """Feature frame at which the next chunk begins."""
@@ -35,7 +38,7 @@ class DecodingStream:
         self._gaps: list[tuple[float, float]] = []
         """Where audio is missing: seconds of audio heard until there, seconds missing."""
         self._encoder = model.encoder_stream()
-        self.search = GreedySearch(model)
+        self.search: Search = options.begin(model)
         """The search over the audio that is encoded so far."""
 
     def accept(self, samples: Samples) -> bool:
@@ -50,7 +53,7 @@ class DecodingStream:
             decoded = True
         return decoded
 
-    def completed(self, silence: float = 0.0) -> GreedySearch:
+    def completed(self, silence: float = 0.0) -> Search:
         """Return the search as it would be if silence followed: with all that was heard, the stream untouched.
 
         ``silence`` is how many seconds of it there were already.
@@ -71,15 +74,14 @@ class DecodingStream:
         self._position = max(self._position, self._features.frames_ready - LEAD_FRAMES)
         self._origin = self._position
         self._encoder = self._model.encoder_stream()
-        self.search = GreedySearch(self._model)
+        self.search = self._options.begin(self._model)
         missing = sum(seconds for _, seconds in self._gaps)
         self._gaps = [(0.0, missing)] if missing else []
 
-    def drop(self, tokens: int) -> None:
-        """Forget the first tokens, which an utterance ended in the middle of speech has taken; the search goes on."""
-        search = self.search.fork()
-        del search.tokens[:tokens], search.frames[:tokens], search.log_probs[:tokens]
-        self.search = search
+    def drop(self, tokens: int) -> TokenLattice:
+        """Forget the first tokens, which an utterance ended in the middle of speech takes; returns their lattice."""
+        self.search = self.search.fork()
+        return self.search.drop(tokens)
 
     def lost(self, heard: float, seconds: float) -> None:
         """Note that ``seconds`` are missing after ``heard`` seconds of audio, gaps not counted."""
@@ -87,7 +89,7 @@ class DecodingStream:
         if not self.search.tokens:
             self._gaps = [(0.0, sum(missing for _, missing in self._gaps))]
 
-    def words(self, search: GreedySearch, now: float, *, lower: bool = True) -> tuple[Word, ...]:
+    def words(self, search: Search, now: float, *, lower: bool = True) -> tuple[Word, ...]:
         """Return the words of a search of this stream, with times in seconds of the whole stream, at most ``now``."""
         if not search.tokens:
             return ()
@@ -102,24 +104,52 @@ class DecodingStream:
             offset=self._origin * FRAME_SECONDS,
         )
 
-        def shifted(time: float) -> float:
-            return round(min(now, time + sum(seconds for heard, seconds in self._gaps if heard <= time)), 3)
-
         return tuple(
             dataclasses.replace(
-                word, start=shifted(word.start), end=shifted(word.end), confidence=round(word.confidence, 4)
+                word,
+                start=self._shifted(word.start, now),
+                end=self._shifted(word.end, now),
+                confidence=round(word.confidence, 4),
             )
             for word in transcript.words
         )
 
-    def settled(self, search: GreedySearch) -> tuple[int, int]:
-        """Return how many words, and how many tokens, can change no more: all before the beginning of the last word.
+    def _shifted(self, time: float, now: float) -> float:
+        """Return the time in the stream of a time in the audio that was heard."""
+        return round(min(now, time + sum(seconds for heard, seconds in self._gaps if heard <= time)), 3)
 
-        Greedy search takes no token back, so a word is settled once another has begun.
+    def lattice(self, tokens: TokenLattice, now: float, *, lower: bool = True) -> Lattice:
+        """Return the word lattice of what a search of this stream left, with times as ``words`` has them."""
+        offset = self._origin * FRAME_SECONDS
+        lattice = determinize(
+            tokens,
+            lru_cache(partial(self._model.vocabulary.text, lower=lower)),
+            self._model.vocabulary.word_starts,
+            frame_seconds=self._model.info.frame_seconds,
+            settings=self._options.lattice,
+        )
+        return dataclasses.replace(
+            lattice,
+            **{
+                name: [self._shifted(offset + time, now) for time in getattr(lattice, name).tolist()]
+                for name in ("start", "end")
+            },
+        )
+
+    def settled(self, search: Search) -> tuple[int, int]:
+        """Return how many words, and how many tokens, can change no more: all before the last settled word begins.
+
+        A word is settled once the beginning of another is.
         """
         starts = self._model.vocabulary.word_starts
-        last = next((k for k in range(len(search.tokens) - 1, 0, -1) if starts[search.tokens[k]]), 0)
-        return len(self._model.vocabulary.word_spans(search.tokens[:last])), last
+        tokens = search.tokens[: search.settled_tokens]
+        last = next((k for k in range(len(tokens) - 1, 0, -1) if starts[tokens[k]]), 0)
+        return len(self._model.vocabulary.word_spans(tokens[:last])), last
+
+    def settled_text(self, *, lower: bool = True) -> str:
+        """Return the beginning of the text that all hypotheses agree on, up to the last letter."""
+        search = self.search
+        return self._model.vocabulary.text(search.tokens[: search.settled_tokens], lower=lower)
 
 
 def seconds_of(samples: int) -> float:

@@ -12,7 +12,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from ..lattice import Lattice
+from ..lattice.formats.json_format import from_json as from_lattice_json
+from ..lattice.formats.json_format import to_json as to_lattice_json
 from .transcript import Word
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Words that may have been said instead."""
+
+    text: str
+    probability: float
+    """Among all that the lattice holds, 0 to 1."""
 
 
 class FinalReason(str, Enum):
@@ -41,8 +53,8 @@ class Event:
     time: float
     """Seconds of audio since the stream began, lost audio included; never wall clock."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, ``type`` first."""
+    def to_dict(self, *, lattice: bool = False) -> dict[str, Any]:
+        """Return plain JSON values, ``type`` first; with the lattice, if wanted, as ``lattice.formats`` has it."""
         values: dict[str, Any] = {"type": event_type(type(self))}
         for entry in dataclasses.fields(self):
             value = getattr(self, entry.name)
@@ -51,12 +63,18 @@ class Event:
                     {"word": word.text, "start": word.start, "end": word.end, "confidence": word.confidence}
                     for word in value
                 ]
+            elif entry.name == "n_best":
+                value = [dataclasses.asdict(alternative) for alternative in value]
+            elif entry.name == "lattice":
+                if lattice and value is not None:
+                    values["lattice"] = json.loads(to_lattice_json(value))
+                continue
             values[entry.name] = value.value if isinstance(value, Enum) else value
         return values
 
-    def to_json(self) -> str:
+    def to_json(self, *, lattice: bool = False) -> str:
         """Return one line of JSON, without the line's end."""
-        return json.dumps(self.to_dict(), ensure_ascii=False)
+        return json.dumps(self.to_dict(lattice=lattice), ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -85,6 +103,10 @@ class SpeculativeFinal(Event):
 
     text: str
     words: tuple[Word, ...]
+    n_best: tuple[Alternative, ...] = ()
+    """The most probable texts, the best first. ``text`` is what the search followed, and mostly the first of them."""
+    lattice: Lattice | None = None
+    """Everything that may have been said, pruned."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +123,10 @@ class Final(Event):
     confirms: int | None = None
     """Revision of the ``SpeculativeFinal`` that said the same, if one stands."""
     reason: FinalReason = field(default=FinalReason.silence)
+    n_best: tuple[Alternative, ...] = ()
+    """As of ``SpeculativeFinal``."""
+    lattice: Lattice | None = None
+    """Everything that may have been said, pruned."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +166,10 @@ def from_dict(values: dict[str, Any]) -> Event:
             given["words"] = tuple(
                 Word(word["word"], word["start"], word["end"], word["confidence"]) for word in given["words"]
             )
+        if "n_best" in given:
+            given["n_best"] = tuple(Alternative(**alternative) for alternative in given["n_best"])
+        if given.get("lattice") is not None:
+            given["lattice"] = from_lattice_json(json.dumps(given["lattice"]))
         if "reason" in given and kind is Final:
             given["reason"] = FinalReason(given["reason"])
         return kind(**given)

@@ -1,11 +1,33 @@
 """The best words of the present utterance, kept up to date with little work."""
 
+import dataclasses
+from dataclasses import dataclass
+
+from ..lattice import Lattice, LatticeError, TokenLattice, n_best, word_confidences
 from .decoding import DecodingStream
-from .search import GreedySearch
+from .events import Alternative
+from .search import Search
 from .transcript import Word
 
 COMPLETE_SECONDS = 0.08
 """After so much silence the words are completed, see ``DecodingStream.completed``; again whenever it has doubled."""
+ALTERNATIVES = 5
+"""Texts in ``n_best``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an utterance came to."""
+
+    words: tuple[Word, ...]
+    n_best: tuple[Alternative, ...]
+    lattice: Lattice | None
+    """None if the search holds no path (never seen with a sound model)."""
+
+    @property
+    def text(self) -> str:
+        """The words, as a line."""
+        return line(self.words)
 
 
 class Hypothesis:
@@ -34,6 +56,11 @@ class Hypothesis:
         return self._search is not self._stream.search
 
     @property
+    def settled_text(self) -> str:
+        """The beginning of the words that cannot change any more, up to the last letter."""
+        return self._stream.settled_text(lower=self._lower)
+
+    @property
     def last_end(self) -> float:
         """When the last word ended; when the utterance began, if there is none."""
         return self.words[-1].end if self.words else self._began
@@ -53,12 +80,16 @@ class Hypothesis:
         # voice activity may miss quiet speech: what gave a word a moment ago was no silence
         self._take(self._stream.completed(min(silence, max(0.0, now - self.last_end))), now)
 
+    def outcome(self, now: float) -> Outcome:
+        """Return all there is to say of the words and what may have been said instead."""
+        return self._outcome(self.words, self._search.lattice(), now)
+
     def so_far(self, now: float) -> tuple[tuple[Word, ...], int]:
         """Return the words as far as the search is, without completion, and how many of them will not change."""
         search = self._stream.search
         return self._words(search, now) if self.is_completed else self.words, self._stream.settled(search)[0]
 
-    def cut(self, now: float) -> tuple[Word, ...]:
+    def cut(self, now: float) -> Outcome:
         """Take the settled words away and return them; the rest belongs to the next utterance.
 
         If none is settled, all are taken.
@@ -67,13 +98,24 @@ class Hypothesis:
         words, _ = self.so_far(now)
         if not tokens:
             count, tokens = len(words), len(self._stream.search.tokens)
-        self._stream.drop(tokens)
-        return words[:count]
+        return self._outcome(words[:count], self._stream.drop(tokens), now)
 
-    def _words(self, search: GreedySearch, now: float) -> tuple[Word, ...]:
+    def _outcome(self, words: tuple[Word, ...], tokens: TokenLattice, now: float) -> Outcome:
+        try:
+            lattice = self._stream.lattice(tokens, now, lower=self._lower)
+        except LatticeError:
+            return Outcome(words, (), None)
+        path = lattice.find([word.text for word in words])
+        if path is not None:
+            sure = [round(float(value), 4) for value in word_confidences(lattice, path)]
+            words = tuple(dataclasses.replace(word, confidence=value) for word, value in zip(words, sure, strict=True))
+        alternatives = tuple(Alternative(path.text, round(path.posterior, 4)) for path in n_best(lattice, ALTERNATIVES))
+        return Outcome(words, alternatives, lattice)
+
+    def _words(self, search: Search, now: float) -> tuple[Word, ...]:
         return self._stream.words(search, now, lower=self._lower)
 
-    def _take(self, search: GreedySearch, now: float) -> None:
+    def _take(self, search: Search, now: float) -> None:
         self._search = search
         words = self._words(search, now)
         text = line(words)

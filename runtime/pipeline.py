@@ -13,6 +13,7 @@ from ..models import NearwordError, Transducer
 from ..models.audio import Samples
 from .event_stream import EventStream
 from .recognizer import Recognizer
+from .search import DEFAULT_SEARCH, SearchOptions
 from .sources import AudioSource, Blocks
 from .transcriber import load_model
 from .waiting import settled
@@ -39,6 +40,7 @@ class Pipeline:
         preset: str = "balanced",
         *,
         settings: EndpointSettings | None = None,
+        search: SearchOptions = DEFAULT_SEARCH,
         vad: Callable[[], VoiceActivity] | None = None,
         recognizer: Callable[[Transducer], Recognizer] | None = None,
         audio_seconds: float = 4.0,
@@ -51,6 +53,7 @@ class Pipeline:
             model: name, folder, or a loaded model to share.
             preset: of the end-pointers: ``fast``, ``balanced``, ``patient``.
             settings: of the end-pointers, instead of a preset.
+            search: how wide to search, and what to boost.
             vad: makes the voice activity of a run; by default webrtcvad.
             recognizer: makes the recogniser of a run, instead of all of the above.
             audio_seconds: audio that may wait for the recogniser.
@@ -64,6 +67,7 @@ class Pipeline:
             raise PipelineError(f"preset {preset!r}: expected {', '.join(PRESETS)}")
         self._model = model
         self._settings = settings or PRESETS[preset]
+        self._search = search
         self._vad = vad
         self._recognizer = recognizer
         self._lower = lower
@@ -134,4 +138,6 @@ class Pipeline:
         return self._run
 
     def _make_recognizer(self, model: Transducer) -> Recognizer:
-        return Recognizer(model, self._settings, vad=self._vad() if self._vad else None, lower=self._lower)
+        return Recognizer(
+            model, self._settings, search=self._search, vad=self._vad() if self._vad else None, lower=self._lower
+        )

@@ -23,8 +23,8 @@ from ..models import SAMPLE_RATE, Transducer
 from ..models.audio import Samples, check_samples
 from .decoding import DecodingStream, seconds_of
 from .events import AudioLost, Event, Final, FinalReason, Partial, Reset, SpeculativeFinal, SpeechStarted
-from .hypothesis import Hypothesis, line
-from .transcript import Word
+from .hypothesis import Hypothesis, Outcome, line
+from .search import DEFAULT_SEARCH, SearchOptions
 
 PARTIAL_SECONDS = 0.1
 """Least time between two partials."""
@@ -67,6 +67,7 @@ class Recognizer:
         model: Transducer,
         settings: EndpointSettings = PRESETS["balanced"],
         *,
+        search: SearchOptions = DEFAULT_SEARCH,
         vad: VoiceActivity | None = None,
         speculative: Speculative | None = None,
         final: Ending | None = None,
@@ -77,6 +78,7 @@ class Recognizer:
         Args:
             model: loaded, shared or not.
             settings: of both end-pointers; ``endpointing.PRESETS`` has ``fast``, ``balanced``, ``patient``.
+            search: how wide to search, and what to boost.
             vad: voice activity of one's own, for this stream alone; by default webrtcvad.
             speculative: a speculative end-pointer of one's own.
             final: a final end-pointer of one's own.
@@ -85,7 +87,7 @@ class Recognizer:
         self._vad: VoiceActivity = WebRtcVad() if vad is None else vad
         self._speculative: Speculative = SpeculativeEndpointer(settings) if speculative is None else speculative
         self._final: Ending = FinalEndpointer(settings) if final is None else final
-        self._stream = DecodingStream(model)
+        self._stream = DecodingStream(model, search)
         self._best = Hypothesis(self._stream, lower=lower)
         self._grid = round(self._vad.frame_seconds * SAMPLE_RATE)
         self._rest = np.zeros(0, np.float32)
@@ -214,7 +216,7 @@ class Recognizer:
             return True
         if self._best.is_completed and text != self._best.text:
             return True
-        return decoded and not text.startswith(line(self._best.so_far(self.seconds)[0]))
+        return decoded and not text.startswith(self._best.settled_text)
 
     def _withdraw(self) -> None:
         if self._standing is not None:
@@ -258,13 +260,16 @@ class Recognizer:
             self._speculative.reset()  # it decided on other words: let it look at these
             return
         self._revision += 1
-        self._standing = SpeculativeFinal(self._utterance, self._revision, self.seconds, best.text, best.words)
+        outcome = best.outcome(self.seconds)
+        self._standing = SpeculativeFinal(
+            self._utterance, self._revision, self.seconds, best.text, outcome.words, outcome.n_best, outcome.lattice
+        )
         self._emit(self._standing)
 
     def _end(self, reason: FinalReason) -> None:
         """End the utterance with all that was heard."""
         self._best.complete(self.seconds, seconds_of(self._silence))
-        self._finalise(reason, self._best.words)
+        self._finalise(reason, self._best.outcome(self.seconds))
         self._stream.restart()
         self._begin_wait()
 
@@ -273,12 +278,24 @@ class Recognizer:
         self._finalise(FinalReason.max_length, self._best.cut(self.seconds))
         self._begin_wait()
 
-    def _finalise(self, reason: FinalReason, words: tuple[Word, ...]) -> None:
-        text, confirms = line(words), None
+    def _finalise(self, reason: FinalReason, outcome: Outcome) -> None:
+        text, confirms = outcome.text, None
         if self._standing is not None and self._standing.text == text:
             confirms = self._standing.revision
         else:
             self._withdraw()
         self._revision += 1
-        self._emit(Final(self._utterance, self._revision, self.seconds, text, words, confirms, reason))
+        self._emit(
+            Final(
+                self._utterance,
+                self._revision,
+                self.seconds,
+                text,
+                outcome.words,
+                confirms,
+                reason,
+                outcome.n_best,
+                outcome.lattice,
+            )
+        )
         self._utterance += 1

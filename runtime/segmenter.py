@@ -1,13 +1,18 @@
 """A recording to one transcript, cut into utterances where the speaker pauses."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..endpointing import PRESETS, EndpointSettings
 from ..models import Transducer
 from ..models.audio import Samples
 from .events import Final, Partial
 from .recognizer import Recognizer
+from .search import DEFAULT_SEARCH, SearchOptions
 from .transcript import Transcript, Word
+
+if TYPE_CHECKING:
+    from ..lattice import Lattice
 
 SETTINGS = replace(PRESETS["patient"], stable=0.5)
 """Nobody waits for the end of an utterance in a recording: better late than cut off."""
@@ -16,16 +21,31 @@ SETTINGS = replace(PRESETS["patient"], stable=0.5)
 class Segmenter:
     """Long audio in memory that does not grow with its features: words, and where utterances begin."""
 
-    def __init__(self, model: Transducer, settings: EndpointSettings = SETTINGS, *, lower: bool = True) -> None:
-        self._recognizer = Recognizer(model, settings, lower=lower)
+    def __init__(
+        self,
+        model: Transducer,
+        settings: EndpointSettings = SETTINGS,
+        *,
+        search: SearchOptions = DEFAULT_SEARCH,
+        lower: bool = True,
+    ) -> None:
+        self._recognizer = Recognizer(model, settings, search=search, lower=lower)
+        self.lattices: list[Lattice] = []
+        """Of the utterances that have ended."""
         self._words: list[Word] = []
         self._utterances: list[int] = []
         self._present: tuple[Word, ...] = ()
+        self._stable = 0
 
     @property
     def text(self) -> str:
         """All words so far."""
         return " ".join(word.text for word in (*self._words, *self._present))
+
+    @property
+    def stable_text(self) -> str:
+        """All words so far that will not change any more."""
+        return " ".join(word.text for word in (*self._words, *self._present[: self._stable]))
 
     def accept(self, samples: Samples) -> bool:
         """Take samples [n], 16 kHz mono float32 in [-1, 1]; returns whether there are new words.
@@ -37,7 +57,7 @@ class Segmenter:
         events = self._recognizer.accept(samples)
         for event in events:
             if isinstance(event, Partial):
-                self._present = event.words
+                self._present, self._stable = event.words, event.stable
             elif isinstance(event, Final):
                 self._take(event)
         return any(isinstance(event, Partial | Final) for event in events)
@@ -55,4 +75,6 @@ class Segmenter:
         if final.words:
             self._utterances.append(len(self._words))
             self._words += final.words
+            if final.lattice is not None:
+                self.lattices.append(final.lattice)
         self._present = ()

@@ -1,12 +1,14 @@
 """One stream of audio through the model, from the first sample to the last: no end-pointing, one transcript."""
 
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
+from ..lattice import Lattice, determinize
 from ..models import SAMPLE_RATE, FeatureExtractor, Transducer, resolve, stream_audio
 from ..models.audio import Samples
-from .search import GreedySearch
+from .search import DEFAULT_SEARCH, SearchOptions
 from .transcript import Transcript, make_transcript
 
 TAIL_SECONDS = 0.5
@@ -32,12 +34,13 @@ class Transcriber:
     >>> print(transcriber.finish().text)
     """
 
-    def __init__(self, model: Transducer, *, lower: bool = True) -> None:
+    def __init__(self, model: Transducer, search: SearchOptions = DEFAULT_SEARCH, *, lower: bool = True) -> None:
         self._model = model
         self._lower = lower
         self._features = FeatureExtractor()
         self._encoder = model.encoder_stream()
-        self._search = GreedySearch(model)
+        self._options = search
+        self._search = search.begin(model)
         self._position = 0
         self._samples = 0
         self._finished = False
@@ -83,6 +86,17 @@ class Transcriber:
             frame_seconds=self._model.info.frame_seconds,
             seconds=self._samples / SAMPLE_RATE,
             lower=self._lower,
+        )
+
+    def lattice(self) -> Lattice:
+        """Return everything that may have been said so far."""
+        model = self._model
+        return determinize(
+            self._search.lattice(),
+            lru_cache(partial(model.vocabulary.text, lower=self._lower)),
+            model.vocabulary.word_starts,
+            frame_seconds=model.info.frame_seconds,
+            settings=self._options.lattice,
         )
 
     def finish(self) -> Transcript:

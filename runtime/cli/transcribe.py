@@ -146,14 +146,14 @@ def _standard_input(model: "Transducer", growing: "_GrowingLine | None", *, lowe
             samples = np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768)
             with whole_steps():
                 if transcriber.accept(samples) and growing is not None:
-                    growing.show(transcriber.text)
+                    growing.show(transcriber.stable_text)
     except KeyboardInterrupt:
         return transcriber.finish(), True
     return transcriber.finish(), False
 
 
 class _GrowingLine:
-    """A line that is written while it grows: greedy search takes nothing back."""
+    """A line that is written while it grows, with what will not change any more."""
 
     def __init__(self, out: TextIO, prefix: str) -> None:
         self._out = out

@@ -1,5 +1,17 @@
-"""Decoding search over predictor and joiner."""
+"""Searches over a transducer's output."""
 
+from .beam import BeamSearch, BeamSettings
 from .greedy import GreedySearch
+from .options import DEFAULT_SEARCH, GREEDY, Search, SearchOptions
+from .scorer import TokenScorer
 
-__all__ = ["GreedySearch"]
+__all__ = [
+    "DEFAULT_SEARCH",
+    "GREEDY",
+    "BeamSearch",
+    "BeamSettings",
+    "GreedySearch",
+    "Search",
+    "SearchOptions",
+    "TokenScorer",
+]

@@ -8,6 +8,7 @@ run, the rest is run again with the new context. The tokens are those of the fra
 import numpy as np
 import numpy.typing as npt
 
+from ...lattice import TokenArc, TokenLattice
 from ...models import Transducer
 
 
@@ -57,6 +58,28 @@ class GreedySearch:
             position += skip + 1
         self.frames_seen += count
         self.blank_probability = blanks / count if count else self.blank_probability
+
+    @property
+    def settled_tokens(self) -> int:
+        """How many tokens will not change any more: all of them."""
+        return len(self.tokens)
+
+    def lattice(self) -> TokenLattice:
+        """Return the one path there is."""
+        arcs = [
+            [TokenArc(k + 1, token, frame, log_prob, 0.0, 0.0)]
+            for k, (token, frame, log_prob) in enumerate(zip(self.tokens, self.frames, self.log_probs, strict=True))
+        ]
+        return TokenLattice([*arcs, []], [*([None] * len(arcs)), (0.0, 0.0, 0.0)])
+
+    def drop(self, tokens: int) -> TokenLattice:
+        """Forget the first tokens and return the path of them; the search goes on."""
+        taken = self.fork()
+        for values, own in (
+            (taken.tokens, self.tokens), (taken.frames, self.frames), (taken.log_probs, self.log_probs),
+        ):  # fmt: skip
+            del values[tokens:], own[:tokens]
+        return taken.lattice()
 
     def fork(self) -> "GreedySearch":
         """Return a search in the same state that goes its own way."""

@@ -17,7 +17,7 @@ class TokenScorer(Protocol):
         """The state before the first token."""
 
     def scores(self, state: int) -> npt.NDArray[np.float32]:
-        """Return what each token would add to the score in ``state``, [vocab_size]; 0 for blank. Not to be written to."""
+        """Return what each token would add in ``state``, [vocab_size]; 0 for blank. Not to be written to."""
 
     def advance(self, state: int, token: int) -> int:
         """Return the state after ``token``."""

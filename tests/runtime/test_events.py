@@ -58,6 +58,7 @@ def test_the_line_says_what_it_is() -> None:
         ],
         "confirms": 6,
         "reason": "silence",
+        "n_best": [],
     }
 
 

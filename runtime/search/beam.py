@@ -1,0 +1,385 @@
+"""Time-synchronous beam search that keeps what loses: the best words, and the lattice of all it looked at.
+
+Hypotheses whose predictor context and scorer states are equal have equal futures. They are recombined into one node,
+which is exact, and every arc into a node is kept (Prabhavalkar et al. 2020, arXiv 2012.06749). A node is made only
+where paths meet or a token is put out; the blanks in between are summed up on the way. Nodes point backwards, so
+what no live hypothesis can reach any more is freed while the search goes on.
+"""
+
+import heapq
+import itertools
+import math
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...lattice import TokenLattice
+from ...models import Transducer
+from .nodes import EPSILON, Arc, Emitted, Node, collect, common_prefix, leads_through
+from .scorer import TokenScorer
+
+Array = npt.NDArray[np.float32]
+KEPT_CANDIDATES = 3
+"""Tokens followed per frame, as a multiple of ``max_active``: those that recombine add arcs, not nodes."""
+
+
+@dataclass(frozen=True)
+class BeamSettings:
+    """How wide the search is.
+
+    Raises:
+        ValueError: a value is out of range; names the field.
+    """
+
+    max_active: int = 4
+    """Nodes that live from one encoder frame to the next."""
+    beam: float = 8.0
+    """Log-probability by which a hypothesis may be worse than the best one."""
+    max_symbols: int = 1
+    """Tokens per encoder frame; models trained with one (most streaming ones, and the bundled one) want 1."""
+    blank_penalty: float = 0.0
+    """Taken from the blank's log-probability: more words, fewer deletions."""
+    temperature: float = 1.0
+    """Logits are divided by it; above 1 the model is less sure of itself."""
+    recombine: bool = True
+    """Whether equal futures become one node; without, every token sequence is its own, as in other decoders."""
+    summed: bool = True
+    """Whether a node's score is the sum over its paths (log-sum) or the best of them; sums make fewer errors."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("max_active", 1, 1024), ("beam", 0.0, math.inf), ("max_symbols", 1, 64), ("temperature", 1e-3, 1e3),
+            ("blank_penalty", -100.0, 100.0),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} is {value}: expected {low} to {high}")
+
+
+DEFAULT_BEAM = BeamSettings()
+
+
+class _Candidate(NamedTuple):
+    """A live hypothesis, and a token or a blank after it."""
+
+    score: float
+    node: Node
+    blanks: float
+    """Log-probability of the blanks since ``node`` was made."""
+    token: int
+    log_prob: float
+    bias: float
+    language: float
+
+
+class _Nothing:
+    """A scorer that scores nothing."""
+
+    start = 0
+
+    def __init__(self, vocab_size: int) -> None:
+        self._zeros = np.zeros(vocab_size, np.float32)
+
+    def scores(self, state: int) -> Array:
+        del state
+        return self._zeros
+
+    def advance(self, state: int, token: int) -> int:
+        del token
+        return state
+
+    def final(self, state: int) -> float:
+        del state
+        return 0.0
+
+
+class _Step:
+    """Log-probabilities of the encoder frames of one step, for every predictor context that comes up."""
+
+    def __init__(self, model: Transducer, settings: BeamSettings, encoder_out: Array) -> None:
+        self._model, self._settings, self._encoder_out = model, settings, encoder_out
+        self._silenced = [model.vocabulary.blank_id]
+        if model.vocabulary.unk_id is not None:
+            self._silenced.append(model.vocabulary.unk_id)
+        self.rows: dict[tuple[int, ...], Array] = {}
+        """[frames, vocab_size] Log-probabilities of the tokens; -inf for blank and unknown."""
+        self.blank: dict[tuple[int, ...], list[float]] = {}
+        """[frames] Log-probability of the blank."""
+        self.top: dict[tuple[int, ...], list[float]] = {}
+        """[frames] Log-probability of the best token."""
+
+    def need(self, nodes: Iterable[Node], position: int) -> None:
+        """Compute what is missing for the contexts of ``nodes``, from frame ``position`` on."""
+        missing = list({node.context: None for node in nodes if node.context not in self.rows})
+        if not missing:
+            return
+        model, settings = self._model, self._settings
+        left = len(self._encoder_out) - position
+        encoded = np.tile(self._encoder_out[position:], (len(missing), 1))
+        predicted = np.concatenate([model.predict(context) for context in missing]).repeat(left, 0)
+        logits = model.join(encoded, predicted)
+        if settings.temperature != 1.0:
+            logits = logits / np.float32(settings.temperature)
+        if settings.blank_penalty:
+            logits = logits.copy()
+            logits[:, model.vocabulary.blank_id] -= settings.blank_penalty
+        logits = logits - logits.max(axis=1, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        blank = logits[:, model.vocabulary.blank_id].tolist()
+        logits[:, self._silenced] = -np.inf
+        top = logits.max(axis=1).tolist()
+        for k, context in enumerate(missing):
+            part = slice(k * left, (k + 1) * left)
+            # frames before are never asked for: a context that comes up now was not there then
+            self.rows[context] = np.concatenate([np.empty((position, logits.shape[1]), np.float32), logits[part]])
+            self.blank[context] = [0.0] * position + blank[part]
+            self.top[context] = [0.0] * position + top[part]
+
+
+class BeamSearch:
+    """The search over one utterance."""
+
+    def __init__(
+        self,
+        model: Transducer,
+        settings: BeamSettings = DEFAULT_BEAM,
+        *,
+        bias: TokenScorer | None = None,
+        language: TokenScorer | None = None,
+    ) -> None:
+        """Begin an utterance.
+
+        Args:
+            model: loaded; may be shared.
+            settings: how wide the search is.
+            bias: adds to the scores of phrases.
+            language: a language model's scores, weighted.
+        """
+        self._model = model
+        self._settings = settings
+        nothing = _Nothing(len(model.vocabulary))
+        self._scored = bias is not None or language is not None
+        self._bias: TokenScorer = nothing if bias is None else bias
+        self._language: TokenScorer = nothing if language is None else language
+        self._numbers = itertools.count(1)
+        context = (-1,) * (model.info.context_size - 1) + (model.vocabulary.blank_id,)
+        states = (self._bias.start, self._language.start)
+        key: Hashable = (context, states) if settings.recombine else ()
+        self._root = Node(0, key, context, states, 0.0, (), None)
+        self._live: list[tuple[Node, float]] = [(self._root, 0.0)]
+        """Nodes, and the log-probability of the blanks since each was made."""
+        self._dropped = 0
+        """Tokens at the beginning that an utterance before has taken."""
+        self._path: tuple[list[int], list[int], list[float]] | None = None
+        self.frames_seen = 0
+        """Encoder frames searched."""
+        self.blank_probability = 1.0
+        """Mean probability of the blank in the best hypothesis over the latest step."""
+
+    @property
+    def tokens(self) -> list[int]:
+        """Token ids of the best path so far."""
+        return self._best_path()[0]
+
+    @property
+    def frames(self) -> list[int]:
+        """Encoder frame of each token of the best path, counted since the search began."""
+        return self._best_path()[1]
+
+    @property
+    def log_probs(self) -> list[float]:
+        """Log-probability of each token of the best path at its frame."""
+        return self._best_path()[2]
+
+    @property
+    def trailing_blanks(self) -> int:
+        """Encoder frames since the last token of the best path (since the beginning, if there is none)."""
+        frames = self.frames
+        return self.frames_seen - (frames[-1] + 1 if frames else 0)
+
+    @property
+    def settled_tokens(self) -> int:
+        """How many tokens all live hypotheses agree on: they will not change any more."""
+        return max(0, common_prefix([node.history for node, _ in self._live]) - self._dropped)
+
+    def advance(self, encoder_out: Array) -> None:
+        """Search on through encoder frames [n, joiner_dim]."""
+        step = _Step(self._model, self._settings, encoder_out)
+        blanks = 0.0
+        for position in range(len(encoder_out)):
+            step.need((node for node, _ in self._live), position)
+            leading = max(self._live, key=lambda pair: pair[0].score + pair[1])[0]
+            blanks += math.exp(step.blank[leading.context][position])
+            self._frame(step, position)
+            self.frames_seen += 1
+        if len(encoder_out):
+            self.blank_probability = blanks / len(encoder_out)
+        self._path = None
+
+    def fork(self) -> "BeamSearch":
+        """Return a search in the same state that goes its own way; nodes are shared."""
+        other = BeamSearch.__new__(BeamSearch)
+        numbers = itertools.count(max(node.number for node, _ in self._live) + 1)
+        other.__dict__.update(self.__dict__, _live=self._live[:], _numbers=numbers)
+        return other
+
+    def drop(self, tokens: int) -> TokenLattice:
+        """Forget the first tokens of the best path, and what does not go through the place where they end.
+
+        Returns the lattice up to there; the search's own begins anew there.
+        """
+        best = self._live[self._best()][0]
+        root, history = best, best.history
+        while history is not None and history.count > self._dropped + tokens:
+            root, history = history.node, history.before
+        taken = collect(self._root, [(root, (0.0, 0.0, 0.0))])
+        self._live = [(node, blanks) for node, blanks in self._live if leads_through(node, root)]
+        root.arcs = ()
+        self._root = root
+        self._dropped += tokens
+        self._path = None
+        return taken
+
+    def lattice(self) -> TokenLattice:
+        """Return all paths that the live hypotheses have come, as if they ended here."""
+        return collect(
+            self._root,
+            [
+                (node, (blanks, self._bias.final(node.states[0]), self._language.final(node.states[1])))
+                for node, blanks in self._live
+            ],
+        )
+
+    def _best(self) -> int:
+        def ending(k: int) -> float:
+            node, blanks = self._live[k]
+            score = node.score + blanks
+            if self._scored:
+                score += self._bias.final(node.states[0]) + self._language.final(node.states[1])
+            return score
+
+        return max(range(len(self._live)), key=ending)
+
+    def _best_path(self) -> tuple[list[int], list[int], list[float]]:
+        if self._path is None:
+            rows: list[Emitted] = []
+            history = self._live[self._best()][0].history
+            while history is not None and history.count > self._dropped:
+                rows.append(history)
+                history = history.before
+            rows.reverse()
+            self._path = ([r.token for r in rows], [r.frame for r in rows], [r.log_prob for r in rows])
+        return self._path
+
+    def _frame(self, step: _Step, position: int) -> None:
+        """Search one encoder frame."""
+        settings = self._settings
+        staying = [node.score + blanks + step.blank[node.context][position] for node, blanks in self._live]
+        threshold = max(staying) - settings.beam
+        if not self._scored and all(
+            node.score + blanks + step.top[node.context][position] < threshold for node, blanks in self._live
+        ):
+            # only blanks are worth it: nothing meets, nothing is made
+            self._live = [
+                (node, blanks + step.blank[node.context][position])
+                for (node, blanks), score in zip(self._live, staying, strict=True)
+                if score >= threshold
+            ]
+            return
+        moving = self._live
+        done: list[_Candidate] = []
+        for emitted in range(1, settings.max_symbols + 1):
+            if emitted > 1:
+                step.need((node for node, _ in moving), position)
+            for node, blanks in moving:
+                value = step.blank[node.context][position]
+                done.append(_Candidate(node.score + blanks + value, node, blanks, EPSILON, value, 0.0, 0.0))
+            emissions = self._emissions(step, position, moving, threshold)
+            if emitted == settings.max_symbols:
+                done += emissions
+                break
+            moving = self._recombine(emissions)
+            if not moving:
+                break
+        self._live = self._recombine(done)
+
+    def _emissions(
+        self, step: _Step, position: int, moving: list[tuple[Node, float]], threshold: float
+    ) -> list[_Candidate]:
+        """Return the tokens worth following."""
+        rows = np.stack([step.rows[node.context][position] for node, _ in moving])
+        scores = np.asarray([node.score + blanks for node, blanks in moving])
+        totals = rows + scores[:, None]
+        if self._scored:
+            bias = np.stack([self._bias.scores(node.states[0]) for node, _ in moving])
+            language = np.stack([self._language.scores(node.states[1]) for node, _ in moving])
+            totals += bias
+            totals += language
+        flat = totals.ravel()
+        found = np.flatnonzero(flat >= max(threshold, flat.max() - self._settings.beam))
+        limit = KEPT_CANDIDATES * self._settings.max_active
+        if len(found) > limit:
+            found = np.sort(found[np.argpartition(flat[found], -limit)[-limit:]])
+        out = []
+        for place, score in zip(found.tolist(), flat[found].tolist(), strict=True):
+            source, token = divmod(place, rows.shape[1])
+            node, blanks = moving[source]
+            extra = (float(bias[source, token]), float(language[source, token])) if self._scored else (0.0, 0.0)
+            out.append(_Candidate(score, node, blanks, token, float(rows[source, token]), *extra))
+        return out
+
+    def _recombine(self, candidates: list[_Candidate]) -> list[tuple[Node, float]]:
+        """Return the nodes that live on out of what leads to them, the best first."""
+        if not candidates:
+            return []
+        groups: dict[Hashable, list[_Candidate]] = {}
+        for candidate in candidates:
+            groups.setdefault(self._key(candidate), []).append(candidate)
+        scored = [
+            (-_log_sum([c.score for c in group]) if self._settings.summed else -max(c.score for c in group), order, key)
+            for order, (key, group) in enumerate(groups.items())
+        ]
+        worst = min(scored)[0] + self._settings.beam
+        living = heapq.nsmallest(self._settings.max_active, (entry for entry in scored if entry[0] <= worst))
+        out = []
+        for score, _, key in living:
+            group = groups[key]
+            if len(group) == 1 and group[0].token == EPSILON:
+                out.append((group[0].node, group[0].blanks + group[0].log_prob))
+            else:
+                out.append((self._make(key, -score, group), 0.0))
+        return out
+
+    def _key(self, candidate: _Candidate) -> Hashable:
+        """Return what decides the future of a candidate."""
+        node, token = candidate.node, candidate.token
+        if token == EPSILON:
+            return node.key
+        if not self._settings.recombine:
+            return (node.key, token)
+        return (*node.context[1:], token), self._states(node, token)
+
+    def _states(self, node: Node, token: int) -> tuple[int, int]:
+        if not self._scored:
+            return node.states
+        return self._bias.advance(node.states[0], token), self._language.advance(node.states[1], token)
+
+    def _make(self, key: Hashable, score: float, group: list[_Candidate]) -> Node:
+        group = sorted(group, key=lambda c: -c.score)
+        arcs = tuple(Arc(c.node, c.token, self.frames_seen, c.blanks + c.log_prob, c.bias, c.language) for c in group)
+        leading, source = group[0], group[0].node
+        number = next(self._numbers)
+        if leading.token == EPSILON:
+            return Node(number, key, source.context, source.states, score, arcs, source.history)
+        count = (source.history.count if source.history is not None else 0) + 1
+        history = Emitted(source.history, leading.token, self.frames_seen, leading.log_prob, source, count)
+        context = (*source.context[1:], leading.token)
+        return Node(number, key, context, self._states(source, leading.token), score, arcs, history)
+
+
+def _log_sum(values: list[float]) -> float:
+    highest = max(values)
+    return highest + math.log(sum(math.exp(value - highest) for value in values))
