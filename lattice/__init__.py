@@ -1,8 +1,10 @@
 """Word lattices: everything that may have been said, small and exact."""
 
+from .calibration import Calibration
+from .confusion import Choice, ConfusionNetwork, Slot, confusion_network
 from .determinize import DeterminizeSettings, determinize
 from .errors import LatticeError
-from .formats import DEFAULT_LIMITS, FORMATS, Limits, decode, encode, read_lattice, write_lattice
+from .formats import DEFAULT_LIMITS, FORMATS, Format, Limits, decode, encode, read_lattice, write_lattice
 from .lattice import ACOUSTIC, BIAS, LANGUAGE, Lattice
 from .nbest import Path, n_best
 from .oracle import OracleResult, oracle
@@ -14,17 +16,23 @@ __all__ = [
     "ACOUSTIC",
     "BIAS",
     "DEFAULT_LIMITS",
-    "DeterminizeSettings",
     "FORMATS",
     "LANGUAGE",
+    "Calibration",
+    "Choice",
+    "ConfusionNetwork",
+    "DeterminizeSettings",
+    "Format",
     "Lattice",
     "LatticeError",
     "Limits",
     "OracleResult",
     "Path",
+    "Slot",
     "TokenArc",
     "TokenLattice",
     "best_only",
+    "confusion_network",
     "decode",
     "determinize",
     "encode",

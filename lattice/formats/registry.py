@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import LatticeError
 from ..lattice import Lattice
-from . import att, binary, dot, json_format, slf
+from . import att, binary, dot, json_format, slf, svg
 from .limits import DEFAULT_LIMITS, Limits
 
 
@@ -48,6 +48,7 @@ FORMATS: dict[str, Format] = {
                lambda data, limits: att.from_att(_text(data, "AT&T"), limits)),
         Format("dot", (".dot", ".gv"), "a graph for Graphviz; cannot be read back",
                lambda lattice: dot.to_dot(lattice).encode(), None),
+        Format("svg", (".svg",), "a picture; cannot be read back", lambda lattice: svg.to_svg(lattice).encode(), None),
     )
 }  # fmt: skip
 """All forms, by name."""
