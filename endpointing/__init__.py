@@ -3,17 +3,27 @@
 from .completeness import completeness
 from .endpointer import EndReason, FinalEndpointer, SpeculativeEndpointer
 from .evidence import Evidence
+from .observation import Ending, Observation, Speculation, observation_from_dict
+from .scorecard import Scorecard, final_latency, scorecard, speculative_latency
 from .settings import PRESETS, EndpointSettings
 from .vad import VoiceActivity, WebRtcVad
 
 __all__ = [
     "PRESETS",
     "EndReason",
+    "Ending",
     "EndpointSettings",
     "Evidence",
     "FinalEndpointer",
+    "Observation",
+    "Scorecard",
+    "Speculation",
     "SpeculativeEndpointer",
     "VoiceActivity",
     "WebRtcVad",
     "completeness",
+    "final_latency",
+    "observation_from_dict",
+    "scorecard",
+    "speculative_latency",
 ]
