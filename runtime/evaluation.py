@@ -94,6 +94,23 @@ def read_manifest(manifest: Path, *, text_key: str = "text", root: Path | None =
     Raises:
         ManifestError: not readable, no such column, or no line with text.
     """
+    rows = read_rows(manifest, "path", text_key)
+    entries = [
+        Entry(locate(manifest, str(row["path"]), root), str(row[text_key]))
+        for row in rows
+        if row.get("path") and row.get(text_key)
+    ]
+    if not entries:
+        raise ManifestError(f"{manifest}: no line has both 'path' and {text_key!r}")
+    return entries
+
+
+def read_rows(manifest: Path, *keys: str) -> list[dict[str, object]]:
+    """Read the lines of a manifest: TSV with a header, or JSON lines.
+
+    Raises:
+        ManifestError: not readable, or one of ``keys`` is on no line.
+    """
     try:
         # utf-8-sig: spreadsheets put a byte order mark first. Lines end in \n only: JSON may hold U+2028 as it is.
         lines = [line.rstrip("\r") for line in manifest.read_text(encoding="utf-8-sig").split("\n")]
@@ -109,23 +126,17 @@ def read_manifest(manifest: Path, *, text_key: str = "text", root: Path | None =
     except csv.Error as error:
         raise ManifestError(f"{manifest}: is not a table of tab-separated values ({error})") from error
     named = {key for row in rows for key in row}
-    for key in ("path", text_key):
+    for key in keys:
         if key not in named:
             there = ", ".join(sorted(str(name) for name in named)) or "nothing"
             raise ManifestError(
                 f"{manifest}: no column {key!r} (found {there}); expected TSV with a header, or JSON lines"
             )
-    entries = [
-        Entry(_locate(manifest, str(row["path"]), root), str(row[text_key]))
-        for row in rows
-        if row.get("path") and row.get(text_key)
-    ]
-    if not entries:
-        raise ManifestError(f"{manifest}: no line has both 'path' and {text_key!r}")
-    return entries
+    return rows
 
 
-def _locate(manifest: Path, path: str, root: Path | None) -> Path:
+def locate(manifest: Path, path: str, root: Path | None) -> Path:
+    """Return where a manifest's path leads; see ``read_manifest``."""
     if root is not None:
         return root / path
     beside, above = manifest.parent / path, manifest.absolute().parent.parent / path
