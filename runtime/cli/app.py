@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import demo, evaluate, listen, models, transcribe
+from . import demo, evaluate, lattice, listen, models, transcribe
 
 app = typer.Typer(
     name="nearword",
@@ -26,6 +26,7 @@ app.command(epilog=listen.EXAMPLES)(listen.listen)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(models.app, name="models")
+app.add_typer(lattice.app, name="lattice")
 
 
 def _version(wanted: bool) -> None:
@@ -54,10 +55,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
+        from ...lattice import LatticeError
         from ...models import NearwordError  # here: every command that got this far has loaded it
 
         # what can go wrong outside this program is one line; anything else is a bug and shows its trace
-        if not isinstance(error, (NearwordError, OSError)):
+        if not isinstance(error, (NearwordError, LatticeError, OSError)):
             raise
         _give_up(error)
 
