@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import LatticeError
 from ..lattice import ACOUSTIC, NUM_SCORES, Lattice
+from .build import LARGEST
 from .limits import DEFAULT_LIMITS, Limits
 
 NAME = "nearword-lattice"
@@ -147,7 +148,7 @@ def _count(value: Json, name: str, limit: int) -> int:
 
 
 def _number(value: Json, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= np.finfo(np.float32).max:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
         raise LatticeError(f"JSON lattice: {name} is {_short(value)}; expected a finite number")
     return float(value)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import LatticeError
 from ..lattice import ACOUSTIC, Lattice
-from .build import Link, Scores, build, number, whole
+from .build import LARGEST, Link, Scores, build, number, whole
 from .limits import DEFAULT_LIMITS, Limits
 
 EMPTY = frozenset({"!NULL", "!ENTER", "!EXIT", "<s>", "</s>", "<eps>"})
@@ -149,7 +149,7 @@ class _Document:
         scores = (
             acoustic * self.acoustic, bias * self.acoustic, language * self.language + (0.0 if empty else self.penalty),
         )  # fmt: skip
-        if not all(abs(score) < np.finfo(np.float32).max for score in scores):
+        if not all(abs(score) <= LARGEST for score in scores):
             raise LatticeError(f"{where}: a score with its scale is too large")
         return Link(source, target, None if empty else word, start, end, scores)
 
