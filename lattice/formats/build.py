@@ -177,13 +177,18 @@ def _pack(order: list[int], leaving: dict[int, list[Link]], ends: dict[int, Scor
     index: dict[str, int] = {}
     links = [link for node in order for link in leaving[node]]
     word = [index.setdefault(link.word or "", len(index)) for link in links]
-    final = np.zeros((len(order), NUM_SCORES), np.float32)
+    final = np.zeros((len(order), NUM_SCORES))
     final[:, ACOUSTIC] = -np.inf
     for node, scores in ends.items():
         final[place[node]] = scores
+    times = np.array([(link.start, link.end) for link in links]).reshape(-1, 2)
+    added = np.array([link.scores for link in links]).reshape(-1, NUM_SCORES)
+    for values, what in ((times, "time"), (added, "score"), (final[np.isfinite(final)], "score")):
+        if np.abs(values).max(initial=0) > LARGEST:
+            raise LatticeError(f"a {what} is too large once what belongs to it is added")
     return trim(
         tuple(index), np.array([place[link.source] for link in links], np.int32),
         np.array([place[link.target] for link in links], np.int32), np.array(word, np.int32),
-        np.array([link.start for link in links], np.float32), np.array([link.end for link in links], np.float32),
-        np.array([link.scores for link in links], np.float32).reshape(-1, NUM_SCORES), final, offset,
+        times[:, 0].astype(np.float32), times[:, 1].astype(np.float32), added.astype(np.float32),
+        final.astype(np.float32), offset,
     )  # fmt: skip
