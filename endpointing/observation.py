@@ -48,6 +48,8 @@ class Observation:
     """In order of time."""
     endings: tuple[Ending, ...] = ()
     """In order of time."""
+    unended: str = ""
+    """Words that no ending had when the audio was over."""
 
     def __post_init__(self) -> None:
         def check(field: str, value: float | None, least: float = 0.0) -> None:
@@ -64,6 +66,11 @@ class Observation:
                 check(field, time, before)
         for speculation in self.speculations:
             check("reset of a speculation", speculation.reset, speculation.time)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether any words were recognised."""
+        return bool(self.endings or self.unended)
 
     @property
     def is_cut(self) -> bool:
@@ -122,4 +129,5 @@ def observation_from_dict(values: Mapping[str, Any]) -> Observation:
         number(values, "seconds"),
         tuple(map(guess, rows("speculations"))),
         tuple(Ending(number(row, "time"), str(row.get("text", ""))) for row in rows("endings")),
+        str(values.get("unended", "")),
     )

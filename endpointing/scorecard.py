@@ -51,9 +51,9 @@ class Scorecard:
     system: str
     """A preset, or a peer."""
     recordings: int
-    """Those with at least one ending that has words; only these are scored."""
+    """Those in which words were recognised; only these are scored."""
     unheard: int
-    """Recordings without any ending that has words."""
+    """Recordings in which no word was recognised."""
     never_ended: int
     """Recordings whose audio was over before an ending came."""
     final_latency: Quantiles
@@ -102,7 +102,7 @@ def scorecard(system: str, observations: Sequence[Observation], *, speculates: b
     Raises:
         ValueError: no recording was heard.
     """
-    heard = [observation for observation in observations if observation.endings]
+    heard = [observation for observation in observations if observation.is_heard]
     if not heard:
         raise ValueError(f"{system}: no words in any of {len(observations)} recordings; nothing to score")
     final = np.asarray([final_latency(observation) for observation in heard])

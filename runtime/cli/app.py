@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import demo, evaluate, lattice, listen, models, transcribe
+from . import demo, endpoints, evaluate, lattice, listen, models, transcribe
 
 app = typer.Typer(
     name="nearword",
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command(epilog=transcribe.EXAMPLES)(transcribe.transcribe)
 app.command(epilog=listen.EXAMPLES)(listen.listen)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command(epilog=endpoints.EXAMPLES)(endpoints.endpoints)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(models.app, name="models")
 app.add_typer(lattice.app, name="lattice")

@@ -59,6 +59,12 @@ def test_an_ending_exactly_at_the_true_end_cuts_nobody_off() -> None:
     assert (card.early_cut_offs.value, card.final_latency.p50.value) == (0, 0)
 
 
+def test_waiting_for_ever_cannot_look_fast() -> None:
+    card = scorecard("mine", [PLAIN, Observation("open", 2.0, 6.0, unended="lights")])
+    assert (card.recordings, card.unheard, card.never_ended) == (2, 0, 1)
+    assert card.final_latency.p50.value == pytest.approx((0.5 + 4.0) / 2)
+
+
 def test_a_guess_before_the_true_end_is_right_if_the_ending_says_the_same() -> None:
     early = replace(PLAIN, speculations=(Speculation(1.9, "lights off"),))
     assert speculative_latency(early) == pytest.approx(-0.1)
