@@ -1,0 +1,159 @@
+"""N-gram models in files: ARPA's text, which every tool reads, and a compact binary form of a few MB.
+
+The binary form is a NumPy archive (``.npz``, not compressed) whose scores have 16 bits: errors are below 0.0002.
+"""
+
+import gzip
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .arpa import LOG_10, read_arpa, write_arpa
+from .errors import LanguageModelError
+from .ngram import NgramModel
+from .trie import Trie
+
+Array: TypeAlias = "npt.NDArray[Any]"
+MAX_BYTES = 2_000_000_000
+"""Size of a file, and of what it unpacks to."""
+FORMAT = "nearword-ngram"
+VERSION = 1
+LEVELS = 65_535
+"""Steps from the lowest score to 0."""
+LOWEST = -13.0
+"""Scores below are stored so (natural logarithm); but ARPA's -99 stays."""
+
+
+def load_ngram(path: str | os.PathLike[str], symbols: Sequence[str] | None = None) -> NgramModel:
+    """Read a model, ARPA (also with gzip) or binary, whichever it is.
+
+    Args:
+        path: the file.
+        symbols: number the tokens so, by name: ``vocabulary.tokens`` of the speech model that it is for.
+
+    Raises:
+        LanguageModelError: the file is none, names what is wrong.
+        OSError: it cannot be read.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise LanguageModelError(f"{path}: {size} bytes; the limit is {MAX_BYTES}")
+    with path.open("rb") as file:
+        magic = file.read(2)
+    try:
+        if magic == b"PK":
+            model = _read_binary(path)
+        elif magic == b"\x1f\x8b":
+            with gzip.open(path) as packed:
+                model = read_arpa(packed)
+        else:
+            with path.open("rb") as plain:
+                model = read_arpa(plain)
+    except (LanguageModelError, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+        raise LanguageModelError(f"{path}: {error}") from error
+    return model if symbols is None else model.aligned(symbols)
+
+
+def save_ngram(model: NgramModel, path: str | os.PathLike[str]) -> None:
+    """Write a model; as ARPA if the name ends in ``.arpa`` or ``.arpa.gz``, else in the binary form.
+
+    The file appears only when it is whole.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        if path.name.endswith(".arpa.gz"):
+            with gzip.open(partial, "wt", encoding="utf-8") as file:
+                write_arpa(model, file)
+        elif path.suffix == ".arpa":
+            with partial.open("w", encoding="utf-8") as file:
+                write_arpa(model, file)
+        else:
+            partial.write_bytes(to_bytes(model))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def to_bytes(model: NgramModel) -> bytes:
+    """Return the model in the binary form."""
+    trie = model.trie
+    wide = np.uint32 if len(model.symbols) + 2 > 65_535 else np.uint16
+    children = np.diff(trie.first)
+    header = {"format": FORMAT, "version": VERSION, "unit": model.unit, "symbols": model.symbols}
+    out = io.BytesIO()
+    arrays = {
+        "header": np.frombuffer(json.dumps(header, ensure_ascii=False).encode(), np.uint8),
+        "word": trie.word[1:].astype(wide),
+        "children": children.astype(wide),
+        "log_prob": _pack(trie.log_prob[1:]),
+        # who has no children backs off with 1 always
+        "backoff": trie.backoff[children > 0].astype(np.float16),
+    }
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            one = io.BytesIO()
+            np.lib.format.write_array(one, array, allow_pickle=False)
+            # a fixed date: equal models make equal files
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), one.getvalue())
+    return out.getvalue()
+
+
+def _pack(log_probs: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
+    scaled = np.rint(np.clip(log_probs, LOWEST, 0.0) * ((LEVELS - 1) / LOWEST))
+    scaled[log_probs < -90 * LOG_10] = LEVELS
+    return scaled.astype(np.uint16)
+
+
+def _unpack(packed: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    scores = packed.astype(np.float64) * (LOWEST / (LEVELS - 1))
+    scores[packed == LEVELS] = -99.0 * LOG_10
+    return scores.astype(np.float32)
+
+
+def _read_binary(path: Path) -> NgramModel:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size <= MAX_BYTES:
+            with np.load(path, allow_pickle=False) as arrays:
+                return _from_arrays(arrays)
+    except LanguageModelError:
+        raise
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError, EOFError, NotImplementedError) as error:
+        raise LanguageModelError(f"is no n-gram model, or damaged ({error})") from error
+    raise LanguageModelError(f"unpacks to more than {MAX_BYTES} bytes")
+
+
+def _from_arrays(arrays: Mapping[str, Array]) -> NgramModel:
+    header = json.loads(arrays["header"].tobytes())
+    if (header["format"], header["version"]) != (FORMAT, VERSION):
+        raise LanguageModelError(f"is not a {FORMAT} file of version {VERSION}")
+    symbols, unit = tuple(map(str, header["symbols"])), str(header["unit"])
+    word, children = arrays["word"].astype(np.int64), arrays["children"].astype(np.int64)
+    log_prob, inner = _unpack(arrays["log_prob"]), arrays["backoff"].astype(np.float32)
+    if not (
+        word.ndim == 1
+        and (word < len(symbols) + 2).all()
+        and children.shape == (len(word) + 1,)
+        and log_prob.shape == word.shape
+        and inner.shape == (np.count_nonzero(children),)
+    ):
+        raise LanguageModelError("its arrays do not fit together")
+    backoff = np.zeros(len(children), np.float32)
+    backoff[children > 0] = inner
+    trie = Trie(
+        np.concatenate([[-1], word]).astype(np.int32),
+        np.concatenate([[0.0], log_prob]).astype(np.float32),
+        backoff,
+        np.concatenate([[1], 1 + np.cumsum(children)]).astype(np.int32),
+    )
+    return NgramModel(symbols, trie, unit)

@@ -1,0 +1,141 @@
+"""N-grams as a trie in a few arrays: the histories are nodes, and the children of a node stand side by side."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import LanguageModelError
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Trie:
+    """N-grams with their log-probabilities. Node 0 is the empty history; nodes are numbered level by level.
+
+    Raises:
+        LanguageModelError: the arrays do not make a trie.
+    """
+
+    word: Ints
+    """[nodes] The last word of the n-gram a node stands for; -1 for node 0. Ascending among the children of a node."""
+    log_prob: Floats
+    """[nodes] Natural logarithm of the probability of that word after the ones before it."""
+    backoff: Floats
+    """[nodes] Natural logarithm of what words that are no child get, over their score after the shorter history."""
+    first: Ints
+    """[nodes + 1] The children of node n are ``first[n]`` up to ``first[n + 1]``."""
+
+    def __post_init__(self) -> None:
+        nodes = len(self.word)
+        fits = (
+            nodes > 0
+            and self.log_prob.shape == self.backoff.shape == (nodes,)
+            and self.first.shape == (nodes + 1,)
+            and self.first[0] == 1
+            and self.first[-1] == nodes
+            and bool((np.diff(self.first) >= 0).all())
+            and bool((self.first[:-1] > np.arange(nodes)).all())
+        )
+        if not fits:
+            raise LanguageModelError("the n-grams do not make a trie: sizes or order of their arrays are wrong")
+        if not (np.isfinite(self.log_prob).all() and np.isfinite(self.backoff).all()):
+            raise LanguageModelError("an n-gram has a score that is not a finite number")
+        siblings = self.parent[1:] == self.parent[:-1]
+        if (np.diff(self.word)[siblings] <= 0).any():
+            raise LanguageModelError("n-grams with the same history are not sorted by word, or one stands twice")
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of n-grams of all orders, and one."""
+        return len(self.word)
+
+    @cached_property
+    def parent(self) -> Ints:
+        """[nodes] The node of the history; 0 for node 0."""
+        return np.concatenate([[0], np.repeat(np.arange(self.num_nodes), np.diff(self.first))]).astype(np.int32)
+
+    @cached_property
+    def levels(self) -> tuple[int, ...]:
+        """First node of each order from 0 on, and the number of nodes at the end."""
+        bounds = [0, 1]
+        while bounds[-1] < self.num_nodes:
+            bounds.append(int(self.first[bounds[-1]]))
+        return tuple(bounds)
+
+    @property
+    def order(self) -> int:
+        """Length of the longest n-gram."""
+        return len(self.levels) - 2
+
+    @cached_property
+    def suffix(self) -> Ints:
+        """[nodes] The node of the longest n-gram that is left when words are taken away at the front; 0 for node 0."""
+        suffix = np.zeros(self.num_nodes, np.int32)
+        for begin, end in zip(self.levels[2:-1], self.levels[3:], strict=True):
+            nodes = np.arange(begin, end)
+            history = suffix[self.parent[nodes]]
+            while len(nodes):
+                found = self.find(history, self.word[nodes])
+                suffix[nodes] = np.maximum(found, 0)
+                open_ = (found < 0) & (history > 0)
+                nodes, history = nodes[open_], suffix[history[open_]]
+        return suffix
+
+    @cached_property
+    def _keys(self) -> Longs:
+        return self.parent.astype(np.int64) * self._stride + self.word
+
+    @cached_property
+    def _stride(self) -> int:
+        return int(self.word.max()) + 2
+
+    def find(self, history: Ints, word: Ints) -> Ints:
+        """Return the children of nodes ``history`` with the words, [n]; -1 where there is none."""
+        wanted = history.astype(np.int64) * self._stride + word
+        place = np.minimum(np.searchsorted(self._keys[1:], wanted) + 1, self.num_nodes - 1)
+        return np.where((self._keys[place] == wanted) & (word < self._stride), place, -1).astype(np.int32)
+
+    @cached_property
+    def _lists(
+        self,
+    ) -> "tuple[memoryview[int], memoryview[int], memoryview[int], memoryview[float], memoryview[float]]":
+        # python's own numbers: looking one up takes a tenth of the time it takes in an array
+        arrays = (self.first, self.word, self.suffix, self.log_prob, self.backoff)
+        views = tuple(memoryview(np.ascontiguousarray(array)) for array in arrays)
+        return cast(
+            "tuple[memoryview[int], memoryview[int], memoryview[int], memoryview[float], memoryview[float]]", views
+        )
+
+    def child(self, node: int, word: int) -> int:
+        """Return the child of ``node`` with ``word``, -1 if there is none."""
+        first, words, *_ = self._lists
+        begin, end = first[node], first[node + 1]
+        place = bisect_left(words, word, begin, end)
+        return place if place < end and words[place] == word else -1
+
+    def step(self, node: int, word: int) -> tuple[int, float] | None:
+        """Return the longest n-gram for ``word`` after ``node`` and the word's score there; None: not even alone."""
+        _, _, suffix, log_prob, backoff = self._lists
+        score = 0.0
+        while True:
+            found = self.child(node, word)
+            if found >= 0:
+                return found, score + log_prob[found]
+            if not node:
+                return None
+            score += backoff[node]
+            node = suffix[node]
+
+    def shorten(self, node: int) -> int:
+        """Return the longest suffix of ``node`` that says something of what follows: the state after it."""
+        first, _, suffix, _, backoff = self._lists
+        while node and first[node] == first[node + 1] and backoff[node] == 0.0:
+            node = suffix[node]
+        return node
