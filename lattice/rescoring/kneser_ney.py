@@ -68,7 +68,8 @@ def _unigrams(counts: Counts, predicted: npt.NDArray[np.bool_]) -> Doubles:
     # interpolated with the uniform distribution, so that every token can be said
     discount = discounts_of(counts.adjusted)[np.minimum(counts.adjusted, 3)]
     total = counts.adjusted.sum()
-    return (counts.adjusted - discount) / total + predicted * (discount.sum() / total / predicted.sum())
+    share = discount.sum() / total / predicted.sum()
+    return np.asarray((counts.adjusted - discount) / total + predicted * share, np.float64)
 
 
 def _trie(

@@ -233,4 +233,4 @@ class Weighted:
         scores = self.model.scores(state)
         row = scores * np.float32(self.weight) + np.float32(self.token_bonus)
         row[scores == 0.0] = 0.0  # blank alone: nothing else is ever certain
-        return row
+        return np.asarray(row, np.float32)

@@ -90,7 +90,7 @@ def to_bytes(model: NgramModel) -> bytes:
     children = np.diff(trie.first)
     header = {"format": FORMAT, "version": VERSION, "unit": model.unit, "symbols": model.symbols}
     out = io.BytesIO()
-    arrays = {
+    arrays: dict[str, Array] = {
         "header": np.frombuffer(json.dumps(header, ensure_ascii=False).encode(), np.uint8),
         "word": trie.word[1:].astype(wide),
         "children": children.astype(wide),
@@ -110,7 +110,7 @@ def to_bytes(model: NgramModel) -> bytes:
 def _pack(log_probs: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     scaled = np.rint(np.clip(log_probs, LOWEST, 0.0) * ((LEVELS - 1) / LOWEST))
     scaled[log_probs < -90 * LOG_10] = LEVELS
-    return scaled.astype(np.uint16)
+    return np.asarray(scaled, np.uint16)
 
 
 def _unpack(packed: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:

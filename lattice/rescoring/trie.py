@@ -108,7 +108,7 @@ class Trie:
     ) -> "tuple[memoryview[int], memoryview[int], memoryview[int], memoryview[float], memoryview[float]]":
         # python's own numbers: looking one up takes a tenth of the time it takes in an array
         arrays = (self.first, self.word, self.suffix, self.log_prob, self.backoff)
-        views = tuple(memoryview(np.ascontiguousarray(array)) for array in arrays)
+        views = tuple(memoryview(cast("bytes", np.ascontiguousarray(array))) for array in arrays)
         return cast(
             "tuple[memoryview[int], memoryview[int], memoryview[int], memoryview[float], memoryview[float]]", views
         )

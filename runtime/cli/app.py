@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import demo, endpoints, evaluate, lattice, listen, models, transcribe
+from . import demo, endpoints, evaluate, lattice, listen, lm, models, transcribe
 
 app = typer.Typer(
     name="nearword",
@@ -28,6 +28,7 @@ app.command(epilog=endpoints.EXAMPLES)(endpoints.endpoints)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(models.app, name="models")
 app.add_typer(lattice.app, name="lattice")
+app.add_typer(lm.app, name="lm")
 
 
 def _version(wanted: bool) -> None:
