@@ -94,7 +94,7 @@ def test_draw_makes_a_picture_beside_the_file(run_cli, heard: Path, tmp_path: Pa
     assert run_cli("lattice", "draw", heard, tmp_path / "x.png").returncode == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"NWL\x01", b"{}", b"VERSION=1.0\nJ=0", b"0 1 a nan\n1"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"NL\x01", b"{}", b"VERSION=1.0\nJ=0", b"0 1 a nan\n1"])
 def test_a_file_that_holds_no_lattice_is_one_line(run_cli, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken"
     path.write_bytes(content)
