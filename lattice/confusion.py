@@ -12,11 +12,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from .errors import LatticeError
 from .lattice import Lattice
 from .posterior import posteriors
 
 Doubles = npt.NDArray[np.float64]
 MAX_ROUNDS = 20
+MAX_CELLS = 4_000_000
+"""Nodes times places at most, about 70 MB; five minutes of speech have a tenth of that."""
 NEVER = 1e-4
 """Votes below this are left out of a confusion network."""
 PREFER = 1e-5
@@ -71,6 +74,9 @@ def confusion_network(lattice: Lattice, scale: float = 1.0) -> ConfusionNetwork:
     Args:
         lattice: what may have been said.
         scale: of scores, as for ``posteriors``.
+
+    Raises:
+        LatticeError: the lattice is too long.
     """
     votes = _Votes(lattice, scale)
     words = lattice.word[lattice.best_path()].astype(np.int64)
@@ -117,6 +123,10 @@ class _Votes:
 
     def count(self, words: npt.NDArray[np.int64]) -> tuple[float, _Tally]:
         """Return the errors to expect of a word sequence (at least the true number), and the votes on its places."""
+        if self.lattice.num_nodes * 2 * len(words) > MAX_CELLS:
+            raise LatticeError(
+                f"{self.lattice.num_nodes} nodes and {len(words)} words are too many for a confusion network; prune it"
+            )
         places = np.full(2 * len(words) + 1, self.nothing)
         places[1::2] = words
         left_out = np.concatenate([[0.0], np.cumsum(places != self.nothing)])

@@ -39,11 +39,11 @@ def oracle(lattice: Lattice, reference: Sequence[str]) -> OracleResult:
     known = {word: index for index, word in enumerate(lattice.words)}
     said = np.array([known.get(word, -1) for word in reference], np.int64)
     size = len(said)
-    ramp = np.arange(size + 1)
-    mismatch = np.ones((len(lattice.words) or 1, size), np.int64)
+    ramp = np.arange(size + 1, dtype=np.int32)
+    mismatch = np.ones((len(lattice.words) or 1, size), np.int8)
     mismatch[said[said >= 0], np.flatnonzero(said >= 0)] = 0
     # distance[n, j]: fewest errors of a way to node n against the first j words
-    distance = np.full((lattice.num_nodes, size + 1), 2 * lattice.num_nodes + size, np.int64)
+    distance = np.full((lattice.num_nodes, size + 1), 2 * lattice.num_nodes + size, np.int32)
     distance[0, 0] = 0
     sources, targets, words = lattice.source.tolist(), lattice.target.tolist(), lattice.word.tolist()
     first = lattice.first_arc.tolist()

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from .lattice import Lattice
 
 Doubles = npt.NDArray[np.float64]
+MAX_CELLS = 500_000
+"""Words times arcs that are compared at one time; a bound on memory."""
 
 
 def total(lattice: Lattice, scale: float = 1.0) -> float:
@@ -52,12 +54,15 @@ def word_confidences(
     if probabilities is None:
         probabilities = posteriors(lattice)
     chosen = np.array(lattice.best_path() if path is None else path, np.intp)
-    same = lattice.word[chosen, None] == lattice.word
-    start, end = lattice.start[chosen, None], lattice.end[chosen, None]
-    overlap = (lattice.start < end) & (lattice.end > start)
-    overlap[np.arange(len(chosen)), chosen] = True  # a word without length too
-    confidences: Doubles = np.minimum(np.where(same & overlap, probabilities, 0.0).sum(1), 1.0)
-    return confidences
+    confidences = np.zeros(len(chosen))
+    step = max(1, MAX_CELLS // max(1, lattice.num_arcs))
+    for first in range(0, len(chosen), step):
+        some = chosen[first : first + step]
+        overlap = (lattice.start < lattice.end[some, None]) & (lattice.end > lattice.start[some, None])
+        overlap[np.arange(len(some)), some] = True  # a word without length too
+        overlap &= lattice.word[some, None] == lattice.word
+        confidences[first : first + step] = np.where(overlap, probabilities, 0.0).sum(1)
+    return np.minimum(confidences, 1.0)
 
 
 def _to_end(lattice: Lattice, scale: float) -> list[float]:

@@ -176,6 +176,7 @@ def trim(
     number = np.cumsum(nodes, dtype=np.int32) - 1
     used = np.unique(word[order])
     return Lattice(
-        tuple(words[index] for index in used), number[source[order]], number[target[order]], np.searchsorted(used, word[order]).astype(np.int32), start[order],
-        end[order], scores[order], final[nodes], offset,
+        tuple(words[index] for index in used), number[source[order]], number[target[order]],
+        np.searchsorted(used, word[order]).astype(np.int32), start[order], end[order], scores[order], final[nodes],
+        offset,
     )  # fmt: skip

@@ -5,6 +5,7 @@ bits, then itself. So small numbers take few bits, and one that is much larger t
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +105,7 @@ class BitReader:
             raise LatticeError("binary lattice: there is more in it than its lattice")
 
 
+@lru_cache(2048)
 def golomb(value: int, order: int) -> str:
     """Return the code of a number from 0."""
     high = (value >> order) + 1

@@ -2,12 +2,13 @@
 
 import json
 from enum import Enum
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Report
+from .options import Report, fail
 
 if TYPE_CHECKING:
     from ...lattice import Lattice, Slot
@@ -83,7 +84,11 @@ def show(
     lattice = lattices.read_lattice(file)
     paths = lattices.n_best(lattice, n_best, scale)
     confidences = lattices.word_confidences(lattice, paths[0].arcs, lattices.posteriors(lattice, scale)).tolist()
-    network = lattices.confusion_network(lattice, scale)
+    try:
+        network = lattices.confusion_network(lattice, scale)
+    except lattices.LatticeError as error:  # hours long: the rest can be shown all the same
+        fail(f"{file}: {error}")
+        network = lattices.ConfusionNetwork((), float("nan"))
     if report is Report.json:
         print(
             json.dumps(
@@ -91,7 +96,7 @@ def show(
                     "words": _words(paths[0], confidences),
                     "alternatives": [_alternative(path) for path in paths],
                     "slots": [_slot(slot) for slot in network.slots],
-                    "expected_errors": round(network.expected_errors, 4),
+                    "expected_errors": None if isnan(network.expected_errors) else round(network.expected_errors, 4),
                 },
                 ensure_ascii=False,
             )
@@ -101,7 +106,8 @@ def show(
     for slot in network.slots:
         choices = "  ".join(f"{one.word or '-'} {one.posterior:.2f}" for one in slot.choices if one.posterior >= 0.01)
         print(f"{slot.start:7.2f} {slot.end:7.2f}  {choices}")
-    print(f"\nfewest expected errors ({network.expected_errors:.2f}): {network.text}")
+    if not isnan(network.expected_errors):
+        print(f"\nfewest expected errors ({network.expected_errors:.2f}): {network.text}")
 
 
 @app.command(epilog=PRUNE_EXAMPLES)
@@ -214,7 +220,7 @@ def draw(
         ),
     ] = None,
     beam: Beam = None,
-    max_arcs: Annotated[int, typer.Option(min=1, max=1000, help="Draw at most so many arcs, the best.")] = 100,
+    max_arcs: Annotated[int, typer.Option(min=1, max=1000, help="Draw at most so many arcs, the best.")] = 60,
 ) -> None:
     """Draw a lattice: best path bold, arcs as wide as they are probable, words and times.
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lattices import all_paths, lattices, word_errors, words_of
-from nearword.lattice import Lattice, posteriors, total
+from nearword.lattice import Lattice, LatticeError, posteriors, total
 from nearword.lattice.confusion import confusion_network
 
 
@@ -70,6 +70,15 @@ def test_few_lattices_have_better_words_than_those_found(lattice: Lattice, scale
     # an approximation: what it gives up is small
     assert found <= max(fewest, best_path) + 0.15
     assert confusion_network(lattice, scale).expected_errors >= 0
+
+
+def test_too_long_a_lattice_is_refused_before_it_takes_memory() -> None:
+    place = np.arange(3000)
+    final = np.zeros((3001, 3))
+    final[:-1, 0] = -np.inf
+    lattice = Lattice(("a",), place, place + 1, 0 * place, place, place + 1, np.full((3000, 3), -0.1), final)
+    with pytest.raises(LatticeError, match="3001 nodes and 3000 words"):
+        confusion_network(lattice)
 
 
 def test_nothing_said_is_an_empty_network() -> None:
