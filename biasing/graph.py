@@ -17,12 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from .templates import Places, Templates
-from .trie import Trie, View, on_grid
+from .trie import Floats, Trie, View
 
-Row = npt.NDArray[np.float32]
+Row = Floats
 ROW_BYTES = 16_000_000
 """Memory for rows of scores that were asked for lately; twice that at most."""
 _DEAD = -1
@@ -119,7 +118,7 @@ class BiasGraph:
         self._words = _Words(template_words or {})
         self._blank = blank
         self._views: list[View] = []
-        self._roots: list[npt.NDArray[np.float64]] = []
+        self._roots: list[Floats] = []
         self._inside: list[tuple[str, list[int]]] = []
         """Views of the classes that templates name, where they fit."""
         self._outside: list[list[int]] = []
@@ -135,7 +134,7 @@ class BiasGraph:
         self._lock = threading.Lock()
         self._places: list[Places] = []
         self._place_ids: dict[Places, int] = {}
-        self._openings: dict[int, tuple[list[tuple[int, int]], npt.NDArray[np.float64]]] = {}
+        self._openings: dict[int, tuple[list[tuple[int, int]], Floats]] = {}
         self._states: list[_State] = []
         self._ids: dict[tuple[tuple[_Live, ...], int, int], int] = {}
         self._rows: dict[int, Row] = {}
@@ -207,7 +206,7 @@ class BiasGraph:
         added = []
         for trie in tries:
             if scale > 0 and len(trie) > 1:
-                view = View(trie, scale)
+                view = trie.view(scale)
                 added.append(len(self._views))
                 self._views.append(view)
                 self._roots.append(view.root_row(len(self._starts)))
@@ -224,7 +223,7 @@ class BiasGraph:
                     self._place_ids[places] = found
         return found
 
-    def _opening(self, places: int) -> tuple[list[tuple[int, int]], npt.NDArray[np.float64]]:
+    def _opening(self, places: int) -> tuple[list[tuple[int, int]], Floats]:
         """Return what may begin in ``places``: views with the places after them, and what each token then gives."""
         found = self._openings.get(places)
         if found is None:
@@ -234,7 +233,7 @@ class BiasGraph:
                 views += [(view, self._place(after)) for view in inside] if after else [
                     (view, self._nowhere) for view in outside
                 ]  # fmt: skip
-            row = np.zeros(len(self._starts))
+            row = np.zeros(len(self._starts), np.float32)
             for view, _ in views:
                 np.maximum(row, self._roots[view], out=row)
             row[~self._starts] = 0.0
@@ -299,15 +298,14 @@ class BiasGraph:
         return found
 
     def _row(self, state: _State) -> Row:
-        row = np.where(self._starts, self._opening(self._settle(state))[1] + state.end, 0.0)
+        row = self._opening(self._settle(state))[1] + np.float32(state.end) * self._starts
         for view, node, gain, _ in state.lives:
             scores = self._views[view]
             trie = scores.trie
             part = slice(trie.first_child[node], trie.first_child[node + 1])
             tokens = trie.child_token[part]
-            row[tokens] = np.maximum(row[tokens], gain + scores.going[trie.children[part]])
-        row -= state.pending
+            row[tokens] = np.maximum(row[tokens], np.float32(gain) + scores.going[trie.children[part]])
+        row -= np.float32(state.pending)
         row[self._blank] = 0.0
-        out = on_grid(row).astype(np.float32)
-        out.flags.writeable = False
-        return out
+        row.flags.writeable = False
+        return row

@@ -1,21 +1,21 @@
 """A trie over token sequences as arrays: built in one go, never changed; an edit makes a copy of a few columns."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 GRID = 1024.0
 """Scores are multiples of 1 / GRID: their sums are exact, so equal states have equal scores, to the last bit."""
 
 
 def on_grid(values: Floats) -> Floats:
     """Round scores to what adds up without error."""
-    return np.rint(values * GRID) / GRID
+    return np.rint(values * np.float32(GRID)) / np.float32(GRID)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,21 +41,32 @@ class Trie:
     rate: Floats
     """[nodes] Greatest weight per token, whole length counted, of what ends here or further down."""
 
+    views: "dict[float, View]" = field(default_factory=dict)
+    """By scale, what was made of it before."""
+
     @classmethod
-    def build(cls, sequences: Sequence[npt.NDArray[np.int32]], weights: Floats) -> "Trie":
-        """Build from sequences of one token or more and their weights [sequences], greater than 0.
+    def build(cls, sequences: Iterable[Sequence[int]], weights: Iterable[float]) -> "Trie":
+        """Build from sequences of one token or more and their weights, greater than 0.
 
         Of a sequence that is there more than once the greatest weight counts.
         """
+        return cls.build_with_ends(sequences, weights)[0]
+
+    @classmethod
+    def build_with_ends(cls, sequences: Iterable[Sequence[int]], weights: Iterable[float]) -> "tuple[Trie, Ints]":
+        """Build; returns also the node at which each sequence ends, [sequences]."""
+        sequences = list(sequences)
         count = len(sequences)
         lengths = np.fromiter(map(len, sequences), np.int32, count)
         width = int(lengths.max()) if count else 0
         columns = np.arange(width)
         matrix = np.full((count, width), -1, np.int32)
         if count:
-            matrix[columns < lengths[:, None]] = np.concatenate(sequences)
+            matrix[columns < lengths[:, None]] = np.fromiter(
+                chain.from_iterable(sequences), np.int32, int(lengths.sum())
+            )
         order = np.lexsort(matrix.T[::-1]) if width else np.zeros(0, np.intp)
-        matrix, lengths, weights = matrix[order], lengths[order], np.asarray(weights, np.float64)[order]
+        matrix, lengths, worth = matrix[order], lengths[order], np.fromiter(weights, np.float32, count)[order]
         # a row makes the nodes beyond what it has in common with the row before
         fresh = np.ones((count, width), bool)
         if count > 1:
@@ -71,17 +82,20 @@ class Trie:
         nodes = len(parent)
         by_parent = np.lexsort((token[1:], parent[1:])) + 1
         first = np.searchsorted(parent[by_parent], np.arange(nodes + 1)).astype(np.int32)
-        end = np.zeros(nodes)
+        end = np.zeros(nodes, np.float32)
+        ends = np.zeros(count, np.int32)
         if count:
-            np.maximum.at(end, path[np.arange(count), lengths - 1], weights)
-        best, rate = end.copy(), end / np.maximum(depth, 1)
+            last = path[np.arange(count), lengths - 1]
+            np.maximum.at(end, last, worth)
+            ends[order] = last
+        best, rate = end.copy(), end / np.maximum(depth, 1).astype(np.float32)
         layers = np.argsort(depth, kind="stable")
         bounds = np.searchsorted(depth[layers], np.arange(width + 2))
         for level in range(width, 0, -1):
             layer = layers[bounds[level] : bounds[level + 1]]
             np.maximum.at(best, parent[layer], best[layer])
             np.maximum.at(rate, parent[layer], rate[layer])
-        return cls(parent, token, depth, first, token[by_parent], by_parent.astype(np.int32), end, best, rate)
+        return cls(parent, token, depth, first, token[by_parent], by_parent.astype(np.int32), end, best, rate), ends
 
     def __len__(self) -> int:
         """Return the number of nodes, the root included."""
@@ -90,7 +104,8 @@ class Trie:
     @property
     def nbytes(self) -> int:
         """Bytes that the arrays take."""
-        return sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
+        of_views = sum(view.end.nbytes + view.best.nbytes + view.going.nbytes for view in self.views.values())
+        return of_views + sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
 
     def child(self, node: int, token: int) -> int:
         """Return the node after ``token``, -1 if there is none."""
@@ -98,29 +113,46 @@ class Trie:
         place = low + self.child_token[low:high].searchsorted(token)
         return int(self.children[place]) if place < high and self.child_token[place] == token else -1
 
-    def find(self, sequence: npt.NDArray[np.int32]) -> int:
+    def find(self, sequence: Sequence[int]) -> int:
         """Return the node of a sequence, -1 if it is not there."""
         node = 0
-        for token in sequence.tolist():
+        for token in sequence:
             node = self.child(node, token)
             if node < 0:
                 break
         return node
 
-    def with_weights(self, changed: Sequence[tuple[npt.NDArray[np.int32], float]]) -> "Trie":
-        """Return a trie of the same nodes in which sequences that are there have other weights; 0 takes one out."""
+    def view(self, scale: float) -> "View":
+        """Return the trie with its weights scaled to scores; the same again and again."""
+        view = self.views.get(scale)
+        if view is None:
+            going = np.minimum(
+                on_grid(self.depth * self.rate * np.float32(scale)), on_grid(self.best * np.float32(scale))
+            )
+            end, best = on_grid(self.end * np.float32(scale)), on_grid(self.best * np.float32(scale))
+            view = self.views[scale] = View(self, scale, end, best, going)
+        return view
+
+    def with_weights(self, nodes: Sequence[int], weights: Sequence[float]) -> "Trie":
+        """Return a trie in which what ends in ``nodes`` has other weights; 0 takes a sequence out."""
         end, best, rate = self.end.copy(), self.best.copy(), self.rate.copy()
-        for sequence, weight in changed:
-            node = self.find(sequence)
-            end[node] = weight
+        touched: dict[int, None] = {}
+        for last, weight in zip(nodes, weights, strict=True):
+            end[last] = weight
+            node = last
             while True:
+                touched[node] = None
                 below = self.children[self.first_child[node] : self.first_child[node + 1]]
                 best[node] = max(end[node], best[below].max(initial=0.0))
-                rate[node] = max(end[node] / max(1, self.depth[node]), rate[below].max(initial=0.0))
+                rate[node] = max(end[node] / np.float32(max(1, self.depth[node])), rate[below].max(initial=0.0))
                 if node == 0:
                     break
                 node = int(self.parent[node])
-        return replace(self, end=end, best=best, rate=rate)
+        edited = replace(self, end=end, best=best, rate=rate, views={})
+        changed = np.fromiter(touched, np.int32, len(touched))
+        for scale, view in list(self.views.items()):
+            edited.views[scale] = view.patched(edited, changed)
+        return edited
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,25 +162,25 @@ class View:
     trie: Trie
     scale: float
     """Score per weight."""
-
-    @cached_property
-    def end(self) -> Floats:
-        """[nodes] Score of the phrase that ends here, 0 where none does."""
-        return on_grid(self.trie.end * self.scale)
-
-    @cached_property
-    def best(self) -> Floats:
-        """[nodes] Greatest score that can still come."""
-        return on_grid(self.trie.best * self.scale)
-
-    @cached_property
-    def going(self) -> Floats:
-        """[nodes] What is given in advance, as the phrase goes along: its share of the best phrase per token."""
-        return np.minimum(on_grid(self.trie.depth * self.trie.rate * self.scale), self.best)
+    end: Floats
+    """[nodes] Score of the phrase that ends here, 0 where none does."""
+    best: Floats
+    """[nodes] Greatest score that can still come."""
+    going: Floats
+    """[nodes] What is given in advance, as the phrase goes along: its share of the best phrase per token."""
 
     def root_row(self, vocab_size: int) -> Floats:
         """Return what beginning with each token gives in advance, [vocab_size]."""
-        row = np.zeros(vocab_size)
+        row = np.zeros(vocab_size, np.float32)
         children = self.trie.children[: self.trie.first_child[1]]
         row[self.trie.token[children]] = self.going[children]
         return row
+
+    def patched(self, trie: Trie, nodes: Ints) -> "View":
+        """Return the view of a trie that differs in ``nodes``."""
+        scale = np.float32(self.scale)
+        end, best, going = self.end.copy(), self.best.copy(), self.going.copy()
+        end[nodes] = on_grid(trie.end[nodes] * scale)
+        best[nodes] = on_grid(trie.best[nodes] * scale)
+        going[nodes] = np.minimum(on_grid(trie.depth[nodes] * trie.rate[nodes] * scale), best[nodes])
+        return View(trie, self.scale, end, best, going)

@@ -12,7 +12,7 @@ STARTS = [False, True, True, True, False, False]
 
 
 def trie(phrases):
-    return Trie.build([np.asarray(p, np.int32) for p in phrases], np.asarray(list(phrases.values()), float))
+    return Trie.build(phrases, phrases.values())
 
 
 def graph(phrases, **rest):
@@ -72,9 +72,10 @@ def test_it_does_not_matter_over_how_many_tries_a_list_is_spread(parts, tokens):
 def test_weights_that_change_give_what_a_new_list_gives(phrases, changes, tokens):
     changed = {p: w for p, w in changes.items() if p in phrases}
     removed = [p for p in phrases if p not in changes][:2]
-    edited = trie(phrases).with_weights(
-        [(np.asarray(p, np.int32), w) for p, w in changed.items()] + [(np.asarray(p, np.int32), 0.0) for p in removed]
-    )
+    original = trie(phrases)
+    original.view(1.0)
+    new = changed | dict.fromkeys(removed, 0.0)
+    edited = original.with_weights([original.find(p) for p in new], list(new.values()))
     expected = {p: changed.get(p, w) for p, w in phrases.items() if p not in removed}
     made = BiasGraph([ScoredClass("x", (edited,), 1.0)], STARTS)
     assert made.score(tokens) == graph(expected).score(tokens)

@@ -1,0 +1,275 @@
+"""Lists that change while one listens: what did not change is not built again."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+import numpy as np
+
+from .graph import BiasGraph, ScoredClass
+from .phrases import DEFAULT_CLASS, Phrase, PhraseList, Refused
+from .sources import BiasSource
+from .templates import Templates
+from .tokenize import TokenizedPhrase, Tokenizer
+from .trie import Trie
+from .vocabulary import BiasVocabulary
+from .weights import ClassSettings, phrase_weights
+
+SCREEN = "screen"
+"""Class of what is on display right now."""
+MERGED = 512
+"""Phrases up to which edits are merged into one trie: so long does an edit take at most."""
+MAX_STATES = 200_000
+"""States after which a graph that goes on being used is made anew, to give back their memory."""
+_Key = str
+
+
+@dataclass
+class _Part:
+    """Some phrases of a class, and their trie."""
+
+    entries: dict[_Key, tuple[TokenizedPhrase, float]]
+    trie: Trie
+    nodes: dict[_Key, tuple[int, ...]] | None = None
+    """Where phrases end, once somebody asked."""
+    shared: dict[int, list[_Key]] = field(default_factory=dict)
+    """Nodes at which more than one phrase ends, and which."""
+
+    @classmethod
+    def of(cls, entries: dict[_Key, tuple[TokenizedPhrase, float]]) -> "_Part":
+        counts = [len(tokenized.ways) for tokenized, _ in entries.values()]
+        weights = np.repeat([weight for _, weight in entries.values()], counts)
+        trie, ends = Trie.build_with_ends(
+            chain.from_iterable(tokenized.ways for tokenized, _ in entries.values()), weights.tolist()
+        )
+        owner = np.repeat(np.arange(len(entries)), counts)
+        times = np.bincount(ends, minlength=len(trie)) if len(ends) else np.zeros(0, np.int64)
+        shared: dict[int, list[_Key]] = {}
+        keys = list(entries)
+        for row in np.flatnonzero(times[ends] > 1).tolist() if len(ends) else ():
+            shared.setdefault(int(ends[row]), []).append(keys[owner[row]])
+        return cls(entries, trie, shared=shared)
+
+    def without(self, key: _Key) -> "_Part":
+        """Return the part without a phrase; the trie's nodes stay."""
+        ends = [self.trie.find(way) for way in self.entries[key][0].ways]
+        entries = self.entries
+        del entries[key]
+        weights = [
+            max((entries[other][1] for other in self.shared.get(node, ()) if other in entries), default=0.0)
+            for node in ends
+        ]
+        return _Part(entries, self.trie.with_weights(ends, weights), shared=self.shared)
+
+
+class _ClassList:
+    """The phrases of one class in tries."""
+
+    def __init__(self) -> None:
+        self.parts: list[_Part] = []
+
+    def __len__(self) -> int:
+        return sum(len(part.entries) for part in self.parts)
+
+    def put(self, tokenized: Sequence[TokenizedPhrase]) -> None:
+        """Take these phrases; those that are there already are replaced."""
+        lengths = np.asarray([each.length for each in tokenized], np.int64)
+        weights = phrase_weights(lengths, np.asarray([each.phrase.boost for each in tokenized], np.float64))
+        entries = {
+            key_of(each.phrase): (each, weight) for each, weight in zip(tokenized, weights.tolist(), strict=True)
+        }
+        for key in entries if self.parts else ():
+            self.remove(key)
+        if not entries:
+            return
+        while self.parts and len(self.parts[-1].entries) <= 2 * len(entries) <= 2 * MERGED:
+            last = self.parts[-1].entries
+            if len(last) + len(entries) > MERGED:
+                break
+            self.parts.pop()
+            entries = last | entries
+        self.parts.append(_Part.of(entries))
+
+    def remove(self, key: _Key) -> bool:
+        for place, part in enumerate(self.parts):
+            if key in part.entries:
+                if len(part.entries) == 1:
+                    del self.parts[place]
+                else:
+                    self.parts[place] = part.without(key)
+                return True
+        return False
+
+
+def key_of(phrase: Phrase) -> str:
+    """Return what tells phrases of a class apart: letter case and spaces do not."""
+    return " ".join(phrase.text.casefold().split())
+
+
+class Biasing:
+    """Everything that is boosted just now. Edits may come from any thread; a search takes ``snapshot()``.
+
+    >>> biasing = Biasing(BiasVocabulary(tokens))
+    >>> refused = biasing.replace("contact", [Phrase("Meg Bauer")])
+    >>> biasing.set_templates(["call $CONTACT"])
+    >>> graph = biasing.snapshot()
+    """
+
+    def __init__(
+        self,
+        vocabulary: BiasVocabulary,
+        *,
+        settings: ClassSettings | None = None,
+        ways: int = 2,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin with nothing.
+
+        Args:
+            vocabulary: of the model that listens.
+            settings: of classes that have none of their own.
+            ways: tokenisations per spelling.
+            clock: seconds, for what lives for some seconds.
+        """
+        self._vocabulary = vocabulary
+        self._tokenizer = Tokenizer(vocabulary, ways=ways)
+        self._default = settings or ClassSettings()
+        self._settings: dict[str, ClassSettings] = {}
+        self._lists: dict[str, _ClassList] = {}
+        self._templates = Templates()
+        self._template_words: dict[str, tuple[tuple[int, ...], ...]] = {}
+        self._clock = clock
+        self._screen_turns: int | None = None
+        self._screen_until: float | None = None
+        self._lock = threading.RLock()
+        self._graph: BiasGraph | None = None
+
+    def __len__(self) -> int:
+        """Return the number of phrases."""
+        with self._lock:
+            return sum(map(len, self._lists.values()))
+
+    @property
+    def phrases(self) -> list[Phrase]:
+        """All phrases."""
+        with self._lock:
+            lists = list(self._lists.values())
+            return [each.phrase for one in lists for part in one.parts for each, _ in part.entries.values()]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays of all lists."""
+        with self._lock:
+            return sum(part.trie.nbytes for one in self._lists.values() for part in one.parts)
+
+    def load(self, source: BiasSource) -> list[Refused]:
+        """Add the phrases, templates and settings of a file to what is there; returns what is not used, and why.
+
+        Raises:
+            BiasingError: a template cannot be read.
+        """
+        with self._lock:
+            if source.templates:
+                self.set_templates((*self._templates.texts, *source.templates))
+            for cls, settings in source.settings.items():
+                self.set_class(cls, settings)
+            return [*source.phrases.refused, *self.add_all(source.phrases.phrases)]
+
+    def replace(self, cls: str, phrases: Iterable[Phrase]) -> list[Refused]:
+        """Put these phrases in the place of the class's; returns those that are not used, and why."""
+        cls = cls.lower()
+        listed = PhraseList.of(replace(phrase, cls=cls) for phrase in phrases)
+        used, refused = self._tokenizer.tokenize_all(listed.phrases)
+        with self._lock:
+            self._lists[cls] = _ClassList()
+            self._lists[cls].put(used)
+            self._graph = None
+        return [*listed.refused, *refused]
+
+    def add_all(self, phrases: Iterable[Phrase]) -> list[Refused]:
+        """Add phrases; those that are there get the new boost. Returns those that are not used, and why."""
+        listed = PhraseList.of(phrases)
+        used, refused = self._tokenizer.tokenize_all(listed.phrases)
+        by_class: dict[str, list[TokenizedPhrase]] = {}
+        for each in used:
+            by_class.setdefault(each.phrase.cls, []).append(each)
+        with self._lock:
+            for cls, tokenized in by_class.items():
+                self._lists.setdefault(cls, _ClassList()).put(tokenized)
+            self._graph = None
+        return [*listed.refused, *refused]
+
+    def add(self, phrase: Phrase) -> Refused | None:
+        """Add one phrase, or give it another boost; returns why it is not used, None if it is."""
+        refused = self.add_all([phrase])
+        return refused[0] if refused else None
+
+    def remove(self, text: str, cls: str = DEFAULT_CLASS) -> bool:
+        """Take a phrase out; returns whether it was there."""
+        with self._lock:
+            found = self._lists.get(cls.lower(), _ClassList()).remove(key_of(Phrase(text)))
+            if found:
+                self._graph = None
+            return found
+
+    def set_templates(self, texts: Iterable[str]) -> None:
+        """Say where classes fit, in the place of what was said before.
+
+        Raises:
+            BiasingError: a template cannot be read; nothing has changed then.
+        """
+        templates = Templates.parse(list(dict.fromkeys(texts)))
+        words = {word: self._tokenizer.words(word) for word in templates.words}
+        with self._lock:
+            self._templates, self._template_words, self._graph = templates, words, None
+
+    def set_class(self, cls: str, settings: ClassSettings) -> None:
+        """Say how much a class counts."""
+        with self._lock:
+            self._settings[cls.lower()] = settings
+            self._graph = None
+
+    def show(self, phrases: Iterable[Phrase], *, turns: int | None = 1, seconds: float | None = None) -> list[Refused]:
+        """Say what is on the screen, in the place of what was; returns what is not used, and why.
+
+        It is forgotten after so many turns or seconds, whichever comes first; None is never.
+        """
+        with self._lock:
+            refused = self.replace(SCREEN, phrases)
+            self._screen_turns = turns
+            self._screen_until = None if seconds is None else self._clock() + seconds
+            return refused
+
+    def end_turn(self) -> None:
+        """Note that an utterance has ended."""
+        with self._lock:
+            if self._screen_turns is not None:
+                self._screen_turns -= 1
+                if self._screen_turns <= 0:
+                    self._forget_screen()
+
+    def snapshot(self) -> BiasGraph:
+        """Return a graph of all that is boosted now, which never changes; the same as before if nothing has."""
+        with self._lock:
+            if self._screen_until is not None and self._clock() >= self._screen_until:
+                self._forget_screen()
+            if self._graph is None or len(self._graph) > MAX_STATES:
+                self._graph = BiasGraph(
+                    [self._scored(cls, one) for cls, one in self._lists.items() if one.parts],
+                    self._vocabulary.word_starts,
+                    templates=self._templates,
+                    template_words=self._template_words,
+                    blank=self._vocabulary.blank,
+                )
+            return self._graph
+
+    def _scored(self, cls: str, one: _ClassList) -> ScoredClass:
+        settings = self._settings.get(cls, self._default)
+        return ScoredClass(cls, tuple(part.trie for part in one.parts), settings.inside_score, settings.outside_score)
+
+    def _forget_screen(self) -> None:
+        self._screen_turns = self._screen_until = None
+        if self._lists.pop(SCREEN, None) is not None:
+            self._graph = None

@@ -1,0 +1,170 @@
+"""Where phrases come from: text, JSON, contacts, a Home Assistant."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import BiasingError
+from .phrases import DEFAULT_CLASS, MAX_CHARACTERS, Phrase, PhraseList, Refused, shortened
+from .weights import DEFAULT_OUTSIDE, DEFAULT_STRENGTH, ClassSettings
+
+MAX_BYTES = 256_000_000
+"""Larger files are no phrase lists."""
+_BOOST = re.compile(r"^(.*?)(?:\s+:|(?<=[^\s\d]):)\s*([0-9.]+)$")
+_SECTION = re.compile(r"^\[([\w-]+)\]$")
+
+
+@dataclass(frozen=True)
+class BiasSource:
+    """What a file holds."""
+
+    phrases: PhraseList
+    templates: tuple[str, ...] = ()
+    """Carrier phrases; see ``templates``."""
+    settings: dict[str, ClassSettings] = field(default_factory=dict)
+    """What the file says about how much its classes count."""
+
+
+def read_source(path: str | Path, *, cls: str | None = None) -> BiasSource:
+    """Read a file of phrases: its name and what it begins with say which kind it is.
+
+    ``cls`` is the class of phrases that the file gives none. A folder is taken for Home Assistant's ``.storage``.
+
+    Raises:
+        BiasingError: not there, not readable, not text, or nothing of what is expected; names the file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        from .home_assistant import read_storage  # noqa: PLC0415 (only who has one needs it)
+
+        return read_storage(path)
+    text = read_text(path)
+    if path.suffix.lower() in (".vcf", ".vcard") or text[:100].lstrip().upper().startswith("BEGIN:VCARD"):
+        from .contacts import read_contacts  # noqa: PLC0415 (needs a library)
+
+        return BiasSource(read_contacts(text, path.name, cls or "contact"))
+    if path.suffix.lower() == ".json" or path.name.startswith("core.") or _looks_like_json(text):
+        return _read_json(text, path, cls or DEFAULT_CLASS)
+    return BiasSource(PhraseList.of(*_read_lines(text, path.name, cls or DEFAULT_CLASS)))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        BiasingError: not there, not readable, too large, or not UTF-8.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BiasingError(f"{path}: {path.stat().st_size} bytes; a phrase list has at most {MAX_BYTES}")
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BiasingError(f"{path}: cannot be read ({error.strerror}); expected a list of phrases") from error
+    except UnicodeDecodeError as error:
+        raise BiasingError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+
+
+def read_lines(text: str, source: str = "", cls: str = DEFAULT_CLASS) -> PhraseList:
+    """Return the phrases of a plain text: one a line.
+
+    ``phrase :2`` has a boost of 2, ``# ...`` is a comment, ``[contact]`` says the class of what follows.
+    """
+    return PhraseList.of(*_read_lines(text, source, cls))
+
+
+def _read_lines(text: str, source: str, cls: str) -> tuple[list[Phrase], list[Refused]]:
+    phrases, refused = [], []
+    for number, line in enumerate(text.split("\n"), 1):
+        # a line of megabytes is refused by its length; it is not worth a search for a boost
+        entry, boost = line[: MAX_CHARACTERS * 2].strip(), 1.0
+        if not entry or entry.startswith("#"):
+            if entry or not line.strip():
+                continue
+            entry = line
+        section = _SECTION.match(entry)
+        if section:
+            cls = section[1]
+            continue
+        marked = _BOOST.match(entry)
+        if marked and len(line) <= MAX_CHARACTERS * 2:
+            entry = marked[1].strip()
+            try:
+                boost = float(marked[2])
+            except ValueError:
+                refused.append(Refused(number, shortened(line.strip()), f"{marked[2]!r} is no boost", source))
+                continue
+        phrases.append(Phrase(entry if len(line) <= MAX_CHARACTERS * 2 else line, cls, boost, source, number))
+    return phrases, refused
+
+
+def _looks_like_json(text: str) -> bool:
+    begin = text[:1000].lstrip()
+    # [contact] begins a section of a plain list
+    return begin.startswith("{") or (begin.startswith("[") and not _SECTION.match(begin.split("\n", 1)[0].strip()))
+
+
+def _read_json(text: str, path: Path, cls: str) -> BiasSource:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BiasingError(f"{path}: is not JSON ({error})") from error
+    if isinstance(data, dict):
+        from .home_assistant import is_home_assistant, read_export  # noqa: PLC0415
+
+        if is_home_assistant(data):
+            return BiasSource(read_export([(path.name, data)]))
+        classes = data.get("classes", {})
+        if not isinstance(classes, dict) or not ({"classes", "phrases", "templates"} & data.keys()):
+            raise BiasingError(
+                f"{path}: expected a list of phrases, or an object with phrases, classes {{name: list}}, templates"
+            )
+        templates = data.get("templates", [])
+        if not isinstance(templates, list) or not all(isinstance(each, str) for each in templates):
+            raise BiasingError(f"{path}: 'templates' is no list of texts; expected for example ['call $CONTACT']")
+        phrases, refused = _entries(data.get("phrases", []), cls, path)
+        settings = {}
+        for name, value in classes.items():
+            settings |= _settings(name, value, path)
+            more, wrong = _entries(value.get("phrases", []) if isinstance(value, dict) else value, name, path)
+            phrases += more
+            refused += wrong
+        return BiasSource(PhraseList.of(phrases, refused), tuple(templates), settings)
+    return BiasSource(PhraseList.of(*_entries(data, cls, path)))
+
+
+def _settings(name: str, value: Any, path: Path) -> dict[str, ClassSettings]:
+    if not isinstance(value, dict) or not ({"strength", "outside"} & value.keys()):
+        return {}
+    strength, outside = value.get("strength", DEFAULT_STRENGTH), value.get("outside", DEFAULT_OUTSIDE)
+    if not all(isinstance(number, int | float) for number in (strength, outside)):
+        raise BiasingError(f"{path}: class {name!r}: strength and outside are numbers from 0 to 1")
+    try:
+        return {name.lower(): ClassSettings(float(strength), float(outside))}
+    except BiasingError as error:
+        raise BiasingError(f"{path}: class {name!r}: {error}") from error
+
+
+def _entries(data: Any, cls: str, path: Path) -> tuple[list[Phrase], list[Refused]]:
+    if not isinstance(data, list):
+        raise BiasingError(f"{path}: expected a list of phrases for {cls!r}, found {shortened(repr(data)[:100])}")
+    phrases, refused = [], []
+    for number, entry in enumerate(data, 1):
+        found = list(_entry(entry, cls, path.name, number))
+        phrases += found
+        if not found:
+            shown = shortened(json.dumps(entry, ensure_ascii=False)[:1000])
+            refused.append(Refused(number, shown, "expected a text, or an object with 'text'", path.name))
+    return phrases, refused
+
+
+def _entry(entry: Any, cls: str, source: str, number: int) -> Iterator[Phrase]:
+    if isinstance(entry, str):
+        yield Phrase(entry, cls, 1.0, source, number)
+    elif isinstance(entry, dict) and isinstance(entry.get("text"), str):
+        boost, name, aliases = entry.get("boost", 1.0), entry.get("class", cls), entry.get("aliases", [])
+        if isinstance(boost, int | float) and isinstance(name, str) and isinstance(aliases, list):
+            for text in (entry["text"], *(alias for alias in aliases if isinstance(alias, str))):
+                yield Phrase(text, name, float(boost), source, number)
