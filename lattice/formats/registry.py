@@ -40,7 +40,7 @@ FORMATS: dict[str, Format] = {
                lambda lattice: json_format.to_json(lattice).encode(),
                lambda data, limits: json_format.from_json(_text(data, "JSON"), limits)),
         Format("binary", (".nwl",), "the smallest; times to 10 ms, scores to 1/64", binary.encode, binary.decode),
-        Format("slf", (".slf", ".lat"), "HTK's, for SRILM and Kaldi; times to 0.1 ms",
+        Format("slf", (".slf", ".lat"), "HTK's, as SRILM uses it and Kaldi's scripts; times to 0.1 ms",
                lambda lattice: slf.to_slf(lattice).encode(),
                lambda data, limits: slf.from_slf(_text(data, "SLF"), limits)),
         Format("att", (".att", ".fst.txt"), "AT&T text, for OpenFst; without times, scores added up",

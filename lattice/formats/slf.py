@@ -1,4 +1,4 @@
-"""HTK standard lattice format (HTK book, chapter "HTK Standard Lattice Format"), as SRILM and Kaldi's scripts read it.
+"""HTK standard lattice format (HTK book, chapter "HTK Standard Lattice Format"), as SRILM uses it and Kaldi's scripts.
 
 Words stand on links. Nodes have a time; since two words that leave one node need not begin at once, the exact times
 stand in the segmentation: ``d=:!NULL,0.04:play,0.32:`` begins 0.04 s after the link's first node and takes 0.32 s.
@@ -6,8 +6,9 @@ stand in the segmentation: ``d=:!NULL,0.04:play,0.32:`` begins 0.04 s after the 
 the bias alone (SRILM's field for a further score, its scale set to 0). Ends with a score, and several ends, lead to
 one last node by links without a word. ``offset=`` is the time in the stream at which time 0 lies, where not 0.
 
-What is lost: times are rounded to 0.1 ms. What is read of other programs' lattices: words on nodes or links, short and
-long field names, ``acscale``, ``lmscale``, ``wdpenalty`` and ``base``, which are worked into the scores.
+What is lost: times are rounded to 0.1 ms. What is read of other programs' lattices, as SRILM does: words and acoustic
+scores on nodes or links, short and long field names, scores of n-grams (``n=``) and pronunciations (``r=``); ``base``,
+``wdpenalty`` and the scales are worked into the scores. Names are read as they stand, quotes and all.
 """
 
 import math
@@ -28,6 +29,11 @@ _NAMES = {
     "LINKS": "L",
 }  # fmt: skip
 """Long names of fields and the short ones."""
+
+NAMES_OF_THINGS = ("UTTERANCE=", "U=", "lmname=", "ngname=", "hmms=", "vocab=", "engineconfig=")
+"""Fields that may hold white space, each on a line of its own; they say nothing about the lattice."""
+SCALES = {"acscale": "1", "lmscale": "1", "ngscale": "1", "prscale": "1", "x1scale": "0", "wdpenalty": "0"}
+"""Factors of scores, and what they are where the file does not say."""
 
 Fields = dict[str, str]
 
@@ -76,7 +82,8 @@ def from_slf(text: str, limits: Limits = DEFAULT_LIMITS) -> Lattice:
     nodes: dict[int, Fields] = {}
     links: dict[int, Fields] = {}
     for count, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.startswith("#"):
+        line = line.strip()  # noqa: PLW2901
+        if not line or line.startswith(("#", *NAMES_OF_THINGS)):
             continue
         try:
             fields = _fields(line, limits)
@@ -104,9 +111,9 @@ class _Document:
             raise LatticeError(f"base is {base}; expected scores that are logarithms to a base above 1")
         unit = math.log(base)
         unit = 1.0 if abs(unit - 1) < 1e-5 else unit  # e with the digits that programs write
-        self.acoustic = number(header.get("acscale", "1"), "acscale") * unit
-        self.language = number(header.get("lmscale", "1"), "lmscale") * unit
-        self.penalty = number(header.get("wdpenalty", "0"), "wdpenalty") * unit
+        self.scale = {name: unit * number(header.get(name, usual), name) for name, usual in SCALES.items()}
+        if header.get("dir", "f") != "f":
+            raise LatticeError("it is written backwards (dir=b), which is not supported")
 
     def lattice(self, limits: Limits) -> Lattice:
         for name, what, found in (("N", "nodes", self.nodes), ("L", "links", self.links)):
@@ -138,17 +145,25 @@ class _Document:
     def _link(self, index: int, fields: Fields, times: dict[int, float]) -> Link:
         where = f"link {index}"
         source, target = (self._node(fields, name, where) for name in ("S", "E"))
-        word = fields.get("W", self.nodes[target].get("W", NULL))
-        bias = number(fields.get("x1", "0"), f"{where}: x1")
-        acoustic = number(fields.get("a", "0"), f"{where}: a") - bias
-        language = number(fields.get("l", "0"), f"{where}: l")
+        word = fields.get("W", NULL)
+        word = self.nodes[target].get("W", NULL) if word in EMPTY else word
+        given = self.nodes[target] | fields
+        acoustic, pronunciation, language, ngram, bias = (
+            number(given.get(name, "0"), f"{where}: {name}") for name in ("a", "r", "l", "n", "x1")
+        )
+        scale = self.scale
+        bias_scale = scale["x1scale"]
+        if not bias_scale:  # as written here: a part of the acoustic score
+            acoustic, bias_scale = acoustic - bias, scale["acscale"]
         start, end = times[source], times[target]
         if "d" in fields:
             start, end = _segmented(fields["d"], where, start, end)
         empty = word in EMPTY
         scores = (
-            acoustic * self.acoustic, bias * self.acoustic, language * self.language + (0.0 if empty else self.penalty),
-        )  # fmt: skip
+            acoustic * scale["acscale"] + pronunciation * scale["prscale"],
+            bias * bias_scale,
+            language * scale["lmscale"] + ngram * scale["ngscale"] + (0.0 if empty else scale["wdpenalty"]),
+        )
         if not all(abs(score) <= LARGEST for score in scores):
             raise LatticeError(f"{where}: a score with its scale is too large")
         return Link(source, target, None if empty else word, start, end, scores)
@@ -165,6 +180,8 @@ class _Document:
 def _fields(line: str, limits: Limits) -> Fields:
     fields: Fields = {}
     for item in line.split():
+        if item.startswith("#"):
+            break
         name, equals, value = item.partition("=")
         if not equals or not name:
             raise LatticeError(f"{item!r:.40} is no field; expected name=value")
