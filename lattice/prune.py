@@ -39,7 +39,7 @@ def limit_arcs(lattice: Lattice, max_arcs: int) -> Lattice:
     """
     if max_arcs < 0:
         raise ValueError(f"max_arcs is {max_arcs}; expected 0 or more")
-    return _widest(lattice, lambda pruned: pruned.num_arcs <= max_arcs)
+    return _widest(lattice, lambda pruned: pruned.num_arcs, max_arcs)
 
 
 def to_budget(lattice: Lattice, max_bytes: int) -> Lattice:
@@ -54,7 +54,7 @@ def to_budget(lattice: Lattice, max_bytes: int) -> Lattice:
 
     if max_bytes < 0:
         raise ValueError(f"max_bytes is {max_bytes}; expected 0 or more")
-    return _widest(lattice, lambda pruned: len(encode(pruned)) <= max_bytes)
+    return _widest(lattice, lambda pruned: len(encode(pruned)), max_bytes)
 
 
 def limit_depth(lattice: Lattice, depth: int) -> Lattice:
@@ -85,25 +85,35 @@ def limit_depth(lattice: Lattice, depth: int) -> Lattice:
     return subset(lattice, keep, lost.ends < np.inf)
 
 
-def _widest(lattice: Lattice, fits: Callable[[Lattice], bool]) -> Lattice:
-    if fits(lattice):
+def _widest(lattice: Lattice, size_of: Callable[[Lattice], int], limit: int) -> Lattice:
+    """Return the lattice with the widest beam whose size is within the limit, or else its best path."""
+    whole = size_of(lattice)
+    if whole <= limit:
         return lattice
     lost = losses(lattice)
     steps = np.concatenate([lost.arcs, lost.ends])
     beams = np.unique(np.round(steps[np.isfinite(steps)] / ROUNDING) * ROUNDING)
+    arcs = np.searchsorted(np.sort(lost.arcs), beams + ROUNDING, "right")
     low, high = 0, len(beams) - 1  # the lowest is taken unseen, the highest does not fit
-    chosen = None
+    small, large = (0, 0), (lattice.num_arcs, whole)
+    chosen, guess = None, True
     while high - low > 1:
         middle = (low + high) // 2
+        if guess:  # size is nearly linear in arcs; every other time the middle, in case it is not
+            share = (limit - small[1]) / max(large[1] - small[1], 1)
+            expected = small[0] + share * (large[0] - small[0])
+            middle = min(max(int(np.searchsorted(arcs, expected, "right")) - 1, low + 1), high - 1)
+        guess = not guess
         pruned = subset(lattice, lost.arcs <= beams[middle] + ROUNDING, lost.ends <= beams[middle] + ROUNDING)
-        if fits(pruned):
-            low, chosen = middle, pruned
+        size = size_of(pruned)
+        if size <= limit:
+            low, small, chosen = middle, (int(arcs[middle]), size), pruned
         else:
-            high = middle
+            high, large = middle, (int(arcs[middle]), size)
     if chosen is not None:
         return chosen
     pruned = prune(lattice, 0.0)  # paths that tie with the best one are in it
-    return pruned if fits(pruned) else best_only(lattice)
+    return pruned if size_of(pruned) <= limit else best_only(lattice)
 
 
 def best_only(lattice: Lattice) -> Lattice:

@@ -21,6 +21,7 @@ from nearword.lattice import (
     trim,
     word_confidences,
 )
+from nearword.lattice.viterbi import losses
 
 
 @given(lattices(), st.sampled_from([0.3, 1.0, 2.5]))
@@ -104,6 +105,13 @@ def test_limits_hold_and_the_best_path_survives(lattice: Lattice, limit: int) ->
     for pruned in (few, shallow, small, to_budget(lattice, 0), decode(encode(small))):
         assert pruned.text(pruned.best_path()) == best
     assert to_budget(lattice, 0).num_arcs == len(lattice.best_path())
+
+
+@given(lattices(), st.integers(0, 20))
+def test_no_wider_beam_would_have_kept_the_limit(lattice: Lattice, limit: int) -> None:
+    few = limit_arcs(lattice, limit)
+    sizes = {prune(lattice, beam).num_arcs for beam in [0.0, *losses(lattice).arcs.tolist()]}
+    assert few.num_arcs == max((size for size in sizes if size <= limit), default=len(lattice.best_path()))
 
 
 @given(lattices(), st.lists(st.sampled_from("abcdz"), max_size=7))
