@@ -7,6 +7,7 @@ from .errors import BiasingError
 from .phrases import Phrase, PhraseList, Refused, shortened
 
 _CARD = re.compile(r"^BEGIN:VCARD\s*$.*?^END:VCARD\s*$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
+_NICKNAMES = re.compile(r"^(?:[\w-]+\.)?NICKNAME[^:\n]*:.*$", re.IGNORECASE | re.MULTILINE)
 FIRST_NAME_BOOST = 0.7
 """Given names alone are short and many people's: they count less than whole names."""
 
@@ -31,7 +32,9 @@ def read_contacts(text: str, source: str = "", cls: str = "contact") -> PhraseLi
         line += text.count("\n", place, card.start())
         place = card.start()
         try:
-            names = list(_names(vobject.readOne(card[0], ignoreUnreadable=True).contents))
+            # the library keeps the first of several nicknames; a comma that is part of one it keeps
+            escaped = _NICKNAMES.sub(lambda m: re.sub(r"(?<!\\),", r"\\,", m[0]), card[0])
+            names = list(_names(vobject.readOne(escaped, ignoreUnreadable=True).contents))
         except Exception as error:  # noqa: BLE001 (the library raises what its parts raise)
             refused.append(Refused(line, shortened(_title(card[0])), f"is not a vCard ({error})"[:200], source))
             continue

@@ -78,25 +78,23 @@ def read_lines(text: str, source: str = "", cls: str = DEFAULT_CLASS) -> PhraseL
 def _read_lines(text: str, source: str, cls: str) -> tuple[list[Phrase], list[Refused]]:
     phrases, refused = [], []
     for number, line in enumerate(text.split("\n"), 1):
-        # a line of megabytes is refused by its length; it is not worth a search for a boost
-        entry, boost = line[: MAX_CHARACTERS * 2].strip(), 1.0
+        entry, boost = line.strip(), 1.0
         if not entry or entry.startswith("#"):
-            if entry or not line.strip():
-                continue
-            entry = line
+            continue
         section = _SECTION.match(entry)
         if section:
             cls = section[1]
             continue
-        marked = _BOOST.match(entry)
-        if marked and len(line) <= MAX_CHARACTERS * 2:
+        # a line of megabytes is refused by its length; looking for a boost in it would take for ever
+        marked = _BOOST.match(entry) if len(entry) <= 2 * MAX_CHARACTERS else None
+        if marked:
             entry = marked[1].strip()
             try:
                 boost = float(marked[2])
             except ValueError:
                 refused.append(Refused(number, shortened(line.strip()), f"{marked[2]!r} is no boost", source))
                 continue
-        phrases.append(Phrase(entry if len(line) <= MAX_CHARACTERS * 2 else line, cls, boost, source, number))
+        phrases.append(Phrase(entry, cls, boost, source, number))
     return phrases, refused
 
 

@@ -12,7 +12,7 @@ MAX_WORD = 60
 Ways = tuple[tuple[int, ...], ...]
 Ranked = tuple[tuple[int, tuple[int, ...]], ...]
 _FOLDED = str.maketrans({
-    "ß": "ss", "\u0131": "i", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h", 
+    "ß": "ss", "\u0131": "i", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h",
     "ŋ": "ng", "Æ": "AE", "Œ": "OE", "Ø": "O", "Đ": "D", "Ð": "D", "Þ": "TH", "Ł": "L", "İ": "I",
     "Ħ": "H", "ẞ": "SS",
 })  # fmt: skip
