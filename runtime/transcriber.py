@@ -51,7 +51,7 @@ class Transcriber:
         return self._search.tokens
 
     def accept(self, samples: Samples) -> bool:
-        """Take samples [n], 16 kHz mono float32 in [-1, 1]; returns whether there are new tokens.
+        """Take samples [n], 16 kHz mono float32 in [-1, 1]; returns whether the best tokens have changed.
 
         Raises:
             RuntimeError: the stream was finished.
@@ -62,7 +62,7 @@ class Transcriber:
         return self._decode(samples)
 
     def _decode(self, samples: Samples) -> bool:
-        before = len(self._search.tokens)
+        before = self._search.tokens[:]
         info = self._model.info
         # in slices: the features of a whole hour at once would be the largest thing in memory
         for start in range(0, len(samples), 10 * SAMPLE_RATE):
@@ -72,7 +72,7 @@ class Transcriber:
                 chunk = self._features.take(self._position, info.chunk_frames)
                 self._search.advance(self._encoder.run(chunk))
                 self._position += info.chunk_shift
-        return len(self._search.tokens) > before
+        return self._search.tokens != before
 
     @property
     def partial(self) -> Transcript:

@@ -6,10 +6,9 @@ where paths meet or a token is put out; the blanks in between are summed up on t
 what no live hypothesis can reach any more is freed while the search goes on.
 """
 
-import heapq
 import itertools
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +23,9 @@ from .scorer import TokenScorer
 Array = npt.NDArray[np.float32]
 KEPT_CANDIDATES = 3
 """Tokens followed per frame, as a multiple of ``max_active``: those that recombine add arcs, not nodes."""
+
+LEAST_SCORE = -1e30
+"""Below it are only tokens that are never put out."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class _Candidate(NamedTuple):
     """Log-probability of the blanks since ``node`` was made."""
     token: int
     log_prob: float
-    bias: float
-    language: float
+    bias: float = 0.0
+    language: float = 0.0
 
 
 class _Nothing:
@@ -96,6 +98,18 @@ class _Nothing:
         return 0.0
 
 
+class _Rows(NamedTuple):
+    """What follows one predictor context, on the frames from ``first`` on; the blank is not among the tokens."""
+
+    first: int
+    blank: list[float]
+    """[frames] Log-probability of the blank."""
+    best: list[list[tuple[float, int]]]
+    """[frames] Log-probability and number of the best tokens."""
+    tokens: Array
+    """[frames, vocab_size] Log-probabilities; -inf for blank and unknown."""
+
+
 class _Step:
     """Log-probabilities of the encoder frames of one step, for every predictor context that comes up."""
 
@@ -104,39 +118,64 @@ class _Step:
         self._silenced = [model.vocabulary.blank_id]
         if model.vocabulary.unk_id is not None:
             self._silenced.append(model.vocabulary.unk_id)
-        self.rows: dict[tuple[int, ...], Array] = {}
-        """[frames, vocab_size] Log-probabilities of the tokens; -inf for blank and unknown."""
-        self.blank: dict[tuple[int, ...], list[float]] = {}
-        """[frames] Log-probability of the blank."""
-        self.top: dict[tuple[int, ...], list[float]] = {}
-        """[frames] Log-probability of the best token."""
+        self._known: dict[tuple[int, ...], _Rows] = {}
 
-    def need(self, nodes: Iterable[Node], position: int) -> None:
-        """Compute what is missing for the contexts of ``nodes``, from frame ``position`` on."""
-        missing = list({node.context: None for node in nodes if node.context not in self.rows})
+    def need(self, live: list[tuple[Node, float]], position: int) -> None:
+        """Compute what is missing for the contexts of live nodes, from frame ``position`` on."""
+        missing = list({node.context: None for node, _ in live if node.context not in self._known})
         if not missing:
             return
         model, settings = self._model, self._settings
-        left = len(self._encoder_out) - position
-        encoded = np.tile(self._encoder_out[position:], (len(missing), 1))
-        predicted = np.concatenate([model.predict(context) for context in missing]).repeat(left, 0)
-        logits = model.join(encoded, predicted)
+        encoded = self._encoder_out[position:]
+        left = len(encoded)
+        if len(missing) == 1:
+            logits = model.join(encoded, model.predict(missing[0]))
+        else:
+            predicted = np.concatenate([model.predict(context) for context in missing]).repeat(left, 0)
+            logits = model.join(np.concatenate([encoded] * len(missing)), predicted)
+        blank_id = model.vocabulary.blank_id
         if settings.temperature != 1.0:
             logits = logits / np.float32(settings.temperature)
         if settings.blank_penalty:
             logits = logits.copy()
-            logits[:, model.vocabulary.blank_id] -= settings.blank_penalty
+            logits[:, blank_id] -= settings.blank_penalty
         logits = logits - logits.max(axis=1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        blank = logits[:, model.vocabulary.blank_id].tolist()
+        normalizer = np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        logits -= normalizer
+        # a token so much worse than the best, be that the blank, is out whatever the hypothesis before it
+        floor = np.maximum(-normalizer - np.float32(settings.beam), np.float32(LEAST_SCORE))
+        blank = logits[:, blank_id].tolist()
         logits[:, self._silenced] = -np.inf
-        top = logits.max(axis=1).tolist()
+        best = _best_of(logits, floor, KEPT_CANDIDATES * settings.max_active)
         for k, context in enumerate(missing):
             part = slice(k * left, (k + 1) * left)
-            # frames before are never asked for: a context that comes up now was not there then
-            self.rows[context] = np.concatenate([np.empty((position, logits.shape[1]), np.float32), logits[part]])
-            self.blank[context] = [0.0] * position + blank[part]
-            self.top[context] = [0.0] * position + top[part]
+            self._known[context] = _Rows(position, blank[part], best[part], logits[part])
+
+    def blank(self, node: Node, position: int) -> float:
+        """Return the log-probability of the blank."""
+        rows = self._known[node.context]
+        return rows.blank[position - rows.first]
+
+    def best(self, node: Node, position: int) -> list[tuple[float, int]]:
+        """Return the log-probabilities and numbers of the best tokens."""
+        rows = self._known[node.context]
+        return rows.best[position - rows.first]
+
+    def tokens(self, node: Node, position: int) -> Array:
+        """Return the log-probabilities of all tokens, [vocab_size]."""
+        rows = self._known[node.context]
+        return rows.tokens[position - rows.first]
+
+
+def _best_of(log_probs: Array, floor: Array, count: int) -> list[list[tuple[float, int]]]:
+    """Return for each row its best entries, about ``count`` and none below the floor [rows, 1], by token."""
+    if count < log_probs.shape[1]:
+        worst = log_probs.shape[1] - count
+        floor = np.maximum(floor, np.partition(log_probs, worst, axis=1)[:, worst : worst + 1])
+    rows, tokens = np.nonzero(log_probs >= floor)
+    pairs = list(zip(log_probs[rows, tokens].tolist(), tokens.tolist(), strict=True))
+    ends = np.searchsorted(rows, np.arange(len(log_probs) + 1)).tolist()
+    return [pairs[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
 class BeamSearch:
@@ -210,9 +249,9 @@ class BeamSearch:
         step = _Step(self._model, self._settings, encoder_out)
         blanks = 0.0
         for position in range(len(encoder_out)):
-            step.need((node for node, _ in self._live), position)
-            leading = max(self._live, key=lambda pair: pair[0].score + pair[1])[0]
-            blanks += math.exp(step.blank[leading.context][position])
+            step.need(self._live, position)
+            leading = max(self._live, key=_score)[0]
+            blanks += math.exp(step.blank(leading, position))
             self._frame(step, position)
             self.frames_seen += 1
         if len(encoder_out):
@@ -276,29 +315,22 @@ class BeamSearch:
 
     def _frame(self, step: _Step, position: int) -> None:
         """Search one encoder frame."""
-        settings = self._settings
-        staying = [node.score + blanks + step.blank[node.context][position] for node, blanks in self._live]
-        threshold = max(staying) - settings.beam
-        if not self._scored and all(
-            node.score + blanks + step.top[node.context][position] < threshold for node, blanks in self._live
-        ):
-            # only blanks are worth it: nothing meets, nothing is made
-            self._live = [
-                (node, blanks + step.blank[node.context][position])
-                for (node, blanks), score in zip(self._live, staying, strict=True)
-                if score >= threshold
-            ]
-            return
-        moving = self._live
-        done: list[_Candidate] = []
-        for emitted in range(1, settings.max_symbols + 1):
+        moving, done = self._live, []
+        for emitted in range(1, self._settings.max_symbols + 1):
             if emitted > 1:
-                step.need((node for node, _ in moving), position)
+                step.need(moving, position)
+            staying = []
             for node, blanks in moving:
-                value = step.blank[node.context][position]
-                done.append(_Candidate(node.score + blanks + value, node, blanks, EPSILON, value, 0.0, 0.0))
-            emissions = self._emissions(step, position, moving, threshold)
-            if emitted == settings.max_symbols:
+                value = step.blank(node, position)
+                staying.append(_Candidate(node.score + blanks + value, node, blanks, EPSILON, value))
+            threshold = max(candidate.score for candidate in staying) - self._settings.beam
+            emissions = (self._scored_emissions if self._scored else self._emissions)(step, position, moving, threshold)
+            if emitted == 1 and not emissions:
+                # nothing meets, nothing is made: most frames of most speech
+                self._live = [(c.node, c.blanks + c.log_prob) for c in staying if c.score >= threshold]
+                return
+            done += staying
+            if emitted == self._settings.max_symbols:
                 done += emissions
                 break
             moving = self._recombine(emissions)
@@ -310,16 +342,28 @@ class BeamSearch:
         self, step: _Step, position: int, moving: list[tuple[Node, float]], threshold: float
     ) -> list[_Candidate]:
         """Return the tokens worth following."""
-        rows = np.stack([step.rows[node.context][position] for node, _ in moving])
+        out = []
+        for node, blanks in moving:
+            score = node.score + blanks
+            for log_prob, token in step.best(node, position):
+                if score + log_prob >= threshold:
+                    out.append(_Candidate(score + log_prob, node, blanks, token, log_prob))
+        limit = KEPT_CANDIDATES * self._settings.max_active
+        if len(out) > limit:
+            out.sort(key=_candidate_score, reverse=True)
+            del out[limit:]
+        return out
+
+    def _scored_emissions(
+        self, step: _Step, position: int, moving: list[tuple[Node, float]], threshold: float
+    ) -> list[_Candidate]:
+        """Return the tokens worth following, where biasing or a language model has a say: any token may be."""
+        rows = np.stack([step.tokens(node, position) for node, _ in moving])
         scores = np.asarray([node.score + blanks for node, blanks in moving])
-        totals = rows + scores[:, None]
-        if self._scored:
-            bias = np.stack([self._bias.scores(node.states[0]) for node, _ in moving])
-            language = np.stack([self._language.scores(node.states[1]) for node, _ in moving])
-            totals += bias
-            totals += language
-        flat = totals.ravel()
-        found = np.flatnonzero(flat >= max(threshold, flat.max() - self._settings.beam))
+        bias = np.stack([self._bias.scores(node.states[0]) for node, _ in moving])
+        language = np.stack([self._language.scores(node.states[1]) for node, _ in moving])
+        flat = (rows + bias + language + scores[:, None]).ravel()
+        found = np.flatnonzero(flat >= max(threshold, flat.max() - self._settings.beam, LEAST_SCORE))
         limit = KEPT_CANDIDATES * self._settings.max_active
         if len(found) > limit:
             found = np.sort(found[np.argpartition(flat[found], -limit)[-limit:]])
@@ -327,25 +371,25 @@ class BeamSearch:
         for place, score in zip(found.tolist(), flat[found].tolist(), strict=True):
             source, token = divmod(place, rows.shape[1])
             node, blanks = moving[source]
-            extra = (float(bias[source, token]), float(language[source, token])) if self._scored else (0.0, 0.0)
+            extra = float(bias[source, token]), float(language[source, token])
             out.append(_Candidate(score, node, blanks, token, float(rows[source, token]), *extra))
         return out
 
     def _recombine(self, candidates: list[_Candidate]) -> list[tuple[Node, float]]:
         """Return the nodes that live on out of what leads to them, the best first."""
-        if not candidates:
-            return []
         groups: dict[Hashable, list[_Candidate]] = {}
         for candidate in candidates:
             groups.setdefault(self._key(candidate), []).append(candidate)
+        total = _log_sum if self._settings.summed else _highest
         scored = [
-            (-_log_sum([c.score for c in group]) if self._settings.summed else -max(c.score for c in group), order, key)
+            (-(total(group) if len(group) > 1 else group[0].score), order, key)
             for order, (key, group) in enumerate(groups.items())
         ]
-        worst = min(scored)[0] + self._settings.beam
-        living = heapq.nsmallest(self._settings.max_active, (entry for entry in scored if entry[0] <= worst))
+        scored.sort()
         out = []
-        for score, _, key in living:
+        for score, _, key in scored[: self._settings.max_active]:
+            if score > scored[0][0] + self._settings.beam:
+                break
             group = groups[key]
             if len(group) == 1 and group[0].token == EPSILON:
                 out.append((group[0].node, group[0].blanks + group[0].log_prob))
@@ -368,18 +412,32 @@ class BeamSearch:
         return self._bias.advance(node.states[0], token), self._language.advance(node.states[1], token)
 
     def _make(self, key: Hashable, score: float, group: list[_Candidate]) -> Node:
-        group = sorted(group, key=lambda c: -c.score)
-        arcs = tuple(Arc(c.node, c.token, self.frames_seen, c.blanks + c.log_prob, c.bias, c.language) for c in group)
+        frame = self.frames_seen
+        if len(group) > 1:
+            group.sort(key=_candidate_score, reverse=True)
+        arcs = tuple(Arc(c.node, c.token, frame, c.blanks + c.log_prob, c.bias, c.language) for c in group)
         leading, source = group[0], group[0].node
         number = next(self._numbers)
         if leading.token == EPSILON:
             return Node(number, key, source.context, source.states, score, arcs, source.history)
         count = (source.history.count if source.history is not None else 0) + 1
-        history = Emitted(source.history, leading.token, self.frames_seen, leading.log_prob, source, count)
+        history = Emitted(source.history, leading.token, frame, leading.log_prob, source, count)
         context = (*source.context[1:], leading.token)
         return Node(number, key, context, self._states(source, leading.token), score, arcs, history)
 
 
-def _log_sum(values: list[float]) -> float:
-    highest = max(values)
-    return highest + math.log(sum(math.exp(value - highest) for value in values))
+def _score(live: tuple[Node, float]) -> float:
+    return live[0].score + live[1]
+
+
+def _candidate_score(candidate: _Candidate) -> float:
+    return candidate.score
+
+
+def _highest(group: list[_Candidate]) -> float:
+    return max(candidate.score for candidate in group)
+
+
+def _log_sum(group: list[_Candidate]) -> float:
+    highest = _highest(group)
+    return highest + math.log(sum(math.exp(candidate.score - highest) for candidate in group))

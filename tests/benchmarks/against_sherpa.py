@@ -1,8 +1,9 @@
 """nearword against sherpa-onnx: processor time, memory, cold start. Same model, same files, one thread each.
 
-    python tests/benchmarks/against_sherpa.py [--model FOLDER] [--precision float] [--rounds 5] FILE...
+    python tests/benchmarks/against_sherpa.py [--model FOLDER] [--precision float] [--rounds 5] [--beam 4] FILE...
 
-Without files: the dev sets under NEARWORD_SPEECH. Each side runs in processes of its own, turn about; model load is
+With ``--beam`` above 1, nearword's beam search with its word lattice runs against sherpa-onnx's
+``modified_beam_search``, which has none; with 1 both search greedily. Without files: the dev sets under NEARWORD_SPEECH. Each side runs in processes of its own, turn about; model load is
 measured apart. Reported are the median over the rounds and the ratio of each pair.
 """
 
@@ -24,22 +25,26 @@ def read(paths: list[str]):
     return [np.concatenate([soundfile.read(path, dtype="float32")[0], tail]) for path in paths]
 
 
-def open_nearword(folder: Path, precision: str):
+def open_nearword(folder: Path, precision: str, beam: int):
     from nearword.models import Transducer
+    from nearword.runtime import BeamSettings, SearchOptions
     from nearword.runtime.transcriber import Transcriber
 
     model = Transducer.load(folder, precision=precision)
+    options = SearchOptions(BeamSettings(max_active=beam))
 
     def recognise(samples) -> str:
-        transcriber = Transcriber(model)
+        transcriber = Transcriber(model, options)
         for start in range(0, len(samples), 1600):
             transcriber.accept(samples[start : start + 1600])
+        if beam > 1:
+            transcriber.lattice()
         return transcriber.partial.text
 
     return recognise
 
 
-def open_sherpa(folder: Path, precision: str):
+def open_sherpa(folder: Path, precision: str, beam: int):
     import sherpa_onnx
 
     encoder = "encoder.onnx" if precision == "float" else "encoder.int8.onnx"
@@ -49,7 +54,8 @@ def open_sherpa(folder: Path, precision: str):
         decoder=str(folder / "decoder.onnx"),
         joiner=str(folder / "joiner.onnx"),
         num_threads=1,
-        decoding_method="greedy_search",
+        decoding_method="greedy_search" if beam == 1 else "modified_beam_search",
+        max_active_paths=beam,
     )
 
     def recognise(samples) -> str:
@@ -69,11 +75,11 @@ def peak_memory() -> int:
     return measured()
 
 
-def side(name: str, folder: Path, precision: str, paths: list[str]) -> None:
+def side(name: str, folder: Path, precision: str, beam: int, paths: list[str]) -> None:
     """Run one side and print its figures."""
     audio = read(paths)
     begun = time.perf_counter()
-    recognise = (open_nearword if name == "nearword" else open_sherpa)(folder, precision)
+    recognise = (open_nearword if name == "nearword" else open_sherpa)(folder, precision, beam)
     load = time.perf_counter() - begun
     begun = time.perf_counter()
     first = recognise(audio[0][: 3 * 16000])
@@ -102,6 +108,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--precision", choices=["int8", "float"], default="int8")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--beam", type=int, default=1)
     parser.add_argument("--side", choices=["nearword", "sherpa"])
     parser.add_argument("files", nargs="*")
     arguments = parser.parse_args()
@@ -112,7 +119,7 @@ def main() -> None:
     files = arguments.files or sorted(str(p) for p in Path(os.environ["NEARWORD_SPEECH"], "dev").glob("*/*.flac"))
     precision = "auto" if arguments.precision == "int8" else "float"
     if arguments.side:
-        side(arguments.side, arguments.model, precision, files)
+        side(arguments.side, arguments.model, precision, arguments.beam, files)
         return
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     rows: dict[str, list[dict[str, float]]] = {"nearword": [], "sherpa": []}
@@ -127,6 +134,8 @@ def main() -> None:
                 str(arguments.model),
                 "--precision",
                 arguments.precision,
+                "--beam",
+                str(arguments.beam),
                 *files,
             ]
             output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout

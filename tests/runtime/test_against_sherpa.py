@@ -7,6 +7,7 @@ import pytest
 from conftest import DEMO
 from nearword.models import Transducer, read_audio
 from nearword.runtime import Transcriber
+from nearword.runtime.search import GREEDY
 
 sherpa_onnx = pytest.importorskip("sherpa_onnx")
 
@@ -35,7 +36,7 @@ def sherpa_tokens(recogniser, samples: np.ndarray) -> list[str]:
 
 
 def our_tokens(model: Transducer, samples: np.ndarray) -> list[str]:
-    transcriber = Transcriber(model)
+    transcriber = Transcriber(model, GREEDY)
     transcriber.accept(samples)
     transcriber.finish()
     return [model.vocabulary.tokens[i].replace("\u2581", " ") for i in transcriber.tokens]

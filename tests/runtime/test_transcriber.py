@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.models import Transducer
 from nearword.runtime import Transcriber, load_model, transcribe_file
+from nearword.runtime.search import GREEDY
 
 
 def transcribe(model: Transducer, samples: np.ndarray, sizes: list[int]) -> Transcriber:
@@ -29,8 +30,8 @@ def test_any_chunking_gives_the_same_transcript(toy: Transducer, sizes: list[int
     assert transcribe(toy, samples, sizes).finish() == whole
 
 
-def test_partials_grow_and_end_as_the_transcript(toy: Transducer, noise: np.ndarray) -> None:
-    transcriber, seen = Transcriber(toy), [""]
+def test_greedy_partials_grow_and_end_as_the_transcript(toy: Transducer, noise: np.ndarray) -> None:
+    transcriber, seen = Transcriber(toy, GREEDY), [""]
     for start in range(0, len(noise), 800):
         news = transcriber.accept(noise[start : start + 800])
         text = transcriber.partial.text
