@@ -1,7 +1,8 @@
 """Confidences that mean what they say: of the words with 0.8, 80 % should be right.
 
 Temperature and bias on the log-odds (Platt 1999; Guo et al. 2017, "On calibration of modern neural networks"), fitted
-on words of which it is known whether they were right.
+on words of which it is known whether they were right. Confidences are first drawn a little towards one half: a lattice
+of the few best hypotheses has many words without a rival, and cannot tell 0.99 from 1.
 """
 
 import math
@@ -12,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 Doubles = npt.NDArray[np.float64]
-CLIP = 1e-6
-"""Confidences are kept this far from 0 and 1, where log-odds have no end."""
+MARGINS = (0.001, 0.003, 0.01, 0.03, 0.1)
+"""How far confidences may be kept from 0 and 1; the one that fits best is taken."""
 ROUNDS = 100
 STRENGTH = 1e-3
 """Weight of staying with temperature 1 and bias 0, per pair: decides where the data does not."""
@@ -27,10 +28,12 @@ class Calibration:
     """What log-odds are divided by; above 1 where confidences are too sure of themselves."""
     bias: float = 0.0
     """What is added to log-odds after that."""
+    margin: float = MARGINS[0]
+    """How far from 0 and 1 confidences are kept before that, where log-odds have no end."""
 
     def __call__(self, confidences: npt.ArrayLike) -> Doubles:
         """Return calibrated confidences, in the shape they came in."""
-        return _logistic(_log_odds(confidences) / self.temperature + self.bias)
+        return _logistic(_log_odds(confidences, self.margin) / self.temperature + self.bias)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Bin:
 
 
 def fit(confidences: npt.ArrayLike, correct: Sequence[bool] | npt.NDArray[np.bool_]) -> Calibration:
-    """Return the temperature and bias under which the outcomes are most probable (Newton's method).
+    """Return the calibration under which the outcomes are most probable (Newton's method, for each margin).
 
     Args:
         confidences: of words, 0 to 1.
@@ -60,7 +63,14 @@ def fit(confidences: npt.ArrayLike, correct: Sequence[bool] | npt.NDArray[np.boo
         ValueError: nothing to fit on, different lengths, or a confidence beyond 0 to 1.
     """
     given, right = _checked(confidences, correct)
-    odds = _log_odds(given)
+    fitted = [(*_fit(_log_odds(given, margin), right), margin) for margin in MARGINS]
+    _, slope, bias, margin = min(fitted, key=lambda one: one[0])
+    # a slope at or below 0 would turn confidences around; that is no calibration but a broken confidence
+    return Calibration(1 / max(slope, 0.01), bias, margin)
+
+
+def _fit(odds: Doubles, right: Doubles) -> tuple[float, float, float]:
+    """Return loss, slope and bias of the logistic regression of outcomes on log-odds."""
     design = np.stack([odds, np.ones_like(odds)], 1)
     weights, pull = np.array([1.0, 0.0]), STRENGTH * len(odds) * np.eye(2)
     loss = _loss(design, right, weights)
@@ -75,8 +85,7 @@ def fit(confidences: npt.ArrayLike, correct: Sequence[bool] | npt.NDArray[np.boo
         weights, loss = weights - step, shorter
         if np.abs(step).max() < 1e-9:
             break
-    # a slope at or below 0 would turn confidences around; that is no calibration but a broken confidence
-    return Calibration(1 / max(float(weights[0]), 0.01), float(weights[1]))
+    return loss, float(weights[0]), float(weights[1])
 
 
 def expected_calibration_error(
@@ -127,9 +136,9 @@ def _checked(confidences: npt.ArrayLike, correct: Sequence[bool] | npt.NDArray[n
     return given, right
 
 
-def _log_odds(confidences: npt.ArrayLike) -> Doubles:
-    clipped = np.clip(np.asarray(confidences, np.float64), CLIP, 1 - CLIP)
-    odds: Doubles = np.log(clipped) - np.log1p(-clipped)
+def _log_odds(confidences: npt.ArrayLike, margin: float) -> Doubles:
+    inner = margin + (1 - 2 * margin) * np.asarray(confidences, np.float64)
+    odds: Doubles = np.log(inner) - np.log1p(-inner)
     return odds
 
 

@@ -14,11 +14,11 @@ def outcomes(temperature: float, bias: float, count: int = 20000) -> tuple[np.nd
 
 
 @pytest.mark.parametrize(("temperature", "bias"), [(1.0, 0.0), (2.5, 0.0), (0.6, 0.4), (1.5, -0.8)])
-def test_the_temperature_and_bias_behind_the_outcomes_are_found(temperature: float, bias: float) -> None:
+def test_the_probabilities_behind_the_outcomes_are_found(temperature: float, bias: float) -> None:
     confidences, correct = outcomes(temperature, bias)
     found = fit(confidences, correct)
-    assert found.temperature == pytest.approx(temperature, rel=0.08)
-    assert found.bias == pytest.approx(bias, abs=0.06)
+    grid = np.linspace(0.02, 0.98, 25)
+    assert found(grid) == pytest.approx(Calibration(temperature, bias)(grid), abs=0.03)
     assert expected_calibration_error(found(confidences), correct) < 0.02
 
 
@@ -39,6 +39,13 @@ def test_any_pairs_give_a_calibration_that_keeps_the_order(pairs: list[tuple[flo
     calibrated = calibration(sorted(confidences))
     assert (np.diff(calibrated) >= -1e-12).all()
     assert ((calibrated >= 0) & (calibrated <= 1)).all()
+
+
+def test_confidences_of_1_that_are_often_wrong_do_not_spoil_the_others() -> None:
+    confidences, correct = outcomes(1.0, 0.0)
+    correct = np.append(correct, np.arange(3000) % 10 < 8)
+    confidences = np.append(confidences, np.ones(3000))
+    assert expected_calibration_error(fit(confidences, correct)(confidences), correct) < 0.05
 
 
 def test_the_table_counts_every_word_once() -> None:

@@ -107,6 +107,17 @@ def test_limits_hold_and_the_best_path_survives(lattice: Lattice, limit: int) ->
     assert to_budget(lattice, 0).num_arcs == len(lattice.best_path())
 
 
+@given(lattices(), st.integers(1, 4))
+def test_at_no_time_are_there_more_arcs_than_the_depth(lattice: Lattice, depth: int) -> None:
+    pruned = limit_depth(lattice, depth)
+    best = set(pruned.best_path())
+    begin, finish = np.rint(pruned.start * 100).astype(int), np.rint(pruned.end * 100).astype(int)
+    for frame in range(int(finish.max(initial=0)) + 1):
+        there = set(np.flatnonzero((begin <= frame) & (frame < np.maximum(finish, begin + 1))).tolist())
+        assert len(there) <= depth or there <= best
+    assert limit_depth(pruned, depth).num_arcs == pruned.num_arcs
+
+
 @given(lattices(), st.integers(0, 20))
 def test_no_wider_beam_would_have_kept_the_limit(lattice: Lattice, limit: int) -> None:
     few = limit_arcs(lattice, limit)
