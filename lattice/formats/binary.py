@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from ..errors import LatticeError
 from ..lattice import ACOUSTIC, BIAS, LANGUAGE, NUM_SCORES, Lattice
-from .bits import BitReader, BitWriter, Longs, signed, unzigzag, zigzag
+from .bits import BitReader, BitWriter, Longs, unzigzag, zigzag
 from .limits import DEFAULT_LIMITS, Limits
 from .rounding import MAX_SECONDS, STEPS, TICKS, check_range, round_losses, round_scores, round_times
 from .spelling import read_words, write_words
@@ -67,12 +67,13 @@ def encode(lattice: Lattice) -> bytes:
     flags += WITH_ENDS * bool(len(extra)) + WITH_OFFSET * bool(offset) + BACKWARD * bool((lengths < 0).any())
     bits = BitWriter()
     bits.bits(flags, NUM_FLAGS)
-    for value, width in zip(
-        (lattice.num_arcs, lattice.num_nodes, *signed([first]), step - 1), (3, 3, 8, 2), strict=True
-    ):
-        bits.number(int(value), width)
-    for value, width in zip(signed([best, offset] if offset else [best]).tolist(), (10, 16), strict=False):
-        bits.number(value, width)
+    bits.number(lattice.num_arcs, 3)
+    bits.number(lattice.num_nodes, 3)
+    bits.signed(first, 8)
+    bits.number(step - 1, 2)
+    bits.signed(best, 10)
+    if offset:
+        bits.signed(offset, 16)
     bits.column(np.diff(lattice.first_arc)[:-1].astype(np.int64))
     again = np.concatenate([[False], source[1:] == source[:-1]])[: len(source)]
     bits.column(target - np.where(again, np.roll(target, 1), source + 1))
@@ -125,9 +126,9 @@ class _Reader:
 
     def lattice(self) -> Lattice:
         bits, num_arcs = self.bits, self.num_arcs
-        first, step = self._signed(8), bits.number(2) + 1
-        best = self._signed(10)
-        offset = self._signed(16) / 1000 if self.flags & WITH_OFFSET else 0.0
+        first, step = bits.signed(8), bits.number(2) + 1
+        best = bits.signed(10)
+        offset = bits.signed(16) / 1000 if self.flags & WITH_OFFSET else 0.0
         source, target = self._nodes()
         word, num_words = self._names()
         begin, finish = self._times(source, target, first, step)
@@ -146,10 +147,6 @@ class _Reader:
             words, source.astype(np.int32), target.astype(np.int32), word.astype(np.int32), _singles(begin / TICKS),
             _singles(finish / TICKS), _singles(scores / STEPS), _singles(final), offset,
         )  # fmt: skip
-
-    def _signed(self, order: int) -> int:
-        value = self.bits.number(order)
-        return value >> 1 ^ -(value & 1)
 
     def _nodes(self) -> tuple[Longs, Longs]:
         leaving = self.bits.column(self.num_nodes - 1)

@@ -4,7 +4,6 @@ A number of order k is its low k bits after the rest plus one, which is written 
 bits, then itself. So small numbers take few bits, and one that is much larger than the others does no harm.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -36,6 +35,10 @@ class BitWriter:
     def number(self, value: int, order: int) -> None:
         """Write a number from 0."""
         self._parts.append(golomb(value, order))
+
+    def signed(self, value: int, order: int) -> None:
+        """Write a number of either sign."""
+        self.number(value << 1 if value >= 0 else -2 * value - 1, order)
 
     def column(self, values: Longs) -> None:
         """Write numbers from 0 [count] with the order that suits them best; the reader has to know how many."""
@@ -81,6 +84,11 @@ class BitReader:
         self._place = end
         return high << order | low
 
+    def signed(self, order: int) -> int:
+        """Read a number of either sign."""
+        value = self.number(order)
+        return value >> 1 ^ -(value & 1)
+
     def column(self, count: int) -> Longs:
         """Read ``count`` numbers from 0, [count]."""
         if count == 0:
@@ -121,11 +129,6 @@ def zigzag(values: Longs) -> Longs:
 def unzigzag(values: Longs) -> Longs:
     """Undo ``zigzag``."""
     return (values >> 1) ^ -(values & 1)
-
-
-def signed(values: Iterable[int]) -> Longs:
-    """Return ``zigzag`` of a few numbers."""
-    return zigzag(np.array(list(values), np.int64))
 
 
 def _cut_off() -> LatticeError:
