@@ -3,6 +3,7 @@
 from .completeness import completeness
 from .endpointer import EndReason, FinalEndpointer, SpeculativeEndpointer
 from .evidence import Evidence
+from .finality import VoiceFinality, finality
 from .observation import Ending, Observation, Speculation, observation_from_dict
 from .scorecard import Scorecard, final_latency, scorecard, speculative_latency
 from .settings import PRESETS, EndpointSettings
@@ -20,9 +21,11 @@ __all__ = [
     "Speculation",
     "SpeculativeEndpointer",
     "VoiceActivity",
+    "VoiceFinality",
     "WebRtcVad",
     "completeness",
     "final_latency",
+    "finality",
     "observation_from_dict",
     "scorecard",
     "speculative_latency",

@@ -1,7 +1,8 @@
 """The two end-pointers: small state machines over evidence, without clock, audio or model.
 
 After Amazon's on-device speech work (2022): the speculative one fires early, so that downstream work can start; the
-final one confirms it. The silence that each requires depends on how complete the words look.
+final one confirms it. The silence that each requires depends on how complete the words look, on how final the voice
+sounds, and on whether the speaker has paused before.
 """
 
 from enum import Enum
@@ -13,6 +14,10 @@ GLITCH_SECONDS = 0.06
 """A burst of voice activity this short does not count as speech going on."""
 
 
+HESITATION_SECONDS = 0.3
+"""Who has paused so long and gone on may do so again."""
+
+
 class EndReason(Enum):
     """Why an utterance ended."""
 
@@ -21,10 +26,17 @@ class EndReason(Enum):
     no_speech = "no_speech"
 
 
-def required_silence(complete: float, incomplete_seconds: float, complete_seconds: float) -> float:
-    """Return the silence to wait for: from ``incomplete_seconds`` at 0 to ``complete_seconds`` at 1."""
-    share = min(1.0, max(0.0, complete))
-    return incomplete_seconds + (complete_seconds - incomplete_seconds) * share
+def required_silence(evidence: Evidence, complete: float, unsure: float, incomplete: float) -> float:
+    """Return the silence to wait for.
+
+    Args:
+        evidence: of the words and of the voice.
+        complete: seconds for complete words in a voice that sounds final.
+        unsure: seconds for complete words in a voice that does not.
+        incomplete: seconds for words that call for more, whatever the voice.
+    """
+    whole = unsure + (complete - unsure) * min(1.0, max(0.0, evidence.finality))
+    return incomplete + (whole - incomplete) * min(1.0, max(0.0, evidence.complete))
 
 
 class _Silence:
@@ -32,6 +44,8 @@ class _Silence:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.longest = 0.0
+        """The longest that speech has broken, in seconds."""
         self._burst_began: float | None = None
         self._since: float | None = None
 
@@ -41,6 +55,8 @@ class _Silence:
             if self._burst_began is None:
                 self._burst_began = evidence.time
             if evidence.time - self._burst_began >= GLITCH_SECONDS:
+                if self._since is not None and evidence.words:
+                    self.longest = max(self.longest, self._burst_began - self._since)
                 self._since = None
         else:
             self._burst_began = None
@@ -68,7 +84,9 @@ class SpeculativeEndpointer:
         if self._fired or not evidence.words:
             return False
         settings = self._settings
-        wanted = required_silence(evidence.complete, settings.speculative_incomplete, settings.speculative_complete)
+        wanted = required_silence(
+            evidence, settings.speculative_complete, settings.speculative_unsure, settings.speculative_incomplete
+        )
         self._fired = silence >= wanted and evidence.stable_for >= min(settings.stable, silence)
         return self._fired
 
@@ -93,7 +111,9 @@ class FinalEndpointer:
         if not evidence.words:
             ended = silence >= settings.no_words or evidence.utterance_seconds >= settings.no_speech
             return EndReason.no_speech if ended else None
-        wanted = required_silence(evidence.complete, settings.final_incomplete, settings.final_complete)
+        paused = self._silence.longest >= HESITATION_SECONDS
+        sure = settings.final_unsure if paused else settings.final_complete
+        wanted = required_silence(evidence, sure, settings.final_unsure, settings.final_incomplete)
         if silence >= wanted and evidence.stable_for >= settings.stable:
             return EndReason.silence
         # Voice activity that never falls silent (a fan, a television): the search says that no word comes any more.

@@ -25,3 +25,5 @@ class Evidence:
     """How complete the words look, 0 to 1; see ``completeness``."""
     utterance_seconds: float
     """Seconds since the utterance began."""
+    finality: float = 1.0
+    """How final the voice sounded before the silence, 0 to 1; see ``finality``. 1 if nobody listened to it."""

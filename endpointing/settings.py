@@ -13,10 +13,15 @@ class EndpointSettings:
 
     speculative_complete: float = 0.22
     """Silence after which complete words are taken for the end, speculatively. Lower: earlier, more resets."""
+    speculative_unsure: float = 0.36
+    """The same if the words look complete, but the voice does not sound as if it had finished."""
     speculative_incomplete: float = 0.60
     """The same after words that call for more ("call", "and", "turn on the")."""
     final_complete: float = 0.46
     """Silence that ends complete words for good. Lower: faster, more people cut off."""
+    final_unsure: float = 0.74
+    """The same if the words look complete, but the voice does not sound as if it had finished, or the speaker has
+    paused before in this utterance. Lower: faster, more people who think while speaking cut off."""
     final_incomplete: float = 1.10
     """The same after words that call for more."""
     stable: float = 0.10
@@ -34,9 +39,12 @@ class EndpointSettings:
             if not 0 <= value < 1e6:
                 raise ValueError(f"{field.name} is {value}: expected seconds, 0 or more")
         for low, high in (
-            ("speculative_complete", "speculative_incomplete"),
-            ("final_complete", "final_incomplete"),
+            ("speculative_complete", "speculative_unsure"),
+            ("speculative_unsure", "speculative_incomplete"),
+            ("final_complete", "final_unsure"),
+            ("final_unsure", "final_incomplete"),
             ("speculative_complete", "final_complete"),
+            ("speculative_unsure", "final_unsure"),
             ("speculative_incomplete", "final_incomplete"),
         ):
             if getattr(self, low) > getattr(self, high):
@@ -49,11 +57,13 @@ _BALANCED = EndpointSettings()
 
 PRESETS: dict[str, EndpointSettings] = {
     "fast": replace(
-        _BALANCED, speculative_complete=0.16, speculative_incomplete=0.40, final_complete=0.34, final_incomplete=0.75
+        _BALANCED, speculative_complete=0.16, speculative_unsure=0.24, speculative_incomplete=0.40,
+        final_complete=0.34, final_unsure=0.46, final_incomplete=0.75,
     ),
     "balanced": _BALANCED,
     "patient": replace(
-        _BALANCED, speculative_complete=0.40, speculative_incomplete=0.90, final_complete=0.90, final_incomplete=1.80,
+        _BALANCED, speculative_complete=0.40, speculative_unsure=0.50, speculative_incomplete=0.90,
+        final_complete=0.84, final_unsure=1.10, final_incomplete=1.80,
         no_words=2.5, no_speech=8.0, max_utterance=60.0,
     ),
 }  # fmt: skip

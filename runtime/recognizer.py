@@ -16,6 +16,7 @@ from ..endpointing import (
     FinalEndpointer,
     SpeculativeEndpointer,
     VoiceActivity,
+    VoiceFinality,
     WebRtcVad,
     completeness,
 )
@@ -87,6 +88,7 @@ class Recognizer:
         self._vad: VoiceActivity = WebRtcVad() if vad is None else vad
         self._speculative: Speculative = SpeculativeEndpointer(settings) if speculative is None else speculative
         self._final: Ending = FinalEndpointer(settings) if final is None else final
+        self._voice = VoiceFinality()
         self._stream = DecodingStream(model, search)
         self._best = Hypothesis(self._stream, lower=lower)
         self._grid = round(self._vad.frame_seconds * SAMPLE_RATE)
@@ -139,6 +141,7 @@ class Recognizer:
             else:
                 self._stream.restart()
             self._vad.reset()
+            self._voice.reset()
             self._speech_run = 0
         self._missing += max(0, round(seconds * SAMPLE_RATE))
         return self._take_events()
@@ -183,6 +186,7 @@ class Recognizer:
         self._started = self.seconds
         self._speculative.reset()
         self._final.reset()
+        self._voice.begin()
         self._best.begin(self.seconds)
         self._emit(SpeechStarted(self._utterance, 0, self.seconds))
 
@@ -192,6 +196,7 @@ class Recognizer:
         speech = self._vad.accept(frame)
         self._speech_run = self._speech_run + len(frame) if speech else 0
         self._silence = 0 if speech else self._silence + len(frame)
+        self._voice.accept(frame, speech=speech)
         decoded = self._stream.accept(frame)
         if not self.in_utterance:
             if not (self._stream.search.tokens or self._speech_run >= START_SECONDS * SAMPLE_RATE):
@@ -250,6 +255,7 @@ class Recognizer:
             words=words,
             complete=completeness(words),
             utterance_seconds=length,
+            finality=self._voice.value,
         )
 
     def _speculate(self) -> None:
