@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..lattice import ACOUSTIC, LANGUAGE, Lattice
 from ..prune import trim
-from .ngram import StatefulScorer
+from .ngram import NgramModel, StatefulScorer
 
 Doubles = npt.NDArray[np.float64]
 Tokenize = Callable[[str], Sequence[int]]
@@ -82,6 +82,10 @@ class _Spread:
         ends: Doubles,
     ) -> None:
         self._lattice, self._scorer, self._weight = lattice, scorer, weight
+        # an n-gram model knows single scores without the whole row
+        self._score = (
+            scorer.score if isinstance(scorer, NgramModel) else lambda state, t: float(scorer.scores(state)[t])
+        )
         self._tokens = [tuple(tokenize(word)) for word in lattice.words]
         self._base, self._ends = base, ends
         self._known: dict[tuple[int, int], tuple[float, int]] = {}
@@ -114,7 +118,7 @@ class _Spread:
         if found is None:
             score, after = 0.0, state
             for token in self._tokens[word]:
-                score += float(self._scorer.scores(after)[token])
+                score += self._score(after, token)
                 after = self._scorer.advance(after, token)
             found = self._known[state, word] = (score * self._weight, after)
         return found

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import demo, endpoints, evaluate, lattice, listen, lm, models, transcribe
+from . import demo, endpoints, evaluate, lattice, listen, lm, models, rescore, rescore_server, transcribe
 
 app = typer.Typer(
     name="nearword",
@@ -26,6 +26,8 @@ app.command(epilog=listen.EXAMPLES)(listen.listen)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=endpoints.EXAMPLES)(endpoints.endpoints)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
+app.command(epilog=rescore.EXAMPLES)(rescore.rescore)
+app.command("rescore-server", epilog=rescore_server.EXAMPLES)(rescore_server.rescore_server)
 app.add_typer(models.app, name="models")
 app.add_typer(lattice.app, name="lattice")
 app.add_typer(lm.app, name="lm")
