@@ -23,6 +23,8 @@ END = -1
 SLACK = 1e-6
 FRAMES = 128
 """Encoder frames that ``max_arcs`` is for."""
+STEPS = 20
+"""Steps along arcs of the token lattice per arc of ``max_arcs``: words without end have too many beginnings."""
 NARROWER = 0.4
 """How much narrower the beam becomes when there are too many arcs."""
 LEAST = 0.3
@@ -156,10 +158,11 @@ class _Determinizer:
         self._waiting: list[tuple[int, int]] = []
         """Nodes to expand, by their first place."""
         self._order: list[int] = []
+        self._steps, self._most_steps = 0, math.inf
 
     def run(self, limit: float) -> bool:
         """Build all; returns False if that is more than ``limit`` arcs. With a beam of 0 there is no limit."""
-        built = 0
+        built, self._most_steps = 0, STEPS * limit
         self._node({0: _Place(0.0, 0.0, 0.0, 0, 0)}, 0.0)
         while self._waiting:
             # arcs lead to later places: in the order of their first place, nodes are in topological order
@@ -169,7 +172,7 @@ class _Determinizer:
             for word, places in exits.items():
                 self._follow(node, word, places)
             built += len(exits)
-            if built > limit and self._beam:
+            if self._beam and (built > limit or self._steps > self._most_steps):
                 return False
         return True
 
@@ -274,7 +277,7 @@ class _Determinizer:
             partials[place] = {begun: _Partial(value.total, value.bias, value.language, value.start, value.start)}
         queue = list(partials)
         heapq.heapify(queue)
-        while queue:
+        while queue and (self._steps <= self._most_steps or not self._beam):
             place = heapq.heappop(queue)
             leaving, ending = arcs[place], finals[place]
             for prefix, partial in partials.pop(place).items():
@@ -305,6 +308,7 @@ class _Determinizer:
         total: float,
     ) -> None:
         """Go along one arc of the token lattice."""
+        self._steps += 1
         bias, language = partial.bias + arc.bias, partial.language + arc.language
         start, last = partial.start, partial.last
         if arc.token:

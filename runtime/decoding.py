@@ -48,6 +48,7 @@ class DecodingStream:
         decoded = False
         while self._position + info.chunk_frames <= self._features.frames_ready:
             chunk = self._features.take(self._position, info.chunk_frames)
+            self._options.refresh(self.search)
             self.search.advance(self._encoder.run(chunk))
             self._position += info.chunk_shift
             decoded = True

@@ -70,6 +70,7 @@ class Transcriber:
             ready = self._features.frames_ready
             while self._position + info.chunk_frames <= ready:
                 chunk = self._features.take(self._position, info.chunk_frames)
+                self._options.refresh(self._search)
                 self._search.advance(self._encoder.run(chunk))
                 self._position += info.chunk_shift
         return self._search.tokens != before

@@ -3,14 +3,16 @@
 from .beam import BeamSearch, BeamSettings
 from .greedy import GreedySearch
 from .options import DEFAULT_SEARCH, GREEDY, Search, SearchOptions
-from .scorer import TokenScorer
+from .scorer import BiasScorer, LiveBias, TokenScorer
 
 __all__ = [
     "DEFAULT_SEARCH",
     "GREEDY",
     "BeamSearch",
     "BeamSettings",
+    "BiasScorer",
     "GreedySearch",
+    "LiveBias",
     "Search",
     "SearchOptions",
     "TokenScorer",

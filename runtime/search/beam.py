@@ -8,7 +8,7 @@ what no live hypothesis can reach any more is freed while the search goes on.
 
 import itertools
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from ...lattice import TokenLattice
 from ...models import Transducer
-from .nodes import EPSILON, Arc, Emitted, Node, collect, common_prefix, leads_through
-from .scorer import TokenScorer
+from .nodes import EPSILON, Arc, Emitted, Node, collect, common_prefix, leads_through, tokens_of
+from .scorer import BiasScorer, TokenScorer
 
 Array = npt.NDArray[np.float32]
 KEPT_CANDIDATES = 3
@@ -38,7 +38,7 @@ class BeamSettings:
 
     max_active: int = 4
     """Nodes that live from one encoder frame to the next."""
-    beam: float = 8.0
+    beam: float = 6.0
     """Log-probability by which a hypothesis may be worse than the best one."""
     max_symbols: int = 1
     """Tokens per encoder frame; models trained with one (most streaming ones, and the bundled one) want 1."""
@@ -50,6 +50,11 @@ class BeamSettings:
     """Whether equal futures become one node; without, every token sequence is its own, as in other decoders."""
     summed: bool = True
     """Whether a node's score is the sum over its paths (log-sum) or the best of them; sums make fewer errors."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing bends the model's own probabilities, and a frame has one token at most."""
+        return (self.max_symbols, self.blank_penalty, self.temperature) == (1, 0.0, 1.0)
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -96,6 +101,12 @@ class _Nothing:
     def final(self, state: int) -> float:
         del state
         return 0.0
+
+    pending = final
+
+    def replay(self, tokens: Iterable[int]) -> int:
+        del tokens
+        return 0
 
 
 class _Rows(NamedTuple):
@@ -186,7 +197,7 @@ class BeamSearch:
         model: Transducer,
         settings: BeamSettings = DEFAULT_BEAM,
         *,
-        bias: TokenScorer | None = None,
+        bias: BiasScorer | None = None,
         language: TokenScorer | None = None,
     ) -> None:
         """Begin an utterance.
@@ -199,10 +210,9 @@ class BeamSearch:
         """
         self._model = model
         self._settings = settings
-        nothing = _Nothing(len(model.vocabulary))
-        self._scored = bias is not None or language is not None
-        self._bias: TokenScorer = nothing if bias is None else bias
-        self._language: TokenScorer = nothing if language is None else language
+        self._nothing = _Nothing(len(model.vocabulary))
+        self._bias: BiasScorer = self._nothing if bias is None else bias
+        self._language: TokenScorer = self._nothing if language is None else language
         self._numbers = itertools.count(1)
         context = (-1,) * (model.info.context_size - 1) + (model.vocabulary.blank_id,)
         states = (self._bias.start, self._language.start)
@@ -243,6 +253,35 @@ class BeamSearch:
     def settled_tokens(self) -> int:
         """How many tokens all live hypotheses agree on: they will not change any more."""
         return max(0, common_prefix([node.history for node, _ in self._live]) - self._dropped)
+
+    @property
+    def _scored(self) -> bool:
+        return self._bias is not self._nothing or self._language is not self._nothing
+
+    def rebias(self, bias: BiasScorer | None) -> None:
+        """Go on with other phrases: what was earned stays, what is under way is scored by the new ones."""
+        new: BiasScorer = self._nothing if bias is None else bias
+        old, self._bias = self._bias, new
+        if new is old:
+            return
+        groups: dict[Hashable, list[Arc]] = {}
+        states: dict[Hashable, tuple[int, int]] = {}
+        for node, blanks in self._live:
+            state = new.replay(tokens_of(node.history)), node.states[1]
+            change = new.pending(state[0]) - old.pending(node.states[0])
+            key: Hashable = (node.context, state) if self._settings.recombine else node.key
+            groups.setdefault(key, []).append(Arc(node, EPSILON, self.frames_seen, blanks, change, 0.0))
+            states[key] = state
+        live = []
+        for key, arcs in groups.items():
+            arcs.sort(key=_arc_score, reverse=True)
+            values = [_arc_score(arc) for arc in arcs]
+            score = _log_sum(values) if self._settings.summed else values[0]
+            first = arcs[0].source
+            node = Node(next(self._numbers), key, first.context, states[key], score, tuple(arcs), first.history)
+            live.append((node, 0.0))
+        self._live = sorted(live, key=_score, reverse=True)
+        self._path = None
 
     def advance(self, encoder_out: Array) -> None:
         """Search on through encoder frames [n, joiner_dim]."""
@@ -350,8 +389,8 @@ class BeamSearch:
                     out.append(_Candidate(score + log_prob, node, blanks, token, log_prob))
         limit = KEPT_CANDIDATES * self._settings.max_active
         if len(out) > limit:
-            out.sort(key=_candidate_score, reverse=True)
-            del out[limit:]
+            worst = sorted(candidate.score for candidate in out)[-limit]
+            out = [candidate for candidate in out if candidate.score >= worst]
         return out
 
     def _scored_emissions(
@@ -366,7 +405,7 @@ class BeamSearch:
         found = np.flatnonzero(flat >= max(threshold, flat.max() - self._settings.beam, LEAST_SCORE))
         limit = KEPT_CANDIDATES * self._settings.max_active
         if len(found) > limit:
-            found = np.sort(found[np.argpartition(flat[found], -limit)[-limit:]])
+            found = found[flat[found] >= np.partition(flat[found], -limit)[-limit]]
         out = []
         for place, score in zip(found.tolist(), flat[found].tolist(), strict=True):
             source, token = divmod(place, rows.shape[1])
@@ -380,9 +419,9 @@ class BeamSearch:
         groups: dict[Hashable, list[_Candidate]] = {}
         for candidate in candidates:
             groups.setdefault(self._key(candidate), []).append(candidate)
-        total = _log_sum if self._settings.summed else _highest
+        total = _log_sum if self._settings.summed else max
         scored = [
-            (-(total(group) if len(group) > 1 else group[0].score), order, key)
+            (-(total([c.score for c in group]) if len(group) > 1 else group[0].score), order, key)
             for order, (key, group) in enumerate(groups.items())
         ]
         scored.sort()
@@ -434,10 +473,10 @@ def _candidate_score(candidate: _Candidate) -> float:
     return candidate.score
 
 
-def _highest(group: list[_Candidate]) -> float:
-    return max(candidate.score for candidate in group)
+def _arc_score(arc: Arc) -> float:
+    return arc.source.score + arc.acoustic + arc.bias
 
 
-def _log_sum(group: list[_Candidate]) -> float:
-    highest = _highest(group)
-    return highest + math.log(sum(math.exp(candidate.score - highest) for candidate in group))
+def _log_sum(values: list[float]) -> float:
+    highest = max(values)
+    return highest + math.log(sum(math.exp(value - highest) for value in values))

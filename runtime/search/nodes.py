@@ -67,6 +67,15 @@ class Node:
         """The tokens of its best path."""
 
 
+def tokens_of(history: Emitted | None) -> list[int]:
+    """Return the tokens of a history, the first first."""
+    tokens = []
+    while history is not None:
+        tokens.append(history.token)
+        history = history.before
+    return tokens[::-1]
+
+
 def leads_through(node: Node, place: Node) -> bool:
     """Return whether the best path to ``node`` goes through ``place``."""
     while node is not place and node.number > place.number and node.arcs:

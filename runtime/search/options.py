@@ -1,12 +1,13 @@
 """What to search with: how wide, what is boosted, and how much of the lattice is kept."""
 
 from dataclasses import dataclass, field
+from typing import cast
 
 from ...lattice import DeterminizeSettings
 from ...models import Transducer
 from .beam import BeamSearch, BeamSettings
 from .greedy import GreedySearch
-from .scorer import TokenScorer
+from .scorer import BiasScorer, LiveBias, TokenScorer
 
 Search = GreedySearch | BeamSearch
 """The search over one utterance."""
@@ -18,17 +19,36 @@ class SearchOptions:
 
     beam: BeamSettings = field(default_factory=BeamSettings)
     """With ``max_active`` 1, the greedy search runs: less than half the work, one path."""
-    bias: TokenScorer | None = None
-    """Boosts phrases."""
+    bias: BiasScorer | LiveBias | None = None
+    """Boosts phrases; lists that change take effect at the next encoder chunk."""
     language: TokenScorer | None = None
     """A language model, weighted."""
     lattice: DeterminizeSettings = field(default_factory=DeterminizeSettings)
     """How much of what was searched becomes the word lattice."""
 
+    def phrases(self) -> BiasScorer | None:
+        """Return what is boosted now."""
+        bias = self.bias
+        if bias is None or hasattr(bias, "scores"):
+            return cast("BiasScorer | None", bias)
+        live = cast("LiveBias", bias)
+        return live.snapshot() if len(live) else None
+
     def begin(self, model: Transducer) -> Search:
         """Return a search for a new utterance."""
-        plain = self.bias is None and self.language is None and self.beam == BeamSettings(max_active=1)
-        return GreedySearch(model) if plain else BeamSearch(model, self.beam, bias=self.bias, language=self.language)
+        if self.bias is None and self.language is None and self.beam.max_active == 1 and self.beam.is_plain:
+            return GreedySearch(model)
+        return BeamSearch(model, self.beam, bias=self.phrases(), language=self.language)
+
+    def refresh(self, search: Search) -> None:
+        """Move a search to what is boosted now, if that is something else."""
+        if self.bias is not None and isinstance(search, BeamSearch):
+            search.rebias(self.phrases())
+
+    def end_turn(self) -> None:
+        """Note that an utterance has ended: what was boosted for one turn is forgotten."""
+        if self.bias is not None and not hasattr(self.bias, "scores"):
+            cast("LiveBias", self.bias).end_turn()
 
 
 DEFAULT_SEARCH = SearchOptions()

@@ -1,5 +1,6 @@
 """What may add to a token's score while the search runs: biasing and language models."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -24,3 +25,26 @@ class TokenScorer(Protocol):
 
     def final(self, state: int) -> float:
         """Return what ending in ``state`` adds: what an unfinished phrase got is taken back, the end of a sentence."""
+
+
+class BiasScorer(TokenScorer, Protocol):
+    """A scorer of phrases that can take another one's place in the middle of an utterance."""
+
+    def pending(self, state: int) -> float:
+        """Return what was given in advance for phrases that are not finished yet."""
+
+    def replay(self, tokens: Iterable[int]) -> int:
+        """Return the state after all of ``tokens``."""
+
+
+class LiveBias(Protocol):
+    """Phrase lists that change while one listens, such as ``biasing.Biasing``."""
+
+    def __len__(self) -> int:
+        """Return the number of phrases."""
+
+    def snapshot(self) -> BiasScorer:
+        """Return what is boosted now; the same object as before if nothing has changed."""
+
+    def end_turn(self) -> None:
+        """Note that an utterance has ended."""
