@@ -7,14 +7,10 @@ import numpy.typing as npt
 
 from .errors import BiasingError
 
-FULL_SCORE = 10.0
-"""Score (natural logarithm) at strength 1 of a phrase of ``TYPICAL_TOKENS`` tokens with boost 1."""
-TYPICAL_TOKENS = 6
-"""Length in tokens of a first and a last name."""
-LENGTH_POWER = 0.5
-"""How the score of a phrase grows with its length: 0 not at all, 1 in proportion. What a recogniser misses by on a
-rare phrase grows with every token, but one that knows the first tokens misses less on the rest."""
-DEFAULT_STRENGTH = 0.5
+SCORE_PER_TOKEN = 3.5
+"""Score (natural logarithm) per token at strength 1 of a phrase with boost 1. In proportion to the length, long and
+short names are treated alike: what a recogniser misses by on a rare name grows with every token of it."""
+DEFAULT_STRENGTH = 0.6
 DEFAULT_OUTSIDE = 0.25
 """Share of the strength that a class keeps where no template has it."""
 
@@ -41,7 +37,7 @@ class ClassSettings:
     @property
     def inside_score(self) -> float:
         """Score per weight where the class fits."""
-        return FULL_SCORE * self.strength
+        return SCORE_PER_TOKEN * self.strength
 
     @property
     def outside_score(self) -> float:
@@ -50,5 +46,8 @@ class ClassSettings:
 
 
 def phrase_weights(tokens: npt.NDArray[np.int64], boosts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return weights of phrases by their length in tokens, 1 for a typical one of boost 1; all [phrases]."""
-    return np.asarray(boosts * (np.maximum(tokens, 1) / TYPICAL_TOKENS) ** LENGTH_POWER)
+    """Return weights of phrases by their length in tokens; all [phrases].
+
+    The length is that of a phrase's likeliest tokenisation: its others are worth the same.
+    """
+    return np.asarray(boosts * np.maximum(tokens, 1))

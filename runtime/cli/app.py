@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import demo, endpoints, evaluate, lattice, listen, lm, models, rescore, rescore_server, transcribe
+from . import biasing, demo, endpoints, evaluate, lattice, listen, lm, models, rescore, rescore_server, transcribe
 
 app = typer.Typer(
     name="nearword",
@@ -29,6 +29,7 @@ app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=rescore.EXAMPLES)(rescore.rescore)
 app.command("rescore-server", epilog=rescore_server.EXAMPLES)(rescore_server.rescore_server)
 app.add_typer(models.app, name="models")
+app.add_typer(biasing.app, name="biasing")
 app.add_typer(lattice.app, name="lattice")
 app.add_typer(lm.app, name="lm")
 
@@ -59,11 +60,13 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
+        from ...biasing import BiasingError
+        from ...biasing import BiasingError
         from ...lattice import LatticeError
         from ...models import NearwordError  # here: every command that got this far has loaded it
 
         # what can go wrong outside this program is one line; anything else is a bug and shows its trace
-        if not isinstance(error, (NearwordError, LatticeError, OSError)):
+        if not isinstance(error, (NearwordError, BiasingError, LatticeError, OSError)):
             raise
         _give_up(error)
 

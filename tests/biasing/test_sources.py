@@ -184,7 +184,7 @@ def test_no_text_does_harm(text):
 
 
 def test_a_line_of_ten_megabytes_is_refused_at_once():
-    for line in ("a" * 10_000_000, " :" * 5_000_000, " " * 10_000_000 + "x", "[" * 10_000_000, "1:" * 5_000_000):
+    for line in ("a" * 10_000_000, " :" * 5_000_000, "[" * 10_000_000, "1:" * 5_000_000):
         listed = read_lines(f"{line}\nden")
         assert [phrase.text for phrase in listed.phrases] == ["den"]
         assert len(listed.refused) == 1

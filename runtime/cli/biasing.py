@@ -1,0 +1,92 @@
+"""``nearword biasing``: what becomes of a phrase list, and what it does to recognition."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import Model, Report, fail
+
+if TYPE_CHECKING:
+    from ...biasing import BiasVocabulary, TokenizedPhrase
+
+CHECK_EXAMPLES = (
+    "[bold]Examples[/bold]\n\n"
+    "nearword biasing check contacts.vcf\n\n"
+    "nearword biasing check devices.txt rooms.txt --model zipformer-en-20m\n\n"
+    "nearword biasing check ~/homeassistant/.storage --format json"
+)
+app = typer.Typer(help="Phrases that shall come out right: see what becomes of a list, measure it, tune it.")
+Lists = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        help="Plain text (a phrase a line, optional ' :boost'), JSON, vCards, or Home Assistant's .storage.",
+        show_default=False,
+    ),
+]
+
+
+@app.command(epilog=CHECK_EXAMPLES)
+def check(
+    files: Lists,
+    model: Model = "assistant-en",
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Show only so many phrases of each file.", show_default=False)
+    ] = None,
+    report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text,
+) -> None:
+    """Show how each phrase is tokenised, and what is refused and why.
+
+    Phrases go to standard output, refusals to standard error; the exit code is 1 if nothing of a file can be used.
+    """
+    from ...biasing import Templates, Tokenizer, read_source
+    from ...models import resolve
+    from ...models.tokens import Vocabulary
+    from ..biasing import bias_vocabulary
+
+    vocabulary = bias_vocabulary(Vocabulary.load(resolve(model)))
+    useless = False
+    for file in files:
+        source = read_source(file)
+        Templates.parse(source.templates)
+        used, refused = Tokenizer(vocabulary).tokenize_all(source.phrases.phrases)
+        useless |= not used
+        all_refused = sorted((*source.phrases.refused, *refused), key=lambda one: one.line)
+        for one in all_refused:
+            fail(str(one))
+        if report is Report.json:
+            rows = [_row(vocabulary, each) for each in used[:limit]]
+            said = [{"line": one.line, "text": one.text, "reason": one.reason} for one in all_refused]
+            print(json.dumps({"file": str(file), "used": len(used), "phrases": rows, "refused": said}))
+        else:
+            _print(vocabulary, used[:limit])
+            more = f" ({len(used) - limit} more not shown)" if limit is not None and limit < len(used) else ""
+            templates = f", {len(source.templates)} templates" if source.templates else ""
+            print(f"{file}: {len(used)} phrases used{more}, {len(all_refused)} refused{templates}")
+    if useless:
+        raise typer.Exit(1)
+
+
+def _pieces(vocabulary: "BiasVocabulary", way: tuple[int, ...]) -> str:
+    return " ".join(vocabulary.tokens[token] for token in way)
+
+
+def _row(vocabulary: "BiasVocabulary", each: "TokenizedPhrase") -> dict[str, object]:
+    return {
+        "line": each.phrase.line,
+        "text": each.phrase.text,
+        "class": each.phrase.cls,
+        "boost": each.phrase.boost,
+        "spellings": list(each.spellings),
+        "tokens": [[vocabulary.tokens[token] for token in way] for way in each.ways],
+    }
+
+
+def _print(vocabulary: "BiasVocabulary", used: "list[TokenizedPhrase]") -> None:
+    for each in used:
+        boost = f" :{each.phrase.boost:g}" if each.phrase.boost != 1 else ""
+        print(f"{each.phrase.text}{boost}  [{each.phrase.cls}]")
+        for way in each.ways:
+            print(f"    {_pieces(vocabulary, way)}")
