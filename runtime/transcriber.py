@@ -110,13 +110,13 @@ class Transcriber:
         return self.partial
 
 
-def transcribe_file(model: Transducer, path: str | Path) -> Transcript:
+def transcribe_file(model: Transducer, path: str | Path, search: SearchOptions = DEFAULT_SEARCH) -> Transcript:
     """Return the words of an audio file.
 
     Raises:
         AudioError: the file is not usable audio; names it.
     """
-    transcriber = Transcriber(model)
+    transcriber = Transcriber(model, search)
     for block in stream_audio(path):
         transcriber.accept(block)
     return transcriber.finish()

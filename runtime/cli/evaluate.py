@@ -13,6 +13,7 @@ import typer
 
 from .interrupt import whole_steps
 from .options import Graphs, Model, Precision, Report, Threads, fail, open_output
+from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,6 +60,11 @@ def evaluate(
         Path | None,
         typer.Option(help="Write reference and hypothesis of each utterance here, as JSON lines.", show_default=False),
     ] = None,
+    beam: Beam = 4,
+    bias: Bias = None,
+    bias_strength: Strength = None,
+    lm: LanguageModel = None,
+    lm_weight: LanguageWeight = DEFAULT_LANGUAGE_WEIGHT,
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
 ) -> None:
@@ -85,11 +91,12 @@ def evaluate(
         started = time.perf_counter()
         loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
         load_seconds = time.perf_counter() - started
+        search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
         broken: list[str] = []
 
         def recognise(path: Path) -> tuple[str, float]:
             with whole_steps():
-                transcript = transcribe_file(loaded, path)
+                transcript = transcribe_file(loaded, path, search)
             return transcript.text, transcript.seconds
 
         def failed(_: object, error: Exception) -> None:

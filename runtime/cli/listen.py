@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Graphs, Model, Precision, Report
+from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
     from ..event_stream import EventStream
@@ -23,6 +24,7 @@ EXAMPLES = (
     "nearword listen\n\n"
     "nearword listen --list-devices\n\n"
     "nearword listen --device headset --preset fast\n\n"
+    "nearword listen --bias contacts.vcf\n\n"
     "nearword listen --format json | jq -r 'select(.type == \"final\").text'\n\n"
     "nearword listen talk.wav"
 )
@@ -62,6 +64,11 @@ def listen(
     keep_case: Annotated[
         bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")
     ] = False,
+    beam: Beam = 4,
+    bias: Bias = None,
+    bias_strength: Strength = None,
+    lm: LanguageModel = None,
+    lm_weight: LanguageWeight = DEFAULT_LANGUAGE_WEIGHT,
     precision: Graphs = Precision.auto,
 ) -> None:
     """Recognise speech from the microphone as it is spoken.
@@ -82,7 +89,8 @@ def listen(
 
     audio = _make_source(source, device)
     loaded = Transducer.load(resolve(model), precision=precision.value)
-    pipeline = Pipeline(loaded, preset.value, lower=not keep_case)
+    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
+    pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case)
     with make_view(json_lines=report is Report.json) as view:
         interrupted = asyncio.run(_listen(pipeline, audio, view))
     if interrupted:

@@ -10,9 +10,11 @@ import typer
 
 from .interrupt import whole_steps
 from .options import Format, Graphs, Model, Precision, Threads, fail, open_output
+from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
     from ...models import Transducer
+    from ..search import SearchOptions
     from ..transcript import Transcript
 
 LONG_SECONDS = 60.0
@@ -25,6 +27,7 @@ EXAMPLES = (
     "nearword transcribe meeting.wav\n\n"
     "nearword transcribe --format json *.flac > words.jsonl\n\n"
     "nearword transcribe --format srt talk.mp3 --output talk.srt\n\n"
+    "nearword transcribe --bias contacts.vcf --bias rooms.txt call.wav\n\n"
     "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -"
 )
 
@@ -47,6 +50,11 @@ def transcribe(
     keep_case: Annotated[
         bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")
     ] = False,
+    beam: Beam = 4,
+    bias: Bias = None,
+    bias_strength: Strength = None,
+    lm: LanguageModel = None,
+    lm_weight: LanguageWeight = DEFAULT_LANGUAGE_WEIGHT,
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
 ) -> None:
@@ -61,6 +69,7 @@ def transcribe(
 
     _check(files, output_format, output)
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
+    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
     write = WRITERS[output_format.value]
     prefixed = output_format is Format.text and len(files) > 1
     broken = interrupted = False
@@ -73,10 +82,10 @@ def transcribe(
                 try:
                     if path == STANDARD_INPUT:
                         growing = _GrowingLine(out, prefix) if output_format is Format.text else None
-                        transcript, interrupted = _standard_input(loaded, growing, lower=not keep_case)
+                        transcript, interrupted = _standard_input(loaded, search, growing, lower=not keep_case)
                     else:
                         growing = None
-                        transcript, interrupted = _file(loaded, path, progress, lower=not keep_case)
+                        transcript, interrupted = _file(loaded, search, path, progress, lower=not keep_case)
                 except NearwordError as error:
                     with progress.aside():
                         fail(str(error))
@@ -112,12 +121,14 @@ def _check(files: list[Path], output_format: Format, output: Path | None) -> Non
         raise typer.BadParameter(f"{output} is the recording itself; it would be lost", param_hint="--output")
 
 
-def _file(model: "Transducer", path: Path, progress: "_Progress", *, lower: bool) -> "tuple[Transcript, bool]":
+def _file(
+    model: "Transducer", search: "SearchOptions", path: Path, progress: "_Progress", *, lower: bool
+) -> "tuple[Transcript, bool]":
     """Return the words of a file and whether Ctrl-C ended it early."""
     from ...models import SAMPLE_RATE, stream_audio
     from ..segmenter import Segmenter
 
-    transcriber = Segmenter(model, lower=lower)
+    transcriber = Segmenter(model, search=search, lower=lower)
     try:
         for block in stream_audio(path, block_seconds=BLOCK_SECONDS):
             with whole_steps():
@@ -128,13 +139,15 @@ def _file(model: "Transducer", path: Path, progress: "_Progress", *, lower: bool
     return transcriber.finish(), False
 
 
-def _standard_input(model: "Transducer", growing: "_GrowingLine | None", *, lower: bool) -> "tuple[Transcript, bool]":
+def _standard_input(
+    model: "Transducer", search: "SearchOptions", growing: "_GrowingLine | None", *, lower: bool
+) -> "tuple[Transcript, bool]":
     """Return the words of raw samples and whether Ctrl-C ended them; ``growing`` shows them as they come."""
     import numpy as np
 
     from ..segmenter import Segmenter
 
-    transcriber = Segmenter(model, lower=lower)
+    transcriber = Segmenter(model, search=search, lower=lower)
     source: IO[bytes] = sys.stdin.buffer
     rest = b""
     try:

@@ -1,0 +1,78 @@
+"""Options of commands that search: how wide, what is boosted, which language model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import fail
+
+if TYPE_CHECKING:
+    from ...models import Transducer
+    from ..search import SearchOptions
+
+Beam = Annotated[
+    int,
+    typer.Option(
+        "--beam",
+        min=1,
+        max=64,
+        help="Hypotheses to follow. 1: greedy, a little faster, more errors, no alternatives.",
+    ),
+]
+Bias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--bias",
+        metavar="FILE",
+        help="Boost the phrases of this file: text (one a line), JSON, vCard, Home Assistant export. Repeatable.",
+        show_default=False,
+    ),
+]
+Strength = Annotated[
+    float | None,
+    typer.Option("--bias-strength", min=0.0, max=1.0, help="How much phrases are boosted.", show_default="0.5"),
+]
+LanguageModel = Annotated[
+    Path | None,
+    typer.Option("--lm", metavar="FILE", help="N-gram language model (see: nearword lm train).", show_default=False),
+]
+LanguageWeight = Annotated[
+    float, typer.Option("--lm-weight", min=0.0, max=5.0, help="How much the language model counts.")
+]
+DEFAULT_LANGUAGE_WEIGHT = 0.3
+TOKEN_BONUS = 0.0
+"""Per token, beside a language model."""
+
+
+def search_options(
+    model: "Transducer",
+    beam: int,
+    bias: list[Path] | None = None,
+    strength: float | None = None,
+    language: Path | None = None,
+    weight: float = DEFAULT_LANGUAGE_WEIGHT,
+) -> "SearchOptions":
+    """Return what the options of a command line ask for; phrases that cannot be used are told on standard error.
+
+    Raises:
+        BiasingError: a phrase file cannot be read.
+        LanguageModelError: the language model cannot be read.
+    """
+    from ..search import BeamSettings, SearchOptions
+
+    if strength is not None and not bias:
+        raise typer.BadParameter("there is nothing to boost; give --bias FILE too", param_hint="--bias-strength")
+    biasing = scorer = None
+    if bias:
+        from ..biasing import load_biasing
+
+        biasing, refused = load_biasing(model, bias, strength=strength)
+        for one in refused:
+            fail(str(one))
+    if language is not None:
+        from ...lattice.rescoring import Weighted, load_ngram
+
+        ngram = load_ngram(language, model.vocabulary.tokens)
+        scorer = Weighted(ngram, weight, TOKEN_BONUS)
+    return SearchOptions(BeamSettings(max_active=beam), bias=biasing, language=scorer)
