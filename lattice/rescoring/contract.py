@@ -197,9 +197,9 @@ def _fields(body: bytes, needed: set[str], allowed: set[str], name: str) -> dict
 def _lattice(value: Json, limits: Limits) -> Lattice:
     try:
         if isinstance(value, str):
-            return decode(base64.b64decode(value, validate=True), limits)
+            return _no_deeper(decode(base64.b64decode(value, validate=True), limits), limits.max_depth)
         if isinstance(value, dict):
-            return from_json(json.dumps(value), limits)
+            return _no_deeper(from_json(json.dumps(value), limits), limits.max_depth)
     except binascii.Error as error:
         raise ContractError(f"lattice: is no base64 ({error})") from None
     except ContractError:
@@ -207,6 +207,15 @@ def _lattice(value: Json, limits: Limits) -> Lattice:
     except (LatticeError, ValueError, RecursionError) as error:
         raise ContractError(f"lattice: {error}") from None
     raise ContractError("lattice: expected base64 or an object")
+
+
+def _no_deeper(lattice: Lattice, limit: int) -> Lattice:
+    depth = [0] * lattice.num_nodes
+    for source, target in zip(lattice.source.tolist(), lattice.target.tolist(), strict=True):
+        depth[target] = max(depth[target], depth[source] + 1)
+    if max(depth) > limit:
+        raise ContractError(f"lattice: a path of {max(depth)} words; the limit is {limit}")
+    return lattice
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -74,13 +74,17 @@ def serve(service: RescoringService, settings: ServeSettings) -> None:
     Raises:
         OSError: the address is taken or not this machine's, or a file cannot be read.
     """
-    with _bound(settings) as listening:
+    with bound(settings) as listening:
         asyncio.run(DrainingServer(service, settings).serve([listening]))
 
 
 @contextlib.contextmanager
-def _bound(settings: ServeSettings) -> Iterator[socket.socket]:
-    # bound here, so that an address in use is an error with a name and not a log line
+def bound(settings: ServeSettings) -> Iterator[socket.socket]:
+    """Give a socket bound to the address, so that one in use is an error with a name and not a log line.
+
+    Raises:
+        OSError: the address is taken or not this machine's.
+    """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -68,6 +68,8 @@ class RescoringSettings:
     """How long that is; then one request probes. Doubles with each failed probe, to a minute at most."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "form", Form(self.form))
+        object.__setattr__(self, "compression", Compression(self.compression))
         parts = urlsplit(self.url)
         if parts.scheme not in ("https", "http") or not parts.hostname:
             raise ValueError(f"url is {self.url!r}; expected https://HOST")

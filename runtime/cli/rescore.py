@@ -129,12 +129,14 @@ def _print_paths(paths: "list[ScoredPath]", name: str, report: Report, milliseco
 def _show(lattice: "Lattice", settings: "RescoringSettings") -> None:
     import gzip
 
-    from ...lattice.rescoring.contract import Form
+    from ...lattice.rescoring.contract import Form, read_request
 
     request, masked = settings.request(0, 0, lattice)
     body = request.to_json(settings.form).encode()
     packed = gzip.compress(body, 6, mtime=0)
-    print(json.dumps(json.loads(request.to_json(Form.json)), indent=2, ensure_ascii=False))
+    # as it arrives: the compact form rounds
+    sent = json.loads(read_request(body).to_json(Form.json))
+    print(json.dumps(sent, indent=2, ensure_ascii=False))
     seconds = float(lattice.end.max() - lattice.start.min()) if lattice.num_arcs else 0.0
     audio = f"; {seconds:.1f} s of audio are {seconds * 32_000:.0f} bytes" if seconds else ""
     print(
