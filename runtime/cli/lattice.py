@@ -26,6 +26,8 @@ class FileFormat(str, Enum):
     svg = "svg"
 
 
+DRAWN_ARCS = 60
+"""Arcs of a picture, unless said otherwise."""
 SHOW_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "nearword lattice show command.nwl\n\n"
@@ -220,7 +222,7 @@ def draw(
         ),
     ] = None,
     beam: Beam = None,
-    max_arcs: Annotated[int, typer.Option(min=1, max=1000, help="Draw at most so many arcs, the best.")] = 60,
+    max_arcs: Annotated[int, typer.Option(min=1, max=1000, help="Draw at most so many arcs, the best.")] = DRAWN_ARCS,
 ) -> None:
     """Draw a lattice: best path bold, arcs as wide as they are probable, words and times.
 

@@ -9,13 +9,13 @@ from typing import IO, TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from .interrupt import whole_steps
+from .lattice import DRAWN_ARCS, FileFormat
 from .options import Format, Graphs, Model, Precision, Threads, fail, open_output
 from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
-    from ...models import Transducer
-    from ..search import SearchOptions
-    from ..transcript import Transcript
+    from ...lattice import Lattice
+    from ..segmenter import Segmenter
 
 LONG_SECONDS = 60.0
 """Audio from which a progress bar is worth its place."""
@@ -27,6 +27,7 @@ EXAMPLES = (
     "nearword transcribe meeting.wav\n\n"
     "nearword transcribe --format json *.flac > words.jsonl\n\n"
     "nearword transcribe --format srt talk.mp3 --output talk.srt\n\n"
+    "nearword transcribe --lattice-dir lattices *.flac\n\n"
     "nearword transcribe --bias contacts.vcf --bias rooms.txt call.wav\n\n"
     "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -"
 )
@@ -57,8 +58,21 @@ def transcribe(
     lm_weight: LanguageWeight = DEFAULT_LANGUAGE_WEIGHT,
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
+    lattice_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what may have been said as well: a word lattice per utterance into this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    lattice_format: Annotated[
+        FileFormat, typer.Option(help="What lattices are written as (see: nearword lattice convert --help).")
+    ] = FileFormat.binary,
 ) -> None:
     """Turn speech into text, streaming, offline.
+
+    Lattices are named after the recording and the number of the utterance (talk-1.nwl, talk-2.nwl; stdin-1.nwl). Of
+    several recordings with one name, the second is talk~2, and so on.
 
     A file that cannot be read is reported and the others go on; the exit code is 1 then.
 
@@ -66,8 +80,10 @@ def transcribe(
     """
     from ...models import NearwordError, Transducer, resolve
     from ..formats import WRITERS
+    from ..segmenter import Segmenter
 
     _check(files, output_format, output)
+    lattices = _LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
     write = WRITERS[output_format.value]
@@ -79,18 +95,22 @@ def transcribe(
         with progress.running():
             for path in files:
                 prefix = f"{path}: " if prefixed else ""
+                transcriber = Segmenter(loaded, search=search, lower=not keep_case)
+                growing: _GrowingLine | None = None
                 try:
                     if path == STANDARD_INPUT:
                         growing = _GrowingLine(out, prefix) if output_format is Format.text else None
-                        transcript, interrupted = _standard_input(loaded, search, growing, lower=not keep_case)
+                        interrupted = _standard_input(transcriber, growing)
                     else:
-                        growing = None
-                        transcript, interrupted = _file(loaded, search, path, progress, lower=not keep_case)
+                        interrupted = _file(transcriber, path, progress)
+                    transcript = transcriber.finish()
                 except NearwordError as error:
                     with progress.aside():
                         fail(str(error))
                     broken = True
                     continue
+                if lattices is not None:
+                    lattices.write(path, transcriber.lattices)
                 with progress.aside():
                     if growing is not None:
                         growing.end(transcript.text)
@@ -121,33 +141,24 @@ def _check(files: list[Path], output_format: Format, output: Path | None) -> Non
         raise typer.BadParameter(f"{output} is the recording itself; it would be lost", param_hint="--output")
 
 
-def _file(
-    model: "Transducer", search: "SearchOptions", path: Path, progress: "_Progress", *, lower: bool
-) -> "tuple[Transcript, bool]":
-    """Return the words of a file and whether Ctrl-C ended it early."""
+def _file(transcriber: "Segmenter", path: Path, progress: "_Progress") -> bool:
+    """Take a file in; returns whether Ctrl-C ended it early."""
     from ...models import SAMPLE_RATE, stream_audio
-    from ..segmenter import Segmenter
 
-    transcriber = Segmenter(model, search=search, lower=lower)
     try:
         for block in stream_audio(path, block_seconds=BLOCK_SECONDS):
             with whole_steps():
                 transcriber.accept(block)
             progress.advance(len(block) / SAMPLE_RATE)
     except KeyboardInterrupt:
-        return transcriber.finish(), True
-    return transcriber.finish(), False
+        return True
+    return False
 
 
-def _standard_input(
-    model: "Transducer", search: "SearchOptions", growing: "_GrowingLine | None", *, lower: bool
-) -> "tuple[Transcript, bool]":
-    """Return the words of raw samples and whether Ctrl-C ended them; ``growing`` shows them as they come."""
+def _standard_input(transcriber: "Segmenter", growing: "_GrowingLine | None") -> bool:
+    """Take raw samples in; returns whether Ctrl-C ended them. ``growing`` shows the words as they come."""
     import numpy as np
 
-    from ..segmenter import Segmenter
-
-    transcriber = Segmenter(model, search=search, lower=lower)
     source: IO[bytes] = sys.stdin.buffer
     rest = b""
     try:
@@ -161,8 +172,41 @@ def _standard_input(
                 if transcriber.accept(samples) and growing is not None:
                     growing.show(transcriber.stable_text)
     except KeyboardInterrupt:
-        return transcriber.finish(), True
-    return transcriber.finish(), False
+        return True
+    return False
+
+
+class _LatticeFolder:
+    """Where lattices go, each in a file of its own."""
+
+    def __init__(self, folder: Path, form: FileFormat) -> None:
+        self._folder, self._form = folder, form
+        self._taken: set[str] = set()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise typer.BadParameter(
+                f"{folder}: no folder can be made there ({error.strerror})", param_hint="--lattice-dir"
+            ) from error
+
+    def write(self, recording: Path, lattices: "list[Lattice]") -> None:
+        """Write the lattices of a recording's utterances; pictures show the best of them."""
+        from ...lattice import FORMATS, limit_arcs, write_lattice
+
+        form = FORMATS[self._form.value]
+        name = self._name("stdin" if recording == STANDARD_INPUT else recording.stem)
+        for number, lattice in enumerate(lattices, 1):
+            shown = lattice if form.read else limit_arcs(lattice, DRAWN_ARCS)
+            write_lattice(shown, self._folder / f"{name}-{number}{form.suffixes[0]}", form.name)
+
+    def _name(self, stem: str) -> str:
+        """Return a name that no recording before had, whether or not the file system tells letters' cases apart."""
+        name, number = stem, 1
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{stem}~{number}"
+        self._taken.add(name.casefold())
+        return name
 
 
 class _GrowingLine:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import DEMO, DEMO_TEXT
+from nearword.lattice import read_lattice
 from nearword.models import Transducer, read_audio
 from nearword.runtime.cli.transcribe import _GrowingLine
 from terminal import on_terminal
@@ -221,3 +222,50 @@ def test_words_and_progress_bar_share_a_terminal(toy_folder: Path, tmp_path: Pat
     assert "120 s of audio" in shown
     lines = shown.replace("\r", "").split("\n")
     assert len([line for line in lines if any(line.endswith(said) for said in words)]) == 4
+
+
+def test_a_lattice_per_utterance_is_written(run_cli, bundled: Transducer, tmp_path: Path) -> None:
+    demo = read_audio(DEMO)
+    soundfile.write(tmp_path / "twice.wav", np.concatenate([demo, np.zeros(32000), demo]), 16000)
+    folder = tmp_path / "new" / "lattices"
+    result = run_cli("transcribe", "--lattice-dir", folder, tmp_path / "twice.wav", "-f", "json")
+    utterances = json.loads(result.stdout)["utterances"]
+    files = sorted(folder.iterdir())
+    assert [path.name for path in files] == [f"twice-{number}.nwl" for number in range(1, len(utterances) + 1)]
+    for path, utterance in zip(files, utterances, strict=True):
+        lattice = read_lattice(path)
+        assert lattice.find(utterance["text"].split()) is not None
+        assert lattice.offset + lattice.start.min() == pytest.approx(utterance["start"], abs=0.3)
+
+
+@pytest.mark.parametrize("form", ["json", "slf", "att", "dot", "svg"])
+def test_lattices_in_other_forms(run_cli, bundled: Transducer, tmp_path: Path, form: str) -> None:
+    raw = pcm(read_audio(DEMO))
+    assert run_cli("transcribe", "-", "--lattice-dir", tmp_path / "d", "--lattice-format", form, stdin=raw).stdout
+    names = [path.name for path in (tmp_path / "d").iterdir()]
+    assert names
+    assert all(name.startswith("stdin-") and name.endswith(f".{form}") for name in names)
+
+
+def test_lattices_of_recordings_with_one_name_do_not_meet(
+    run_cli, toy_folder: Path, tmp_path: Path, noise: np.ndarray
+) -> None:
+    files = [tmp_path / name for name in ("a/talk.wav", "b/Talk.wav", "b/talk~2.wav", "c/talk.flac")]
+    for number, path in enumerate(files, 1):
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, noise[: 16000 + 8000 * number], 16000)
+    folder = tmp_path / "d"
+    together = run_cli("transcribe", "-m", toy_folder, "--lattice-dir", folder, *files)
+    assert together.returncode == 0, together.stderr
+    names = ("talk", "Talk~2", "talk~2~2", "talk~3")
+    for path, name in zip(files, names, strict=True):
+        run_cli("transcribe", "-m", toy_folder, "--lattice-dir", tmp_path / "alone", path)
+        alone = tmp_path / "alone" / f"{path.stem}-1.nwl"
+        assert (folder / f"{name}-1.nwl").read_bytes() == alone.read_bytes()
+    assert {path.name.rsplit("-", 1)[0] for path in folder.iterdir()} == set(names)
+
+
+def test_a_lattice_folder_that_is_a_file_is_wrong_usage(run_cli, toy_folder: Path, noise_file: Path) -> None:
+    result = run_cli("transcribe", "-m", toy_folder, "--lattice-dir", noise_file, noise_file)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "no folder can be made there" in result.stderr
