@@ -298,7 +298,7 @@ class BiasGraph:
         return found
 
     def _row(self, state: _State) -> Row:
-        row = self._opening(self._settle(state))[1] + np.float32(state.end) * self._starts
+        row: Row = self._opening(self._settle(state))[1] + np.float32(state.end) * self._starts
         for view, node, gain, _ in state.lives:
             scores = self._views[view]
             trie = scores.trie

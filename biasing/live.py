@@ -159,6 +159,11 @@ class Biasing:
             return [each.phrase for one in lists for part in one.parts for each, _ in part.entries.values()]
 
     @property
+    def templated(self) -> frozenset[str]:
+        """Classes that templates name."""
+        return self._templates.classes
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the arrays of all lists."""
         with self._lock:

@@ -123,7 +123,7 @@ def _read_json(text: str, path: Path, cls: str) -> BiasSource:
         if not isinstance(templates, list) or not all(isinstance(each, str) for each in templates):
             raise BiasingError(f"{path}: 'templates' is no list of texts; expected for example ['call $CONTACT']")
         phrases, refused = _entries(data.get("phrases", []), cls, path)
-        settings = {}
+        settings: dict[str, ClassSettings] = {}
         for name, value in classes.items():
             settings |= _settings(name, value, path)
             more, wrong = _entries(value.get("phrases", []) if isinstance(value, dict) else value, name, path)

@@ -149,7 +149,9 @@ class Templates:
                         reached.update(new)
                         waiting += new
                     # the last place of all stays: being there says that a template has been said
-                    closures[state] = frozenset(k for k in reached if net.words[k] or net.classes[k]) or {state}
+                    closures[state] = frozenset(k for k in reached if net.words[k] or net.classes[k]) or frozenset(
+                        [state]
+                    )
                 seen |= closures[state]
             return frozenset(seen)
 

@@ -15,7 +15,8 @@ GRID = 1024.0
 
 def on_grid(values: Floats) -> Floats:
     """Round scores to what adds up without error."""
-    return np.rint(values * np.float32(GRID)) / np.float32(GRID)
+    rounded: Floats = np.rint(values * np.float32(GRID)) / np.float32(GRID)
+    return rounded
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from .errors import BiasingError
 
-SCORE_PER_TOKEN = 3.5
+SCORE_PER_TOKEN = 4.0
 """Score (natural logarithm) per token at strength 1 of a phrase with boost 1. In proportion to the length, long and
 short names are treated alike: what a recogniser misses by on a rare name grows with every token of it."""
-DEFAULT_STRENGTH = 0.6
+DEFAULT_STRENGTH = 0.5
 DEFAULT_OUTSIDE = 0.25
 """Share of the strength that a class keeps where no template has it."""
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .biasing_figures import REPORT_EXAMPLES, TUNE_EXAMPLES, tune
+from .biasing_figures import report as report_command
 from .options import Model, Report, fail
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ CHECK_EXAMPLES = (
     "nearword biasing check ~/homeassistant/.storage --format json"
 )
 app = typer.Typer(help="Phrases that shall come out right: see what becomes of a list, measure it, tune it.")
+app.command("report", epilog=REPORT_EXAMPLES)(report_command)
+app.command(epilog=TUNE_EXAMPLES)(tune)
 Lists = Annotated[
     list[Path],
     typer.Argument(

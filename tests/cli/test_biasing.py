@@ -1,5 +1,8 @@
 import json
 
+import pytest
+from conftest import DEMO, DEMO_TEXT
+
 
 def test_check_shows_how_each_phrase_is_written_and_what_is_refused(run_cli, tmp_path):
     listed = tmp_path / "list.txt"
@@ -19,7 +22,7 @@ def test_check_as_json_holds_the_same(run_cli, tmp_path):
     listed.write_text(json.dumps({"classes": {"contact": ["Meg", ""]}, "templates": ["call $CONTACT"]}))
     result = json.loads(run_cli("biasing", "check", listed, "--format", "json").stdout)
     assert result["used"] == 1
-    assert result["phrases"][0]["spellings"] == ["meg", "meg's"]
+    assert result["phrases"][0]["spellings"] == ["Meg", "Meg's"]
     assert "".join(result["phrases"][0]["tokens"][0]) == "\u2581meg"
     assert result["refused"] == [{"line": 2, "text": "", "reason": "empty"}]
 
@@ -48,3 +51,45 @@ def test_a_list_of_nothing_useful_ends_in_1_and_broken_files_in_one_line(run_cli
         assert message in result.stderr
     assert run_cli("biasing", "check", tmp_path / "none.txt").returncode == 1
     assert run_cli("biasing", "check").returncode == 2
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """One recording and a manifest of it, with a list that has a phrase of it."""
+    (tmp_path / "calls.jsonl").write_text(json.dumps({"path": str(DEMO), "text": DEMO_TEXT}) + "\n")
+    (tmp_path / "list.txt").write_text("my brother\nMeg Bauer\nden lamp\n")
+    return tmp_path
+
+
+def test_report_splits_errors_and_tells_the_cost(run_cli, calls):
+    result = run_cli(
+        "biasing", "report", calls / "calls.jsonl", "--bias", calls / "list.txt", "--sizes", "1", "--format", "json"
+    )
+    assert result.returncode == 0, result.stderr
+    rows = json.loads(result.stdout)["rows"]
+    assert [row["phrases"] for row in rows] == [0, 1, 3]
+    assert all((row["biased_words"], row["said"], row["false_accepts"]) == (2, 1, 0) for row in rows)
+    assert rows[1]["found"] == 1  # the one that is said stays on the shorter list
+    assert rows[2]["bytes_per_phrase"] > 0
+    assert "whole list" in run_cli("biasing", "report", calls / "calls.jsonl", "--bias", calls / "list.txt").stdout
+
+
+def test_tune_writes_settings_that_bias_takes(run_cli, calls):
+    command = ("biasing", "tune", calls / "calls.jsonl", "--bias", calls / "list.txt")
+    result = run_cli(*command, "--output", calls / "strengths.json")
+    assert result.returncode == 0, result.stderr
+    assert "tuned: " in result.stderr
+    settings = json.loads((calls / "strengths.json").read_text())
+    assert 0 <= settings["classes"]["phrase"]["strength"] <= 1
+    again = run_cli(*command[:2], *command[2:], "--bias", calls / "strengths.json")
+    assert json.loads(again.stdout) == settings
+
+
+def test_wrong_usage_of_report_and_tune_is_told(run_cli, calls):
+    listed = ("--bias", calls / "list.txt")
+    assert run_cli("biasing", "report", calls / "calls.jsonl").returncode == 2
+    assert run_cli("biasing", "report", calls / "calls.jsonl", *listed, "--sizes", "many").returncode == 2
+    (calls / "empty.txt").write_text("# nothing\n")
+    assert run_cli("biasing", "tune", calls / "calls.jsonl", "--bias", calls / "empty.txt").returncode == 2
+    missing = run_cli("biasing", "tune", calls / "none.tsv", *listed)
+    assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 1)
