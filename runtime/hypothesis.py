@@ -1,9 +1,9 @@
 """The best words of the present utterance, kept up to date with little work."""
 
-import dataclasses
 from dataclasses import dataclass
 
-from ..lattice import Lattice, LatticeError, TokenLattice, n_best, word_confidences
+from ..lattice import Calibration, Lattice, LatticeError, TokenLattice, n_best
+from .confidence import with_confidences
 from .decoding import DecodingStream
 from .events import Alternative
 from .search import Search
@@ -33,8 +33,9 @@ class Outcome:
 class Hypothesis:
     """What the search says: as far as it is, and in silence with what was heard and is not encoded yet."""
 
-    def __init__(self, stream: DecodingStream, *, lower: bool) -> None:
+    def __init__(self, stream: DecodingStream, *, lower: bool, calibration: Calibration | None = None) -> None:
         self._stream = stream
+        self._calibration = calibration
         self._lower = lower
         self.begin(0.0)
 
@@ -105,10 +106,7 @@ class Hypothesis:
             lattice = self._stream.lattice(tokens, now, lower=self._lower)
         except LatticeError:
             return Outcome(words, (), None)
-        path = lattice.find([word.text for word in words])
-        if path is not None:
-            sure = [round(float(value), 4) for value in word_confidences(lattice, path)]
-            words = tuple(dataclasses.replace(word, confidence=value) for word, value in zip(words, sure, strict=True))
+        words = with_confidences(words, lattice, self._calibration)
         alternatives = tuple(Alternative(path.text, round(path.posterior, 4)) for path in n_best(lattice, ALTERNATIVES))
         return Outcome(words, alternatives, lattice)
 

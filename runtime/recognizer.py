@@ -22,6 +22,7 @@ from ..endpointing import (
 )
 from ..models import SAMPLE_RATE, Transducer
 from ..models.audio import Samples, check_samples
+from .confidence import read_calibration
 from .decoding import DecodingStream, seconds_of
 from .events import AudioLost, Event, Final, FinalReason, Partial, Reset, SpeculativeFinal, SpeechStarted
 from .hypothesis import Hypothesis, Outcome, line
@@ -90,7 +91,7 @@ class Recognizer:
         self._final: Ending = FinalEndpointer(settings) if final is None else final
         self._voice = VoiceFinality()
         self._stream = DecodingStream(model, search)
-        self._best = Hypothesis(self._stream, lower=lower)
+        self._best = Hypothesis(self._stream, lower=lower, calibration=read_calibration(model.info.folder))
         self._grid = round(self._vad.frame_seconds * SAMPLE_RATE)
         self._rest = np.zeros(0, np.float32)
         self._heard = self._missing = 0

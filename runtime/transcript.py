@@ -31,7 +31,8 @@ class Word:
     end: float
     """Seconds: the end of the encoder frame of its last token."""
     confidence: float
-    """0 to 1: the geometric mean of its tokens' probabilities. Not calibrated."""
+    """0 to 1: how probably it is right, if the model comes with a calibration (see ``confidence``).
+    Until its utterance ends: the geometric mean of its tokens' probabilities, which is too sure of itself."""
 
 
 @dataclass(frozen=True)
