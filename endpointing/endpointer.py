@@ -12,10 +12,10 @@ from .settings import EndpointSettings
 
 GLITCH_SECONDS = 0.06
 """A burst of voice activity this short does not count as speech going on."""
-
-
 HESITATION_SECONDS = 0.3
 """Who has paused so long and gone on may do so again."""
+UNSURE, SURE = 0.52, 0.64
+"""Finality of a voice up to which it is not taken for final, and from which it is; in between, in part."""
 
 
 class EndReason(Enum):
@@ -35,7 +35,8 @@ def required_silence(evidence: Evidence, complete: float, unsure: float, incompl
         unsure: seconds for complete words in a voice that does not.
         incomplete: seconds for words that call for more, whatever the voice.
     """
-    whole = unsure + (complete - unsure) * min(1.0, max(0.0, evidence.finality))
+    sureness = min(1.0, max(0.0, (evidence.finality - UNSURE) / (SURE - UNSURE)))
+    whole = unsure + (complete - unsure) * sureness
     return incomplete + (whole - incomplete) * min(1.0, max(0.0, evidence.complete))
 
 
@@ -117,6 +118,6 @@ class FinalEndpointer:
         if silence >= wanted and evidence.stable_for >= settings.stable:
             return EndReason.silence
         # Voice activity that never falls silent (a fan, a television): the search says that no word comes any more.
-        if evidence.trailing_blank >= 2 * settings.final_incomplete + 1.0 and evidence.blank_probability > 0.9:
+        if evidence.trailing_blank >= 2 * settings.final_incomplete + 2.0 and evidence.blank_probability > 0.9:
             return EndReason.silence
         return None
