@@ -41,8 +41,8 @@ LanguageWeight = Annotated[
     float, typer.Option("--lm-weight", min=0.0, max=5.0, help="How much the language model counts.")
 ]
 DEFAULT_LANGUAGE_WEIGHT = 0.3
-TOKEN_BONUS = 0.0
-"""Per token, beside a language model."""
+BONUS_PER_WEIGHT = 3.0
+"""What each token is given per weight of the language model: about what one costs it, so that words are not left out."""
 
 
 def search_options(
@@ -74,5 +74,5 @@ def search_options(
         from ...lattice.rescoring import Weighted, load_ngram
 
         ngram = load_ngram(language, model.vocabulary.tokens)
-        scorer = Weighted(ngram, weight, TOKEN_BONUS)
+        scorer = Weighted(ngram, weight, BONUS_PER_WEIGHT * weight)
     return SearchOptions(BeamSettings(max_active=beam), bias=biasing, language=scorer)
