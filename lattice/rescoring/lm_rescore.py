@@ -83,9 +83,7 @@ class _Spread:
     ) -> None:
         self._lattice, self._scorer, self._weight = lattice, scorer, weight
         # an n-gram model knows single scores without the whole row
-        self._score = (
-            scorer.score if isinstance(scorer, NgramModel) else lambda state, t: float(scorer.scores(state)[t])
-        )
+        self._step = scorer.follow if isinstance(scorer, NgramModel) else self._by_rows
         self._tokens = [tuple(tokenize(word)) for word in lattice.words]
         self._base, self._ends = base, ends
         self._known: dict[tuple[int, int], tuple[float, int]] = {}
@@ -113,13 +111,16 @@ class _Spread:
                         reached[target][after] = total
         return self._lattice_of(number, [entry for entry in entries if (targets[entry[2]], entry[3]) in number])
 
+    def _by_rows(self, state: int, token: int) -> tuple[float, int]:
+        return float(self._scorer.scores(state)[token]), self._scorer.advance(state, token)
+
     def _follow(self, state: int, word: int) -> tuple[float, int]:
         found = self._known.get((state, word))
         if found is None:
             score, after = 0.0, state
             for token in self._tokens[word]:
-                score += self._score(after, token)
-                after = self._scorer.advance(after, token)
+                one, after = self._step(after, token)
+                score += one
             found = self._known[state, word] = (score * self._weight, after)
         return found
 

@@ -128,6 +128,13 @@ class NgramModel:
         found = self.trie.step(state, token)
         return 0 if found is None else self.trie.shorten(found[0])
 
+    def follow(self, state: int, token: int) -> tuple[float, int]:
+        """Return ``score`` and ``advance`` of a token at once."""
+        found = None if token == self._blank else self.trie.step(state, token)
+        if found is None:
+            return self.score(state, token), self.advance(state, token)
+        return found[1], self.trie.shorten(found[0])
+
     def final(self, state: int) -> float:
         """Return the log-probability that the sentence ends in ``state``; 0 in a model without sentence ends."""
         found = self.trie.step(state, len(self.symbols))
@@ -141,8 +148,8 @@ class NgramModel:
         """Return the log-probability of a whole sentence, its end included."""
         state, total = self.start, 0.0
         for token in tokens:
-            total += self.score(state, token)
-            state = self.advance(state, token)
+            score, state = self.follow(state, token)
+            total += score
         return total + self.final(state)
 
     def aligned(self, symbols: Sequence[str]) -> "NgramModel":
