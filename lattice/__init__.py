@@ -1,16 +1,38 @@
 """Word lattices: everything that may have been said, small and exact."""
 
-from .calibration import Calibration
-from .confusion import Choice, ConfusionNetwork, Slot, confusion_network
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .determinize import DeterminizeSettings, determinize
 from .errors import LatticeError
-from .formats import DEFAULT_LIMITS, FORMATS, Format, Limits, decode, encode, read_lattice, write_lattice
 from .lattice import ACOUSTIC, BIAS, LANGUAGE, Lattice
 from .nbest import Path, n_best
 from .oracle import OracleResult, oracle
 from .posterior import posteriors, total, word_confidences
 from .prune import best_only, limit_arcs, limit_depth, prune, subset, to_budget, trim
 from .token_lattice import TokenArc, TokenLattice
+
+if TYPE_CHECKING:
+    from .calibration import Calibration
+    from .confusion import Choice, ConfusionNetwork, Slot, confusion_network
+    from .formats import DEFAULT_LIMITS, FORMATS, Format, Limits, decode, encode, read_lattice, write_lattice
+
+_LATER = {
+    "Calibration": "calibration",
+    "Choice": "confusion",
+    "ConfusionNetwork": "confusion",
+    "DEFAULT_LIMITS": "formats",
+    "FORMATS": "formats",
+    "Format": "formats",
+    "Limits": "formats",
+    "Slot": "confusion",
+    "confusion_network": "confusion",
+    "decode": "formats",
+    "encode": "formats",
+    "read_lattice": "formats",
+    "write_lattice": "formats",
+}
+"""What is imported when it is asked for, and from where: recognition alone starts sooner."""
 
 __all__ = [
     "ACOUSTIC",
@@ -50,3 +72,11 @@ __all__ = [
     "word_confidences",
     "write_lattice",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -13,8 +13,6 @@ from enum import Enum
 from typing import Any
 
 from ..lattice import Lattice
-from ..lattice.formats.json_format import from_json as from_lattice_json
-from ..lattice.formats.json_format import to_json as to_lattice_json
 from .transcript import Word
 
 
@@ -67,7 +65,9 @@ class Event:
                 value = [dataclasses.asdict(alternative) for alternative in value]
             elif entry.name == "lattice":
                 if lattice and value is not None:
-                    values["lattice"] = json.loads(to_lattice_json(value))
+                    from ..lattice.formats.json_format import to_json  # noqa: PLC0415 (seldom asked for)
+
+                    values["lattice"] = json.loads(to_json(value))
                 continue
             values[entry.name] = value.value if isinstance(value, Enum) else value
         return values
@@ -169,6 +169,8 @@ def from_dict(values: dict[str, Any]) -> Event:
         if "n_best" in given:
             given["n_best"] = tuple(Alternative(**alternative) for alternative in given["n_best"])
         if given.get("lattice") is not None:
+            from ..lattice.formats.json_format import from_json as from_lattice_json  # noqa: PLC0415 (seldom there)
+
             given["lattice"] = from_lattice_json(json.dumps(given["lattice"]))
         if "reason" in given and kind is Final:
             given["reason"] = FinalReason(given["reason"])
