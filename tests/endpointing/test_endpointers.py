@@ -68,6 +68,25 @@ def test_complete_words_end_sooner_and_the_guess_comes_first(preset: str) -> Non
         assert lead >= 0.15
 
 
+def test_a_voice_that_goes_on_gets_more_time() -> None:
+    settings = PRESETS["balanced"]
+    rows = utterance([True] * 50 + [False] * 150)
+    ends = [end_of(settings, [replace(row, finality=value) for row in rows])[0] or 9 for value in (1.0, 0.58, 0.2)]
+    assert ends == sorted(ends)
+    assert ends[0] == pytest.approx(1.0 + settings.final_complete, abs=FRAME + 1e-6)
+    assert ends[2] == pytest.approx(1.0 + settings.final_unsure, abs=FRAME + 1e-6)
+    guesses = [guess_of(settings, [replace(row, finality=value) for row in rows]) or 9 for value in (1.0, 0.2)]
+    assert guesses == pytest.approx([1 + settings.speculative_complete, 1 + settings.speculative_unsure], abs=FRAME)
+
+
+def test_who_has_paused_before_gets_more_time() -> None:
+    settings = PRESETS["balanced"]
+    speech = [True] * 50 + [False] * 17 + [True] * 30 + [False] * 150
+    assert (end_of(settings, utterance(speech))[0] or 9) == pytest.approx(1.94 + settings.final_unsure, abs=0.03)
+    fluent = [True] * 50 + [False] * 10 + [True] * 37 + [False] * 150
+    assert (end_of(settings, utterance(fluent))[0] or 9) == pytest.approx(1.94 + settings.final_complete, abs=0.03)
+
+
 def test_balanced_guesses_at_least_200_ms_ahead() -> None:
     rows = utterance([True] * 50 + [False] * 150)
     assert (end_of(PRESETS["balanced"], rows)[0] or 0) - (guess_of(PRESETS["balanced"], rows) or 9) >= 0.2
