@@ -1,9 +1,10 @@
 """Other systems' end-pointing, on the same model and the same audio."""
 
+from ..endpointing import Ending
 from ..models import SAMPLE_RATE, NearwordError, Transducer
 from ..models.audio import Samples
 from ..models.transducer import find_graph
-from .endpoint_observation import FRAME, Decisions, Ending, System
+from .endpoint_observation import FRAME, Decisions, System
 
 SHERPA_FRAME_SECONDS = 0.04
 """What sherpa-onnx takes a blank of the search for, whatever the model's frames are."""
