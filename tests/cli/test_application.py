@@ -18,7 +18,7 @@ def test_version_and_help(run_cli) -> None:
     assert all(command in text for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["transcribe", "evaluate", "demo", "models pull"])
+@pytest.mark.parametrize("command", ["transcribe", "evaluate", "endpoints", "demo", "models pull"])
 def test_every_command_teaches_with_examples(run_cli, command: str) -> None:
     text = run_cli(*command.split(), "--help").stdout
     examples = text[text.index("Examples") :]
