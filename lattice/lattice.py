@@ -72,12 +72,14 @@ class Lattice:
     @cached_property
     def totals(self) -> npt.NDArray[np.float64]:
         """[arcs] Sum of the three scores."""
-        return self.scores.sum(1, dtype=np.float64)
+        out: npt.NDArray[np.float64] = self.scores.sum(1, dtype=np.float64)
+        return out
 
     @cached_property
     def final_totals(self) -> npt.NDArray[np.float64]:
         """[nodes] Sum of the three final scores; -inf where no path ends."""
-        return self.final.sum(1, dtype=np.float64)
+        out: npt.NDArray[np.float64] = self.final.sum(1, dtype=np.float64)
+        return out
 
     @cached_property
     def first_arc(self) -> Ints:
@@ -128,6 +130,12 @@ class Lattice:
         return " ".join(self.words[self.word[arc]] for arc in path)
 
     def _check(self) -> None:
+        self._check_shapes()
+        self._check_scores()
+        self._check_arcs()
+        self._check_connected()
+
+    def _check_shapes(self) -> None:
         arcs, nodes = len(self.word), len(self.final)
         shapes = {"source": (arcs,), "target": (arcs,), "start": (arcs,), "end": (arcs,), "scores": (arcs, NUM_SCORES)}
         for name, shape in shapes.items():
@@ -135,20 +143,22 @@ class Lattice:
                 raise LatticeError(f"{name} has shape {getattr(self, name).shape}; expected {shape}, as word has")
         if self.final.shape != (nodes, NUM_SCORES) or not nodes:
             raise LatticeError(f"final has shape {self.final.shape}; expected one row of {NUM_SCORES} per node")
-        if arcs and not (self.word.min() >= 0 and self.word.max() < len(self.words)):
-            raise LatticeError(f"an arc names word {self.word.max()}; there are {len(self.words)}")
+
+    def _check_scores(self) -> None:
         for name in ("start", "end", "scores"):
             if not np.isfinite(getattr(self, name)).all():
                 raise LatticeError(f"{name} holds a value that is not a finite number")
-        ends = self.final[:, ACOUSTIC] > -np.inf
-        if (
-            np.isnan(self.final).any()
-            or not np.isfinite(self.final[ends]).all()
-            or not np.isfinite(self.final[:, 1:]).all()
-        ):
+        acoustic = self.final[:, ACOUSTIC]
+        if not (np.isfinite(acoustic) | (acoustic == -np.inf)).all() or not np.isfinite(self.final[:, 1:]).all():
             raise LatticeError("final holds a value that is not a finite number (-inf: acoustic column only)")
-        if arcs and (self.source.min() < 0 or self.target.max() >= nodes):
-            raise LatticeError(f"an arc names a node beyond 0 to {nodes - 1}")
+
+    def _check_arcs(self) -> None:
+        if not self.num_arcs:
+            return
+        if self.word.min() < 0 or self.word.max() >= len(self.words):
+            raise LatticeError(f"an arc names word {self.word.max()}; there are {len(self.words)}")
+        if self.source.min() < 0 or self.target.max() >= self.num_nodes:
+            raise LatticeError(f"an arc names a node beyond 0 to {self.num_nodes - 1}")
         if (self.target <= self.source).any():
             arc = int(np.flatnonzero(self.target <= self.source)[0])
             raise LatticeError(
@@ -156,14 +166,13 @@ class Lattice:
             )
         if (np.diff(self.source) < 0).any():
             raise LatticeError("arcs are not sorted by source")
-        self._check_connected(ends)
 
-    def _check_connected(self, ends: npt.NDArray[np.bool_]) -> None:
+    def _check_connected(self) -> None:
         # in topological order a node that another one leads to is reachable if that one is: one pass suffices
         entered = np.zeros(self.num_nodes, bool)
         entered[0] = True
         entered[self.target] = True
-        left = ends.copy()
+        left = self.final[:, ACOUSTIC] > -np.inf
         left[self.source] = True
         for fine, what in ((entered, "cannot be reached from the start"), (left, "leads to no end")):
             if not fine.all():

@@ -129,13 +129,11 @@ class DecodingStream:
             frame_seconds=self._model.info.frame_seconds,
             settings=self._options.lattice,
         )
-        return dataclasses.replace(
-            lattice,
-            **{
-                name: [self._shifted(offset + time, now) for time in getattr(lattice, name).tolist()]
-                for name in ("start", "end")
-            },
+        start, end = (
+            np.asarray([self._shifted(offset + time, now) for time in times.tolist()], np.float32)
+            for times in (lattice.start, lattice.end)
         )
+        return dataclasses.replace(lattice, start=start, end=end)
 
     def settled(self, search: Search) -> tuple[int, int]:
         """Return how many words, and how many tokens, can change no more: all before the last settled word begins.

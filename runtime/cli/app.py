@@ -61,7 +61,6 @@ def main() -> None:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         from ...biasing import BiasingError
-        from ...biasing import BiasingError
         from ...lattice import LatticeError
         from ...models import NearwordError  # here: every command that got this far has loaded it
 

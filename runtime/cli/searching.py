@@ -42,7 +42,7 @@ LanguageWeight = Annotated[
 ]
 DEFAULT_LANGUAGE_WEIGHT = 0.3
 BONUS_PER_WEIGHT = 3.0
-"""What each token is given per weight of the language model: about what one costs it, so that words are not left out."""
+"""What each token is given per weight of the language model: about its price, so that words are not left out."""
 
 
 def search_options(

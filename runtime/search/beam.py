@@ -175,7 +175,8 @@ class _Step:
     def tokens(self, node: Node, position: int) -> Array:
         """Return the log-probabilities of all tokens, [vocab_size]."""
         rows = self._known[node.context]
-        return rows.tokens[position - rows.first]
+        tokens: Array = rows.tokens[position - rows.first]
+        return tokens
 
 
 def _best_of(log_probs: Array, floor: Array, count: int) -> list[list[tuple[float, int]]]:
@@ -311,7 +312,7 @@ class BeamSearch:
         """
         best = self._live[self._best()][0]
         root, history = best, best.history
-        while history is not None and history.count > self._dropped + tokens:
+        while history is not None and history.length > self._dropped + tokens:
             root, history = history.node, history.before
         taken = collect(self._root, [(root, (0.0, 0.0, 0.0))])
         self._live = [(node, blanks) for node, blanks in self._live if leads_through(node, root)]
@@ -345,7 +346,7 @@ class BeamSearch:
         if self._path is None:
             rows: list[Emitted] = []
             history = self._live[self._best()][0].history
-            while history is not None and history.count > self._dropped:
+            while history is not None and history.length > self._dropped:
                 rows.append(history)
                 history = history.before
             rows.reverse()
@@ -459,7 +460,7 @@ class BeamSearch:
         number = next(self._numbers)
         if leading.token == EPSILON:
             return Node(number, key, source.context, source.states, score, arcs, source.history)
-        count = (source.history.count if source.history is not None else 0) + 1
+        count = (source.history.length if source.history is not None else 0) + 1
         history = Emitted(source.history, leading.token, frame, leading.log_prob, source, count)
         context = (*source.context[1:], leading.token)
         return Node(number, key, context, self._states(source, leading.token), score, arcs, history)

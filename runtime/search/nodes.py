@@ -19,7 +19,7 @@ class Emitted(NamedTuple):
     """Of the token at its frame."""
     node: "Node"
     """From which it was put out."""
-    count: int
+    length: int
     """Tokens up to and with this one."""
 
 
@@ -85,7 +85,7 @@ def leads_through(node: Node, place: Node) -> bool:
 
 def common_prefix(histories: Sequence[Emitted | None]) -> int:
     """Return how many first tokens all histories have in common."""
-    shortest = min(0 if history is None else history.count for history in histories)
+    shortest = min(0 if history is None else history.length for history in histories)
     level = [_at(history, shortest) for history in histories]
     settled = shortest
     # histories share their beginnings: where all are one object, all before is common
@@ -93,7 +93,7 @@ def common_prefix(histories: Sequence[Emitted | None]) -> int:
         tokens = {history.token for history in level if history is not None}
         before = [None if history is None else history.before for history in level]
         if len(tokens) > 1:
-            settled = level[0].count - 1 if level[0] is not None else 0
+            settled = level[0].length - 1 if level[0] is not None else 0
         level = before
         if level[0] is None:
             break
@@ -101,7 +101,7 @@ def common_prefix(histories: Sequence[Emitted | None]) -> int:
 
 
 def _at(history: Emitted | None, count: int) -> Emitted | None:
-    while history is not None and history.count > count:
+    while history is not None and history.length > count:
         history = history.before
     return history
 

@@ -1,7 +1,6 @@
 """What to search with: how wide, what is boosted, and how much of the lattice is kept."""
 
 from dataclasses import dataclass, field
-from typing import cast
 
 from ...lattice import DeterminizeSettings
 from ...models import Transducer
@@ -29,10 +28,9 @@ class SearchOptions:
     def phrases(self) -> BiasScorer | None:
         """Return what is boosted now."""
         bias = self.bias
-        if bias is None or hasattr(bias, "scores"):
-            return cast("BiasScorer | None", bias)
-        live = cast("LiveBias", bias)
-        return live.snapshot() if len(live) else None
+        if bias is None or not isinstance(bias, LiveBias):
+            return bias
+        return bias.snapshot() if len(bias) else None
 
     def begin(self, model: Transducer) -> Search:
         """Return a search for a new utterance."""
@@ -47,8 +45,8 @@ class SearchOptions:
 
     def end_turn(self) -> None:
         """Note that an utterance has ended: what was boosted for one turn is forgotten."""
-        if self.bias is not None and not hasattr(self.bias, "scores"):
-            cast("LiveBias", self.bias).end_turn()
+        if isinstance(self.bias, LiveBias):
+            self.bias.end_turn()
 
 
 DEFAULT_SEARCH = SearchOptions()

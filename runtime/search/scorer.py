@@ -1,7 +1,7 @@
 """What may add to a token's score while the search runs: biasing and language models."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ class BiasScorer(TokenScorer, Protocol):
         """Return the state after all of ``tokens``."""
 
 
+@runtime_checkable
 class LiveBias(Protocol):
     """Phrase lists that change while one listens, such as ``biasing.Biasing``."""
 
