@@ -90,7 +90,8 @@ def test_a_boosted_phrase_wins_and_one_added_on_the_way_too() -> None:
         plain += "cb d" in text(SearchOptions())
         boosted += "cb d" in text(SearchOptions(bias=boosting(["cb d"], 1.0)))
         late += "cb d" in text(SearchOptions(bias=boosting([], 1.0)), {3: ["cb d"]})
-    assert plain < 5 < 10 < late < boosted
+    assert 2 * plain <= late <= boosted
+    assert boosted >= 20
 
 
 def test_one_active_hypothesis_takes_phrases_too() -> None:
