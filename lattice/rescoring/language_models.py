@@ -34,12 +34,12 @@ class LanguageModel(Protocol):
 class Weights:
     """How the scores of a path are added up: acoustic + bias * bias + language * language + word_bonus * words."""
 
-    language: float = 0.5
+    language: float = 0.2
     """Share of the language model's score."""
     bias: float = 1.0
     """Share of what biasing added; 0 takes it away."""
-    word_bonus: float = 0.0
-    """Added for every word (natural logarithm)."""
+    word_bonus: float = 1.0
+    """Added for every word (natural logarithm): makes up for words the search leaves out, and for what each costs."""
 
 
 DEFAULT_WEIGHTS = Weights()

@@ -36,9 +36,9 @@ def rescore_server(
     end: Annotated[
         int | None, typer.Option(min=0, help="With --onnx: token after the last.", show_default=False)
     ] = None,
-    weight: Annotated[float, typer.Option(min=0, help="Share of the language model beside the acoustic score.")] = 0.5,
+    weight: Annotated[float, typer.Option(min=0, help="Share of the language model beside the acoustic score.")] = 0.2,
     bias_weight: Annotated[float, typer.Option(help="Share of what biasing added; 0 takes it away.")] = 1.0,
-    word_bonus: Annotated[float, typer.Option(help="Added for every word (natural logarithm).")] = 0.0,
+    word_bonus: Annotated[float, typer.Option(help="Added for every word (natural logarithm).")] = 1.0,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any.")] = 8770,
     tokens: Annotated[

@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--beam", type=int, default=4)
     parser.add_argument("--weights", default="0.1,0.2,0.3,0.5")
-    parser.add_argument("--bonus", type=float, default=0.5, help="per word, beside the service's language model")
+    parser.add_argument("--bonus", type=float, default=1.0, help="per word, beside the service's language model")
     options = parser.parse_args()
     folder = resolve("assistant-en")
     model = Transducer.load(folder)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import numpy as np
 from nearword.lattice import Lattice
 from nearword.lattice.rescoring import RescoringSettings, train_words
-from nearword.lattice.rescoring.language_models import NgramLanguageModel
+from nearword.lattice.rescoring.language_models import NgramLanguageModel, Weights
 from nearword.lattice.rescoring.serve import DrainingServer, ServeSettings, bound
 from nearword.lattice.rescoring.service import RescoringService
 from nearword.lattice.rescoring.service_limits import ServiceLimits
@@ -41,9 +41,8 @@ def settings(port: int, **other) -> RescoringSettings:
 
 
 def model() -> NgramLanguageModel:
-    return NgramLanguageModel(
-        train_words(["play some jazz", "play some chess", "pay some bills"] * 5, order=3), name="tiny"
-    )
+    text = ["play some jazz", "play some chess", "pay some bills"] * 5
+    return NgramLanguageModel(train_words(text, order=3), name="tiny", weights=Weights(0.5))
 
 
 class Faulty:
