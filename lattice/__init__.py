@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from .determinize import DeterminizeSettings, determinize
 from .errors import LatticeError
 from .lattice import ACOUSTIC, BIAS, LANGUAGE, Lattice
+from .minimize import minimize
 from .nbest import Path, n_best
 from .oracle import OracleResult, oracle
 from .posterior import posteriors, total, word_confidences
@@ -60,6 +61,7 @@ __all__ = [
     "encode",
     "limit_arcs",
     "limit_depth",
+    "minimize",
     "n_best",
     "oracle",
     "posteriors",

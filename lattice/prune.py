@@ -45,16 +45,21 @@ def limit_arcs(lattice: Lattice, max_arcs: int) -> Lattice:
 def to_budget(lattice: Lattice, max_bytes: int) -> Lattice:
     """Return the lattice with the widest beam that ``encode`` writes in at most ``max_bytes``.
 
-    The best path stays even where it alone takes more.
+    The best path stays even where it alone takes more. Where something has to go, nodes with equal futures are merged
+    as well (see ``minimize``), within what ``encode`` rounds scores and times to.
 
     Raises:
         ValueError: ``max_bytes`` is negative.
     """
     from .formats.binary import encode  # noqa: PLC0415 (needed here only)
+    from .formats.rounding import STEPS, TICKS  # noqa: PLC0415
+    from .minimize import minimize  # noqa: PLC0415 (it needs this module)
 
     if max_bytes < 0:
         raise ValueError(f"max_bytes is {max_bytes}; expected 0 or more")
-    return _widest(lattice, lambda pruned: len(encode(pruned)), max_bytes)
+    return _widest(
+        lattice, lambda pruned: len(encode(pruned)), max_bytes, lambda pruned: minimize(pruned, 1 / STEPS, 1 / TICKS)
+    )
 
 
 def limit_depth(lattice: Lattice, depth: int) -> Lattice:
@@ -85,11 +90,19 @@ def limit_depth(lattice: Lattice, depth: int) -> Lattice:
     return subset(lattice, keep, lost.ends < np.inf)
 
 
-def _widest(lattice: Lattice, size_of: Callable[[Lattice], int], limit: int) -> Lattice:
-    """Return the lattice with the widest beam whose size is within the limit, or else its best path."""
+def _widest(
+    lattice: Lattice,
+    size_of: Callable[[Lattice], int],
+    limit: int,
+    shrink: Callable[[Lattice], Lattice] = lambda pruned: pruned,
+) -> Lattice:
+    """Return the lattice with the widest beam whose size, once shrunk, is within the limit, or else its best path."""
     whole = size_of(lattice)
     if whole <= limit:
         return lattice
+    shrunk = shrink(lattice)
+    if shrunk is not lattice and size_of(shrunk) <= limit:
+        return shrunk
     lost = losses(lattice)
     steps = np.concatenate([lost.arcs, lost.ends])
     beams = np.unique(np.round(steps[np.isfinite(steps)] / ROUNDING) * ROUNDING)
@@ -104,7 +117,7 @@ def _widest(lattice: Lattice, size_of: Callable[[Lattice], int], limit: int) -> 
             expected = small[0] + share * (large[0] - small[0])
             middle = min(max(int(np.searchsorted(arcs, expected, "right")) - 1, low + 1), high - 1)
         guess = not guess
-        pruned = subset(lattice, lost.arcs <= beams[middle] + ROUNDING, lost.ends <= beams[middle] + ROUNDING)
+        pruned = shrink(subset(lattice, lost.arcs <= beams[middle] + ROUNDING, lost.ends <= beams[middle] + ROUNDING))
         size = size_of(pruned)
         if size <= limit:
             low, small, chosen = middle, (int(arcs[middle]), size), pruned
