@@ -290,9 +290,7 @@ class BeamSearch:
         blanks = 0.0
         for position in range(len(encoder_out)):
             step.need(self._live, position)
-            leading = max(self._live, key=_score)[0]
-            blanks += math.exp(step.blank(leading, position))
-            self._frame(step, position)
+            blanks += self._frame(step, position)
             self.frames_seen += 1
         if len(encoder_out):
             self.blank_probability = blanks / len(encoder_out)
@@ -353,9 +351,11 @@ class BeamSearch:
             self._path = ([r.token for r in rows], [r.frame for r in rows], [r.log_prob for r in rows])
         return self._path
 
-    def _frame(self, step: _Step, position: int) -> None:
-        """Search one encoder frame."""
+    def _frame(self, step: _Step, position: int) -> float:
+        """Search one encoder frame; returns the probability of the blank in the hypothesis that led before it."""
         moving, done = self._live, []
+        leading = max(moving, key=_score)[0]
+        probability = math.exp(step.blank(leading, position))
         for emitted in range(1, self._settings.max_symbols + 1):
             if emitted > 1:
                 step.need(moving, position)
@@ -364,11 +364,13 @@ class BeamSearch:
                 value = step.blank(node, position)
                 staying.append(_Candidate(node.score + blanks + value, node, blanks, EPSILON, value))
             threshold = max(candidate.score for candidate in staying) - self._settings.beam
-            emissions = (self._scored_emissions if self._scored else self._emissions)(step, position, moving, threshold)
+            emissions = (self._scored_emissions if self._scored else self._emissions)(
+                step, position, staying, threshold
+            )
             if emitted == 1 and not emissions:
                 # nothing meets, nothing is made: most frames of most speech
                 self._live = [(c.node, c.blanks + c.log_prob) for c in staying if c.score >= threshold]
-                return
+                return probability
             done += staying
             if emitted == self._settings.max_symbols:
                 done += emissions
@@ -377,27 +379,32 @@ class BeamSearch:
             if not moving:
                 break
         self._live = self._recombine(done)
+        return probability
 
-    def _emissions(
-        self, step: _Step, position: int, moving: list[tuple[Node, float]], threshold: float
-    ) -> list[_Candidate]:
+    def _emissions(self, step: _Step, position: int, staying: list[_Candidate], threshold: float) -> list[_Candidate]:
         """Return the tokens worth following."""
         out = []
-        for node, blanks in moving:
-            score = node.score + blanks
+        most, plain = self._settings.max_active, self._settings.recombine and self._settings.max_symbols == 1
+        # what is worse than all that may stay is of use only where it meets one of them
+        floor = sorted(c.score for c in staying)[-most] if plain and len(staying) >= most else threshold
+        met = {c.node.key for c in staying}
+        for _, node, blanks, *_ in staying:
+            score, tail = node.score + blanks, node.context[1:]
             for log_prob, token in step.best(node, position):
-                if score + log_prob >= threshold:
-                    out.append(_Candidate(score + log_prob, node, blanks, token, log_prob))
-        limit = KEPT_CANDIDATES * self._settings.max_active
+                total = score + log_prob
+                if total >= floor or (total >= threshold and ((*tail, token), node.states) in met):
+                    out.append(_Candidate(total, node, blanks, token, log_prob))
+        limit = KEPT_CANDIDATES * most
         if len(out) > limit:
             worst = sorted(candidate.score for candidate in out)[-limit]
             out = [candidate for candidate in out if candidate.score >= worst]
         return out
 
     def _scored_emissions(
-        self, step: _Step, position: int, moving: list[tuple[Node, float]], threshold: float
+        self, step: _Step, position: int, staying: list[_Candidate], threshold: float
     ) -> list[_Candidate]:
         """Return the tokens worth following, where biasing or a language model has a say: any token may be."""
+        moving = [(c.node, c.blanks) for c in staying]
         rows = np.stack([step.tokens(node, position) for node, _ in moving])
         scores = np.asarray([node.score + blanks for node, blanks in moving])
         bias = np.stack([self._bias.scores(node.states[0]) for node, _ in moving])
