@@ -148,9 +148,17 @@ def measure(
     counts = np.zeros(8, np.int64)
     for heard, hypothesis in zip(utterances, hypotheses, strict=True):
         counts += _count(heard.reference.split(), hypothesis.split(), finder)
+    biased_words, biased, other_words, other, said, found, plain, accepts = counts.tolist()
     return BiasFigures(
         0 if biasing is None else len(biasing),
-        *counts.tolist(),
+        biased_words,
+        biased,
+        other_words,
+        other,
+        said,
+        found,
+        plain,
+        accepts,
         sum(heard.seconds for heard in utterances),
         spent + sum(heard.cpu_seconds for heard in utterances),
         spent,
