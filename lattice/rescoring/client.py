@@ -85,10 +85,12 @@ class Rescorer:
 
             self._zstd = zstandard.ZstdCompressor()
         self.breaker = Breaker(settings.breaker_failures, settings.breaker_seconds)
-        self._client: httpx.AsyncClient | None = None
+        self._http_client: httpx.AsyncClient | None = None
         self._jobs: OrderedDict[Key, _Job] = OrderedDict()
 
     async def __aenter__(self) -> Self:
+        # loading the HTTP library takes a tenth of a second and more: not while the first answer is waited for
+        self._http_client = await asyncio.to_thread(self._make_http)
         return self
 
     async def __aexit__(
@@ -103,7 +105,7 @@ class Rescorer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._jobs.clear()
-        client, self._client = self._client, None
+        client, self._http_client = self._http_client, None
         if client is not None:
             with contextlib.suppress(Exception):  # the other side may have gone in any way
                 await client.aclose()
@@ -271,26 +273,29 @@ class Rescorer:
         self._end(job, Reason.rescored, "", paths, answer.model)
 
     def _http(self) -> "httpx.AsyncClient":
-        if self._client is None:
-            import httpx  # noqa: PLC0415 (loaded when something is sent)
+        if self._http_client is None:
+            self._http_client = self._make_http()
+        return self._http_client
 
-            # it writes all headers to its log at level DEBUG, the token among them
-            logging.getLogger("hpack").setLevel(logging.INFO)
-            limits = httpx.Limits(
-                max_connections=2 * self.settings.max_in_flight,
-                max_keepalive_connections=2,
-                keepalive_expiry=KEEP_ALIVE_SECONDS,
-            )
-            self._client = httpx.AsyncClient(
-                http2=_has_http2() and self.settings.address.startswith("https:"),
-                verify=self._context,
-                timeout=httpx.Timeout(self.settings.deadline, connect=self.settings.connect_timeout),
-                limits=limits,
-                follow_redirects=False,  # lattice and token go where the settings say, and nowhere else
-                trust_env=False,
-                headers={"Accept-Encoding": "identity", "User-Agent": "nearword"},
-            )
-        return self._client
+    def _make_http(self) -> "httpx.AsyncClient":
+        import httpx  # noqa: PLC0415 (loaded when something is sent)
+
+        # it writes all headers to its log at level DEBUG, the token among them
+        logging.getLogger("hpack").setLevel(logging.INFO)
+        limits = httpx.Limits(
+            max_connections=2 * self.settings.max_in_flight,
+            max_keepalive_connections=2,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
+        )
+        return httpx.AsyncClient(
+            http2=_has_http2() and self.settings.address.startswith("https:"),
+            verify=self._context,
+            timeout=httpx.Timeout(self.settings.deadline, connect=self.settings.connect_timeout),
+            limits=limits,
+            follow_redirects=False,  # lattice and token go where the settings say, and nowhere else
+            trust_env=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": "nearword"},
+        )
 
 
 def _check_status(status: int, retry_after: str) -> None:

@@ -37,7 +37,7 @@ def answer(utterance: int = 1, revision: int = 1, words: tuple[str, ...] = ("pla
 
 
 def settings(port: int, **other) -> RescoringSettings:
-    return RescoringSettings(f"http://127.0.0.1:{port}", **{"deadline": 0.4, "connect_timeout": 0.3, **other})
+    return RescoringSettings(f"http://127.0.0.1:{port}", **{"deadline": 5, "connect_timeout": 5, **other})
 
 
 def model() -> NgramLanguageModel:

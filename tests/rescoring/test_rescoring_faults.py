@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rescoring_helpers import Faulty, answer, heard, responds, settings
 
-SLACK = 0.25
+SLACK = 0.6
 """Seconds by which a result may come after its deadline on a busy machine."""
 
 
@@ -79,12 +79,13 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_named_in_time_and_leaves_nothing_behind(fault: str) -> None:
     handler, reason, requests = FAULTS[fault]
+    deadline = 0.6 if reason is Reason.late else 5
     process = psutil.Process()
     before = len(process.net_connections())
 
     async def main() -> tuple[Rescored, float, int]:
         async with Faulty(handler).running() as server:
-            async with Rescorer(settings(server.port)) as rescorer:
+            async with Rescorer(settings(server.port, deadline=deadline)) as rescorer:
                 began = time.monotonic()
                 rescorer.submit(1, 1, heard())
                 found = await rescorer.result(1, 1)
@@ -98,8 +99,8 @@ def test_a_fault_is_named_in_time_and_leaves_nothing_behind(fault: str) -> None:
     found, took, sent = asyncio.run(main())
     assert (found.reason, found.rescored, found.text, found.paths) == (reason, False, None, ())
     assert sent == requests
-    assert took < 0.4 + SLACK
-    assert found.milliseconds == pytest.approx(took * 1000, abs=100)
+    assert took < deadline + SLACK
+    assert found.milliseconds == pytest.approx(took * 1000, abs=300)
     assert len(process.net_connections()) <= before
 
 
@@ -169,7 +170,7 @@ def test_a_reset_before_anything_went_out_sends_nothing() -> None:
 
 def test_newer_requests_displace_the_oldest() -> None:
     async def main() -> None:
-        limits = {"max_in_flight": 2, "deadline": 1}
+        limits = {"max_in_flight": 2}
         async with (
             Faulty(responds(answer(utterance=3), delay=0.1)).running() as server,
             Rescorer(settings(server.port, **limits)) as rescorer,
@@ -191,10 +192,10 @@ def test_whoever_does_not_wait_gets_what_is_there() -> None:
             rescorer.submit(1, 1, heard())
             assert (await rescorer.result(1, 1, wait=0)).reason is Reason.late
             rescorer.submit(1, 1, heard())
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.5)
             found = await rescorer.result(1, 1, wait=0)
             assert found.rescored
-            assert 90 < found.milliseconds < 290  # when it came, not when it was asked for
+            assert 90 < found.milliseconds < 1000  # when it came, not when it was asked for
 
     asyncio.run(main())
 
@@ -202,15 +203,15 @@ def test_whoever_does_not_wait_gets_what_is_there() -> None:
 def test_after_failures_nothing_is_sent_until_a_probe_succeeds() -> None:
     async def main() -> None:
         server = Faulty(responds(b"", 404))
-        async with server.running(), Rescorer(settings(server.port, breaker_seconds=0.2)) as rescorer:
+        async with server.running(), Rescorer(settings(server.port, breaker_seconds=0.5)) as rescorer:
             reasons = [(await rescorer.rescore(1, n, heard())).reason for n in range(5)]
             assert reasons == [Reason.failed] * 3 + [Reason.paused] * 2
             assert len(server.requests) == 3
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.6)
             assert (await rescorer.rescore(1, 5, heard())).reason is Reason.failed  # the probe
             assert (await rescorer.rescore(1, 6, heard())).reason is Reason.paused
             server._handler = responds(answer())
-            await asyncio.sleep(0.45)  # twice as long as before
+            await asyncio.sleep(1.1)  # twice as long as before
             assert (await rescorer.rescore(1, 1, heard())).reason is Reason.rescored
             assert (await rescorer.rescore(1, 1, heard())).reason is Reason.rescored
 
