@@ -25,6 +25,18 @@ class Alternative:
     """Among all that the lattice holds, 0 to 1."""
 
 
+@dataclass(frozen=True)
+class Rescoring:
+    """What came of asking a service for better words."""
+
+    reason: str
+    """``rescored``: its words hold. Else the local ones do, and this is why; see ``lattice.rescoring.Reason``."""
+    milliseconds: float
+    """By the clock, from sending the lattice to knowing."""
+    model: str | None = None
+    """Name of the language model that answered."""
+
+
 class FinalReason(str, Enum):
     """Why an utterance was ended."""
 
@@ -63,6 +75,10 @@ class Event:
                 ]
             elif entry.name == "n_best":
                 value = [dataclasses.asdict(alternative) for alternative in value]
+            elif entry.name == "rescored":
+                if value is not None:
+                    values["rescored"] = dataclasses.asdict(value)
+                continue
             elif entry.name == "lattice":
                 if lattice and value is not None:
                     from ..lattice.formats.json_format import to_json  # noqa: PLC0415 (seldom asked for)
@@ -127,6 +143,8 @@ class Final(Event):
     """As of ``SpeculativeFinal``."""
     lattice: Lattice | None = None
     """Everything that may have been said, pruned."""
+    rescored: Rescoring | None = None
+    """What came of rescoring; None where nobody asked for it, as by default."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +186,8 @@ def from_dict(values: dict[str, Any]) -> Event:
             )
         if "n_best" in given:
             given["n_best"] = tuple(Alternative(**alternative) for alternative in given["n_best"])
+        if given.get("rescored") is not None:
+            given["rescored"] = Rescoring(**given["rescored"])
         if given.get("lattice") is not None:
             from ..lattice.formats.json_format import from_json as from_lattice_json  # noqa: PLC0415 (seldom there)
 

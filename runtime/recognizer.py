@@ -90,6 +90,7 @@ class Recognizer:
         self._speculative: Speculative = SpeculativeEndpointer(settings) if speculative is None else speculative
         self._final: Ending = FinalEndpointer(settings) if final is None else final
         self._voice = VoiceFinality()
+        self._search = search
         self._stream = DecodingStream(model, search)
         self._best = Hypothesis(self._stream, lower=lower, calibration=read_calibration(model.info.folder))
         self._grid = round(self._vad.frame_seconds * SAMPLE_RATE)
@@ -306,3 +307,4 @@ class Recognizer:
             )
         )
         self._utterance += 1
+        self._search.end_turn()

@@ -8,11 +8,14 @@
 ...             event = with_words(event, await rescoring.outcome(event))
 """
 
+import asyncio
 from dataclasses import replace
 
+from typing_extensions import Self
+
 from ..lattice import word_confidences
-from ..lattice.rescoring import Reason, Rescored, Rescorer
-from .events import Alternative, Event, Final, Reset, SpeculativeFinal
+from ..lattice.rescoring import Reason, Rescored, Rescorer, RescoringSettings
+from .events import Alternative, Event, Final, Rescoring, Reset, SpeculativeFinal
 from .transcript import Word
 
 DEFAULT_PATIENCE = 0.1
@@ -40,6 +43,11 @@ class LiveRescoring:
         elif isinstance(event, Reset):
             self._rescorer.cancel(event.utterance, event.revision)
 
+    async def corrected(self, event: Event) -> Event:
+        """Take note of an event, and return it: a final one with what came of rescoring."""
+        self.follow(event)
+        return with_words(event, await self.outcome(event)) if isinstance(event, Final) and event.text else event
+
     async def outcome(self, final: Final) -> Rescored:
         """Return what came of rescoring, within the patience; sends the lattice now if none was sent before."""
         if not final.text or final.lattice is None:
@@ -50,8 +58,10 @@ class LiveRescoring:
 
 
 def with_words(final: Final, rescored: Rescored) -> Final:
-    """Return the event with the words that rescoring found, their times and confidences; the same if it found none."""
+    """Return the event with what came of rescoring, and with its words, their times and confidences if it found any."""
     lattice = final.lattice
+    noted = Rescoring(rescored.reason.value, round(rescored.milliseconds, 1), rescored.model)
+    final = replace(final, rescored=noted)
     if not rescored.rescored or lattice is None:
         return final
     best = rescored.paths[0].words
@@ -75,3 +85,33 @@ def with_words(final: Final, rescored: Rescored) -> Final:
     if order[0] not in known:
         first.insert(0, Alternative(order[0], 0.0))
     return replace(final, text=order[0], words=words, n_best=(*first, *others))
+
+
+class BlockingRescoring:
+    """Rescoring for code without an event loop: a recording, utterance by utterance.
+
+    >>> with BlockingRescoring(settings) as rescoring:
+    ...     final = rescoring.correct(final)
+    """
+
+    def __init__(self, settings: RescoringSettings, model: str | None = None) -> None:
+        self._settings, self._model = settings, model
+        self._loop = asyncio.new_event_loop()
+        self._rescorer = Rescorer(settings, model=model)
+
+    def __enter__(self) -> Self:
+        self._loop.run_until_complete(self._rescorer.__aenter__())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._loop.run_until_complete(self._rescorer.aclose())
+        finally:
+            self._loop.close()
+
+    def correct(self, final: Final) -> Final:
+        """Return the event as rescoring has it, after its deadline at the latest."""
+        if not final.text or final.lattice is None:
+            return final
+        asked = self._rescorer.rescore(final.utterance, final.revision, final.lattice)
+        return with_words(final, self._loop.run_until_complete(asked))

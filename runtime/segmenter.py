@@ -1,5 +1,6 @@
 """A recording to one transcript, cut into utterances where the speaker pauses."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,10 @@ class Segmenter:
         *,
         search: SearchOptions = DEFAULT_SEARCH,
         lower: bool = True,
+        correct: Callable[[Final], Final] | None = None,
     ) -> None:
+        """Begin a recording; ``correct`` may give an utterance other words, once it has ended."""
+        self._correct = correct
         self._recognizer = Recognizer(model, settings, search=search, lower=lower)
         self.lattices: list[Lattice] = []
         """Of the utterances that have ended."""
@@ -72,6 +76,8 @@ class Segmenter:
         )
 
     def _take(self, final: Final) -> None:
+        if self._correct is not None:
+            final = self._correct(final)
         if final.words:
             self._utterances.append(len(self._words))
             self._words += final.words

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+from contextlib import AsyncExitStack
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Graphs, Model, Precision, Report
+from .rescoring import RescoreUrl, TokenFile, rescoring_settings
 from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
+    from ...lattice.rescoring import RescoringSettings
     from ..event_stream import EventStream
     from ..pipeline import Pipeline
+    from ..rescoring import LiveRescoring
     from ..sources import AudioSource
     from .listen_view import View
 
@@ -29,6 +33,8 @@ EXAMPLES = (
     "nearword listen talk.wav"
 )
 METER_SECONDS = 0.1
+DEADLINE_SECONDS = 0.5
+"""Time a rescoring service has, from the speculative end; a final result waits little for it."""
 
 
 class Preset(str, Enum):
@@ -69,6 +75,8 @@ def listen(
     bias_strength: Strength = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = DEFAULT_LANGUAGE_WEIGHT,
+    rescore: RescoreUrl = None,
+    rescore_token_file: TokenFile = None,
     precision: Graphs = Precision.auto,
 ) -> None:
     """Recognise speech from the microphone as it is spoken.
@@ -90,19 +98,24 @@ def listen(
     audio = _make_source(source, device)
     loaded = Transducer.load(resolve(model), precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
+    service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case)
     with make_view(json_lines=report is Report.json) as view:
-        interrupted = asyncio.run(_listen(pipeline, audio, view))
+        interrupted = asyncio.run(_listen(pipeline, audio, view, service))
     if interrupted:
         raise typer.Exit(130)
 
 
-async def _listen(pipeline: "Pipeline", source: "AudioSource", view: "View") -> bool:
+async def _listen(
+    pipeline: "Pipeline", source: "AudioSource", view: "View", service: "RescoringSettings | None"
+) -> bool:
     """Show events until the audio ends; returns whether Ctrl-C ended it. A second Ctrl-C does not wait."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     asked = False
 
-    async with pipeline:
+    async with AsyncExitStack() as stack:
+        rescoring = None if service is None else await _rescoring(service, stack)
+        await stack.enter_async_context(pipeline)
         stream = pipeline.run(source)
 
         def ask() -> None:
@@ -116,7 +129,7 @@ async def _listen(pipeline: "Pipeline", source: "AudioSource", view: "View") -> 
         meter = asyncio.create_task(_show_level(stream, view)) if view.has_meter else None
         try:
             async for event in stream:
-                view.show(event)
+                view.show(event if rescoring is None else await rescoring.corrected(event))
         except asyncio.CancelledError:
             if not asked:
                 raise
@@ -126,6 +139,13 @@ async def _listen(pipeline: "Pipeline", source: "AudioSource", view: "View") -> 
                 meter.cancel()
                 await asyncio.wait([meter])
     return asked
+
+
+async def _rescoring(service: "RescoringSettings", stack: AsyncExitStack) -> "LiveRescoring":
+    from ...lattice.rescoring import Rescorer
+    from ..rescoring import LiveRescoring
+
+    return LiveRescoring(await stack.enter_async_context(Rescorer(service)))
 
 
 async def _show_level(stream: "EventStream", view: "View") -> None:

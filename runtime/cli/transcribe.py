@@ -1,8 +1,8 @@
 """``nearword transcribe``: files, or raw audio on standard input, to words."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, TextIO
 
@@ -11,14 +11,20 @@ import typer
 from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
 from .options import Format, Graphs, Model, Precision, Threads, fail, open_output
+from .rescoring import RescoreUrl, TokenFile, rescoring_settings
 from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
     from ...lattice import Lattice
+    from ...lattice.rescoring import RescoringSettings
+    from ..events import Final
+    from ..rescoring import BlockingRescoring
     from ..segmenter import Segmenter
 
 LONG_SECONDS = 60.0
 """Audio from which a progress bar is worth its place."""
+DEADLINE_SECONDS = 2.0
+"""Time a rescoring service has for an utterance of a recording."""
 BLOCK_SECONDS = 1.0
 """Audio between two looks at the progress bar and at Ctrl-C."""
 STANDARD_INPUT = Path("-")
@@ -56,6 +62,8 @@ def transcribe(
     bias_strength: Strength = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = DEFAULT_LANGUAGE_WEIGHT,
+    rescore: RescoreUrl = None,
+    rescore_token_file: TokenFile = None,
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
     lattice_dir: Annotated[
@@ -86,16 +94,19 @@ def transcribe(
     lattices = _LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
+    service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     write = WRITERS[output_format.value]
     prefixed = output_format is Format.text and len(files) > 1
     broken = interrupted = False
     out = sys.stdout if output is None else open_output(output, "--output")
     try:
         progress = _Progress(files)
-        with progress.running():
+        with ExitStack() as stack:
+            stack.enter_context(progress.running())
+            correct = None if service is None else _corrector(stack.enter_context(_rescoring(service)))
             for path in files:
                 prefix = f"{path}: " if prefixed else ""
-                transcriber = Segmenter(loaded, search=search, lower=not keep_case)
+                transcriber = Segmenter(loaded, search=search, lower=not keep_case, correct=correct)
                 growing: _GrowingLine | None = None
                 try:
                     if path == STANDARD_INPUT:
@@ -124,6 +135,26 @@ def transcribe(
             out.close()
     if interrupted or broken:
         raise typer.Exit(130 if interrupted else 1)
+
+
+def _rescoring(settings: "RescoringSettings") -> "BlockingRescoring":
+    from ..rescoring import BlockingRescoring
+
+    return BlockingRescoring(settings)
+
+
+def _corrector(rescoring: "BlockingRescoring") -> "Callable[[Final], Final]":
+    """Return what gives an utterance better words, and says once why it cannot."""
+    told: set[str] = set()
+
+    def correct(final: "Final") -> "Final":
+        final = rescoring.correct(final)
+        if final.rescored is not None and final.rescored.reason not in ("rescored", *told):
+            told.add(final.rescored.reason)
+            fail(f"not rescored ({final.rescored.reason}): the words are the device's own")
+        return final
+
+    return correct
 
 
 def _check(files: list[Path], output_format: Format, output: Path | None) -> None:
