@@ -64,7 +64,7 @@ def test_http2_is_spoken_where_it_is_offered(tmp_path: Path) -> None:
     async def main() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
-        where = RescoringSettings(f"https://127.0.0.1:{port}", ca_file=authority, deadline=3, connect_timeout=3)
+        where = RescoringSettings(f"https://127.0.0.1:{port}", ca_file=authority, deadline=20, connect_timeout=20)
         async with server, Rescorer(where) as rescorer:
             for _ in range(3):
                 assert (await rescorer.rescore(1, 1, heard())).rescored
@@ -82,30 +82,33 @@ def words_model(tmp_path: Path) -> Path:
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx")
 def test_a_replica_killed_under_load_behind_nginx_loses_no_request(words_model: Path, tmp_path: Path) -> None:
     authority = certificates(tmp_path)
-    replicas = [Process("--lm", words_model) for _ in range(2)]
-    with socket.socket() as free:
+    with Process("--lm", words_model) as one, Process("--lm", words_model) as other, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+        free.close()
+        configuration = tmp_path / "nginx.conf"
+        configuration.write_text(configured(port, (one.port, other.port), tmp_path))
+        command = ["nginx", "-c", str(configuration), "-g", "daemon off;"]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as nginx:
+            try:
+                wait_for(port)
+                reasons = asyncio.run(load(port, authority, one.process.kill))
+            finally:
+                nginx.send_signal(signal.SIGTERM)
+    assert reasons == {Reason.rescored: 300}
+
+
+def configured(port: int, replicas: tuple[int, int], folder: Path) -> str:
+    """The configuration that is deployed, with this machine's ports and folders."""
     text = (DEPLOY / "nginx.conf").read_text()
     for old, new in (
-        ("replica-1:8770", f"127.0.0.1:{replicas[0].port}"), ("replica-2:8770", f"127.0.0.1:{replicas[1].port}"),
-        ("/data/", f"{tmp_path}/"), ("8443", f"127.0.0.1:{port}"), ("/tmp/nginx.pid", f"{tmp_path}/pid"),  # noqa: S108
-        ("worker_processes auto", "worker_processes 1"), ("access_log off;", f"access_log off;\n{temporary(tmp_path)}"),
+        ("replica-1:8770", f"127.0.0.1:{replicas[0]}"), ("replica-2:8770", f"127.0.0.1:{replicas[1]}"),
+        ("/data/", f"{folder}/"), ("8443", f"127.0.0.1:{port}"), ("/tmp/nginx.pid", f"{folder}/pid"),  # noqa: S108
+        ("worker_processes auto", "worker_processes 1"), ("access_log off;", f"access_log off;\n{temporary(folder)}"),
     ):  # fmt: skip
         assert old in text
         text = text.replace(old, new)
-    (tmp_path / "nginx.conf").write_text(text)
-    nginx = subprocess.Popen(["nginx", "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off;"], stderr=subprocess.PIPE)
-    try:
-        wait_for(port)
-        reasons = asyncio.run(load(port, authority, replicas[0].process.kill))
-    finally:
-        nginx.send_signal(signal.SIGTERM)
-        nginx.communicate(timeout=20)
-        replicas[0].process.wait(10)
-        replicas[0].process.communicate(timeout=10)
-        replicas[1].end()
-    assert reasons == {Reason.rescored: 300}
+    return text
 
 
 def temporary(folder: Path) -> str:
@@ -125,7 +128,7 @@ def wait_for(port: int) -> None:
 
 
 async def load(port: int, authority: Path, kill) -> Counter:
-    where = RescoringSettings(f"https://127.0.0.1:{port}", ca_file=authority, deadline=5, connect_timeout=5)
+    where = RescoringSettings(f"https://127.0.0.1:{port}", ca_file=authority, deadline=60, connect_timeout=60)
     reasons: Counter = Counter()
     async with Rescorer(where) as rescorer:
         assert await rescorer.warm()

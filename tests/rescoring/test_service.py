@@ -24,6 +24,7 @@ from nearword.lattice.rescoring import Masking, Reason, Request, Rescorer, Score
 from nearword.lattice.rescoring.contract import read_answer
 from nearword.lattice.rescoring.language_models import CausalTransformer, NgramLanguageModel, Weights
 from nearword.lattice.rescoring.service_limits import ServiceLimits
+from typing_extensions import Self
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -267,11 +268,22 @@ class Process:
         )  # fmt: skip
         self.port = int(self.process.stdout.readline().rpartition(":")[2])
 
-    def end(self, how: int = signal.SIGTERM) -> int:
-        self.process.send_signal(how)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def wait(self) -> int:
+        """Wait for its end; returns its exit status."""
         _, errors = self.process.communicate(timeout=20)
         assert "Traceback" not in errors, errors
         return self.process.returncode
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
 
 
 @pytest.fixture
@@ -283,8 +295,7 @@ def words_model(tmp_path: Path) -> Path:
 def test_the_command_serves_and_asks(words_model: Path, tmp_path: Path, run_cli) -> None:
     write_lattice(heard(), tmp_path / "heard.json")
     (tmp_path / "tokens").write_text("sesame\n")
-    server = Process("--lm", words_model, "--tokens", tmp_path / "tokens")
-    try:
+    with Process("--lm", words_model, "--tokens", tmp_path / "tokens") as server:
         url = f"http://127.0.0.1:{server.port}"
         asked = run_cli("rescore", tmp_path / "heard.json", "--url", url, env={"NEARWORD_RESCORE_TOKEN": "sesame"})
         assert asked.returncode == 0, asked.stderr
@@ -292,7 +303,6 @@ def test_the_command_serves_and_asks(words_model: Path, tmp_path: Path, run_cli)
         refused = run_cli("rescore", tmp_path / "heard.json", "--url", url)
         assert refused.returncode == 1
         assert refused.stderr.startswith("nearword: not rescored: token_refused (status 401)")
-    finally:
         assert server.end() in (0, -signal.SIGTERM)
     gone = run_cli("rescore", tmp_path / "heard.json", "--url", url)
     assert gone.stderr.startswith("nearword: not rescored: unreachable")
@@ -319,23 +329,24 @@ def test_the_command_shows_all_that_would_be_sent(words_model: Path, tmp_path: P
 
 
 def test_a_server_that_is_told_to_stop_answers_what_it_has_begun(words_model: Path) -> None:
-    server = Process("--lm", words_model, "--drain", "0.5")
-    with socket.create_connection(("127.0.0.1", server.port)) as client:
-        client.settimeout(10)
+    with (
+        Process("--lm", words_model, "--drain", "2", "--seconds", "30") as server,
+        socket.create_connection(("127.0.0.1", server.port)) as client,
+    ):
+        client.settimeout(20)
         client.sendall(b"POST /v1/rescore HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY[:50])
-        time.sleep(0.1)
-        server.process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
         ready = httpx.get(f"http://127.0.0.1:{server.port}/ready", trust_env=False)
         assert (ready.status_code, ready.json()["status"]) == (503, "draining")
         assert post(server.port).status_code == 200
-        time.sleep(0.5)
+        time.sleep(2)
         client.sendall(BODY[50:])
         assert client.recv(100).startswith(b"HTTP/1.1 200")
-    _, errors = server.process.communicate(timeout=20)
-    assert server.process.returncode in (0, -signal.SIGTERM), errors
-    with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.1", server.port), timeout=1)
+        assert server.wait() in (0, -signal.SIGTERM)
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", server.port), timeout=1)
 
 
 def test_an_address_in_use_is_said_in_one_line(words_model: Path, run_cli) -> None:
