@@ -24,6 +24,8 @@ Array = npt.NDArray[np.float32]
 KEPT_CANDIDATES = 3
 """Tokens followed per frame, as a multiple of ``max_active``: those that recombine add arcs, not nodes."""
 
+KEPT_SUMS = 512
+"""States of the scorers whose sums a search remembers."""
 LEAST_SCORE = -1e30
 """Below it are only tokens that are never put out."""
 
@@ -117,6 +119,10 @@ class _Rows(NamedTuple):
     """[frames] Log-probability of the blank."""
     best: list[list[tuple[float, int]]]
     """[frames] Log-probability and number of the best tokens."""
+    top: list[float]
+    """[frames] Log-probability of the best token."""
+    least: list[float]
+    """[frames] All tokens that are not among the best have less."""
     tokens: Array
     """[frames, vocab_size] Log-probabilities; -inf for blank and unknown."""
 
@@ -157,10 +163,12 @@ class _Step:
         floor = np.maximum(-normalizer - np.float32(settings.beam), np.float32(LEAST_SCORE))
         blank = logits[:, blank_id].tolist()
         logits[:, self._silenced] = -np.inf
-        best = _best_of(logits, floor, KEPT_CANDIDATES * settings.max_active)
+        top = logits.max(axis=1).tolist()
+        floor = _raised(logits, floor, KEPT_CANDIDATES * settings.max_active)
+        best, least = _best_of(logits, floor), floor[:, 0].tolist()
         for k, context in enumerate(missing):
             part = slice(k * left, (k + 1) * left)
-            self._known[context] = _Rows(position, blank[part], best[part], logits[part])
+            self._known[context] = _Rows(position, blank[part], best[part], top[part], least[part], logits[part])
 
     def blank(self, node: Node, position: int) -> float:
         """Return the log-probability of the blank."""
@@ -172,6 +180,11 @@ class _Step:
         rows = self._known[node.context]
         return rows.best[position - rows.first]
 
+    def range(self, node: Node, position: int) -> tuple[float, float]:
+        """Return the log-probability of the best token, and what all that are not among the best stay below."""
+        rows = self._known[node.context]
+        return rows.top[position - rows.first], rows.least[position - rows.first]
+
     def tokens(self, node: Node, position: int) -> Array:
         """Return the log-probabilities of all tokens, [vocab_size]."""
         rows = self._known[node.context]
@@ -179,11 +192,17 @@ class _Step:
         return tokens
 
 
-def _best_of(log_probs: Array, floor: Array, count: int) -> list[list[tuple[float, int]]]:
-    """Return for each row its best entries, about ``count`` and none below the floor [rows, 1], by token."""
-    if count < log_probs.shape[1]:
-        worst = log_probs.shape[1] - count
-        floor = np.maximum(floor, np.partition(log_probs, worst, axis=1)[:, worst : worst + 1])
+def _raised(log_probs: Array, floor: Array, count: int) -> Array:
+    """Return the floor of each row, [rows, 1], raised so that about ``count`` entries are not below it."""
+    if count >= log_probs.shape[1]:
+        return floor
+    worst = log_probs.shape[1] - count
+    raised: Array = np.maximum(floor, np.partition(log_probs, worst, axis=1)[:, worst : worst + 1])
+    return raised
+
+
+def _best_of(log_probs: Array, floor: Array) -> list[list[tuple[float, int]]]:
+    """Return for each row the entries that are not below its floor [rows, 1], by token."""
     rows, tokens = np.nonzero(log_probs >= floor)
     pairs = list(zip(log_probs[rows, tokens].tolist(), tokens.tolist(), strict=True))
     ends = np.searchsorted(rows, np.arange(len(log_probs) + 1)).tolist()
@@ -214,6 +233,8 @@ class BeamSearch:
         self._nothing = _Nothing(len(model.vocabulary))
         self._bias: BiasScorer = self._nothing if bias is None else bias
         self._language: TokenScorer = self._nothing if language is None else language
+        self._sums: dict[tuple[int, int], tuple[Array, list[float], float]] = {}
+        """What both scorers add together, in states that were met."""
         self._numbers = itertools.count(1)
         context = (-1,) * (model.info.context_size - 1) + (model.vocabulary.blank_id,)
         states = (self._bias.start, self._language.start)
@@ -265,6 +286,7 @@ class BeamSearch:
         old, self._bias = self._bias, new
         if new is old:
             return
+        self._sums = {}
         groups: dict[Hashable, list[Arc]] = {}
         states: dict[Hashable, tuple[int, int]] = {}
         for node, blanks in self._live:
@@ -404,23 +426,48 @@ class BeamSearch:
         self, step: _Step, position: int, staying: list[_Candidate], threshold: float
     ) -> list[_Candidate]:
         """Return the tokens worth following, where biasing or a language model has a say: any token may be."""
-        moving = [(c.node, c.blanks) for c in staying]
-        rows = np.stack([step.tokens(node, position) for node, _ in moving])
-        scores = np.asarray([node.score + blanks for node, blanks in moving])
-        bias = np.stack([self._bias.scores(node.states[0]) for node, _ in moving])
-        language = np.stack([self._language.scores(node.states[1]) for node, _ in moving])
-        flat = (rows + bias + language + scores[:, None]).ravel()
-        found = np.flatnonzero(flat >= max(threshold, flat.max() - self._settings.beam, LEAST_SCORE))
-        limit = KEPT_CANDIDATES * self._settings.max_active
-        if len(found) > limit:
-            found = found[flat[found] >= np.partition(flat[found], -limit)[-limit]]
         out = []
-        for place, score in zip(found.tolist(), flat[found].tolist(), strict=True):
-            source, token = divmod(place, rows.shape[1])
-            node, blanks = moving[source]
-            extra = float(bias[source, token]), float(language[source, token])
-            out.append(_Candidate(score, node, blanks, token, float(rows[source, token]), *extra))
+        most, plain = self._settings.max_active, self._settings.recombine and self._settings.max_symbols == 1
+        floor = sorted(c.score for c in staying)[-most] if plain and len(staying) >= most else threshold
+        met = {c.node.key for c in staying}
+        for _, node, blanks, *_ in staying:
+            score = node.score + blanks
+            added, values, highest = self._added(node.states)
+            top, least = step.range(node, position)
+            if score + top + highest < threshold:
+                continue
+            pairs = step.best(node, position)
+            if score + least + highest >= floor:
+                # not among the model's best tokens, but boosted enough perhaps
+                row = step.tokens(node, position)
+                found = np.flatnonzero((row < least) & (row + added >= floor - score))
+                pairs = [*pairs, *zip(row[found].tolist(), found.tolist(), strict=True)]
+            for log_prob, token in pairs:
+                total = score + log_prob + values[token]
+                if total >= floor or (total >= threshold and self._key_after(node, token) in met):
+                    bias = float(self._bias.scores(node.states[0])[token])
+                    out.append(_Candidate(total, node, blanks, token, log_prob, bias, values[token] - bias))
+        limit = KEPT_CANDIDATES * most
+        if len(out) > limit:
+            worst = sorted(candidate.score for candidate in out)[-limit]
+            out = [candidate for candidate in out if candidate.score >= worst]
         return out
+
+    def _added(self, states: tuple[int, int]) -> tuple[Array, list[float], float]:
+        """Return what the scorers add to each token in their states, twice, and the most of it."""
+        found = self._sums.get(states)
+        if found is None:
+            if len(self._sums) >= KEPT_SUMS:
+                self._sums.clear()
+            if self._language is self._nothing:
+                added = self._bias.scores(states[0])
+            elif self._bias is self._nothing:
+                added = self._language.scores(states[1])
+            else:
+                added = self._bias.scores(states[0]) + self._language.scores(states[1])
+            values: list[float] = added.tolist()
+            found = self._sums[states] = (added, values, max(values))
+        return found
 
     def _recombine(self, candidates: list[_Candidate]) -> list[tuple[Node, float]]:
         """Return the nodes that live on out of what leads to them, the best first."""
@@ -446,9 +493,11 @@ class BeamSearch:
 
     def _key(self, candidate: _Candidate) -> Hashable:
         """Return what decides the future of a candidate."""
-        node, token = candidate.node, candidate.token
-        if token == EPSILON:
-            return node.key
+        if candidate.token == EPSILON:
+            return candidate.node.key
+        return self._key_after(candidate.node, candidate.token)
+
+    def _key_after(self, node: Node, token: int) -> Hashable:
         if not self._settings.recombine:
             return (node.key, token)
         return (*node.context[1:], token), self._states(node, token)
