@@ -5,6 +5,7 @@ import contextlib
 import hmac
 import logging
 import time
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -168,7 +169,9 @@ class RescoringService:
         try:
             paths = self._model.best_paths(request.lattice, self._limits.paths)
         except Exception as error:
-            _log.exception("rescoring failed")
+            # where, but not with what: the message of an error may hold words
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("rescoring failed: %s\n%s", type(error).__name__, where)  # noqa: TRY400
             raise RefusedError(500, "rescoring failed") from error
         if not paths or not finite(paths):
             raise RefusedError(500, "the language model gave no scores")

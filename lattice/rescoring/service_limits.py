@@ -27,9 +27,9 @@ class ServiceLimits:
     """Nodes of a lattice."""
     max_depth: int = 400
     """Arcs on the longest path of a lattice."""
-    concurrency: int = 2
-    """Lattices rescored at one time, each on a thread."""
-    queue: int = 32
+    concurrency: int = 1
+    """Lattices rescored at one time, each on a thread. More help with ONNX graphs; n-grams want more replicas."""
+    queue: int = 16
     """Requests that wait for their turn; one more is sent away."""
     seconds: float = 2.0
     """What a request may take, body, waiting and rescoring together."""

@@ -187,11 +187,12 @@ class Broken:
 
 
 @pytest.mark.parametrize("result", [RuntimeError("secret words"), [], [ScoredPath(("a",), float("nan"), 0.0)]])
-def test_a_language_model_that_fails_is_an_error_without_words(result) -> None:
+def test_a_language_model_that_fails_is_an_error_without_words(result, caplog: pytest.LogCaptureFixture) -> None:
     with served(Broken(result)) as (port, _):
         response = post(port)
     assert response.status_code == 500
-    assert "secret" not in response.text
+    assert "secret" not in response.text + caplog.text
+    assert ("RuntimeError" in caplog.text) == isinstance(result, Exception)
 
 
 def test_private_words_come_back_through_the_real_service() -> None:
@@ -369,3 +370,13 @@ def test_a_base64_lattice_of_noise_never_breaks_the_service(service_port: int) -
         body = json.dumps(json.loads(BODY) | {"lattice": base64.b64encode(bytes(noisy)).decode()}).encode()
         assert post(service_port, body).status_code in (200, 400)
     assert threading.active_count() < 20
+
+
+def test_without_the_extra_the_command_says_what_to_install(words_model: Path) -> None:
+    program = "import sys; sys.modules['starlette'] = None; from nearword.runtime.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "rescore-server", "--lm", words_model], capture_output=True, text=True,
+        check=False, timeout=60, env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "pip install 'nearword[service]'" in done.stderr
