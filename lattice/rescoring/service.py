@@ -171,7 +171,7 @@ class RescoringService:
         except Exception as error:
             # where, but not with what: the message of an error may hold words
             where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("rescoring failed: %s\n%s", type(error).__name__, where)  # noqa: TRY400
+            _log.error("rescoring failed: %s\n%s", type(error).__name__, where)
             raise RefusedError(500, "rescoring failed") from error
         if not paths or not finite(paths):
             raise RefusedError(500, "the language model gave no scores")

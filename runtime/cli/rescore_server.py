@@ -49,7 +49,7 @@ def rescore_server(
     ] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS certificate.", exists=True, show_default=False)] = None,
     key: Annotated[Path | None, typer.Option(help="Its key.", exists=True, show_default=False)] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Lattices rescored at one time; above 1 for --onnx.")] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Lattices at one time; above 1 for --onnx.")] = 1,
     queue: Annotated[int, typer.Option(min=0, help="Requests that wait; one more is sent away with 503.")] = 16,
     seconds: Annotated[float, typer.Option(min=0.01, help="What a request may take.")] = 2.0,
     max_body: Annotated[int, typer.Option(min=1000, help="Bytes of a request, packed.")] = 65_536,
