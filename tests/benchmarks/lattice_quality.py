@@ -184,6 +184,7 @@ def main() -> None:
     parser.add_argument("--kept-beam", type=float, default=DeterminizeSettings().beam, help="of the word lattice")
     parser.add_argument("--max-arcs", type=int, default=DeterminizeSettings().max_arcs, help="of the word lattice")
     parser.add_argument("--beams", type=int, nargs="+", default=list(LINES))
+    parser.add_argument("--recombined-only", action="store_true", help="leave out the searches without recombination")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
@@ -192,7 +193,7 @@ def main() -> None:
     kept = DeterminizeSettings(beam=options.kept_beam, max_arcs=options.max_arcs)
     rows = [Row("greedy")]
     search_all(model, rows[0], BeamSettings(max_active=1), kept, speech)
-    for recombine in (True, False):
+    for recombine in (True,) if options.recombined_only else (True, False):
         for beam in options.beams:
             settings = BeamSettings(max_active=beam, beam=options.search_beam, recombine=recombine)
             rows.append(Row(f"beam {beam}" + ("" if recombine else ", not recombined")))
