@@ -171,7 +171,7 @@ def _count(reference: list[str], hypothesis: list[str], finder: PhraseFinder) ->
     in_reference = {place for begin, end in said for place in range(begin, end)}
     in_hypothesis = {place for begin, end in heard for place in range(begin, end)}
     biased = other = 0
-    for kind, ref, hyp in _errors(reference, hypothesis):
+    for kind, ref, hyp in errors(reference, hypothesis):
         if (kind == "insert" and hyp in in_hypothesis) or (kind != "insert" and ref in in_reference):
             biased += 1
         else:
@@ -189,7 +189,7 @@ def _count(reference: list[str], hypothesis: list[str], finder: PhraseFinder) ->
     ], np.int64)  # fmt: skip
 
 
-def _errors(reference: list[str], hypothesis: list[str]) -> Iterable[tuple[str, int, int]]:
+def errors(reference: list[str], hypothesis: list[str]) -> Iterable[tuple[str, int, int]]:
     """Yield what is wrong: kind, place in the reference, place in the hypothesis."""
     import jiwer  # noqa: PLC0415 (0.2 s that only evaluation needs)
 
