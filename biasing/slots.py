@@ -129,17 +129,28 @@ class SlotGrammar:
         if not filler >= 0:
             raise BiasingError(f"filler is {filler}: expected 0 or more")
         named = Templates.parse(templates).classes
-        listed = {name.lower(): phrases for name, phrases in classes.items()}
+        listed = {name.lower(): tuple(phrases) for name, phrases in classes.items()}
         for name in sorted(named - listed.keys()):
             raise BiasingError(f"a template has ${name.upper()}, a class without phrases; there are {sorted(listed)}")
-        self._templates = Templates.parse([f"({text}) ${_END}" for text in templates])
-        self._ends = [_END in by_class for by_class in self._templates.by_class]
+        self.phrases = {name: listed[name] for name in sorted(named)}
+        """Of the classes that templates name."""
+        net = Templates.parse([f"({text}) ${_END}" for text in templates])
+        self.beginning = net.beginning
+        """Places where a template begins."""
+        self.ends = tuple(_END in by_class for by_class in net.by_class)
+        """[places] Whether a template may end there."""
+        self.by_word = net.by_word
+        """[places] Where each word leads."""
+        self.by_class = tuple(
+            {name: after for name, after in by_class.items() if name != _END} for by_class in net.by_class
+        )
+        """[places] Where a phrase of each class leads."""
         self._filler = filler
         # entries of phrases are numbered, so that a state is a small tuple
         self._next: dict[str, list[dict[str, int]]] = {}
         self._said: dict[str, list[str | None]] = {}
-        for name in named:
-            self._add(name, listed[name])
+        for name, phrases in self.phrases.items():
+            self._add(name, phrases)
 
     def fill(self, words: Sequence[str]) -> Filled | None:
         """Return what the words ask for, with as few fillers as possible; None if no template fits."""
@@ -151,7 +162,7 @@ class SlotGrammar:
         A path's score is its total less the price of its fillers. Exact, in time that grows with arcs times places.
         """
         at: list[dict[_State, _Step]] = [{} for _ in range(len(graph.final_totals))]
-        at[0] = {(place, "", 0): _Step(0.0, None, "", False, None) for place in self._templates.beginning}
+        at[0] = {(place, "", 0): _Step(0.0, None, "", False, None) for place in self.beginning}
         words = [word.lower() for word in graph.words]
         rows = zip(
             graph.source.tolist(), graph.target.tolist(), graph.word.tolist(), graph.totals.tolist(), strict=True
@@ -168,7 +179,7 @@ class SlotGrammar:
             (step.score + final, step)
             for states, final in zip(at, graph.final_totals.tolist(), strict=True)
             for (place, name, _), step in states.items()
-            if final > -np.inf and not name and self._ends[place]
+            if final > -np.inf and not name and self.ends[place]
         ]
         return _filled(*max(ends, key=itemgetter(0))) if ends else None
 
@@ -194,11 +205,10 @@ class SlotGrammar:
             yield from self._phrase(place, name, entry, word)
             return
         yield state, True, None
-        for after in self._templates.by_word[place].get(word, ()):
+        for after in self.by_word[place].get(word, ()):
             yield (after, "", 0), False, None
-        for name in self._templates.by_class[place]:
-            if name != _END:
-                yield from self._phrase(place, name, 0, word)
+        for name in self.by_class[place]:
+            yield from self._phrase(place, name, 0, word)
 
     def _phrase(
         self, place: int, name: str, entry: int, word: str
@@ -208,7 +218,7 @@ class SlotGrammar:
             yield (place, name, entry), False, None
             said = self._said[name][entry]
             if said is not None:
-                for after in self._templates.by_class[place][name]:
+                for after in self.by_class[place][name]:
                     yield (after, "", 0), False, (name, said)
 
 

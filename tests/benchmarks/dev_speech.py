@@ -42,12 +42,16 @@ def recordings(limit: int | None = None) -> list[Recording]:
     ]
 
 
-def encode(model: Transducer, path: Path) -> list[npt.NDArray[np.float32]]:
-    """Return what the encoder gives for a recording, [frames, joiner_dim] for each of its steps."""
+def encode(model: Transducer, audio: Path | npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+    """Return what the encoder gives for a recording, [frames, joiner_dim] for each of its steps.
+
+    ``audio`` is a file, or samples [n], 16 kHz mono.
+    """
     info, features, encoder = model.info, FeatureExtractor(), model.encoder_stream()
     position, steps = 0, []
     silence = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift) * 0.01
-    for samples in (*stream_audio(path), np.zeros(int(silence * SAMPLE_RATE), np.float32)):
+    blocks = stream_audio(audio) if isinstance(audio, Path) else (audio,)
+    for samples in (*blocks, np.zeros(int(silence * SAMPLE_RATE), np.float32)):
         features.accept(samples)
         while position + info.chunk_frames <= features.frames_ready:
             steps.append(encoder.run(features.take(position, info.chunk_frames)))
