@@ -118,8 +118,8 @@ def measure(
     words, biased, other_words, other, whole = counts.tolist()
     named = sum(bool(row["name"]) for row in rows)
     return (
-        f"names {100 * biased / words:5.1f} % wrong, {whole} of {named} whole; other words {100 * other / other_words:5.1f} "
-        f"% wrong; false accepts {accepts} of {len(rows)}"
+        f"names {100 * biased / words:5.1f} % wrong, {whole} of {named} whole; "
+        f"other words {100 * other / other_words:5.1f} % wrong; false accepts {accepts} of {len(rows)}"
     )
 
 

@@ -46,7 +46,7 @@ def build(biasing: Biasing, phrases: list[Phrase]) -> float:
 
 
 def edits(biasing: Biasing, phrases: list[Phrase]) -> list[float]:
-    """Return the processor seconds that each of up to 200 edits takes, until a search may use it; half of them take one out."""
+    """Return the processor seconds of up to 200 edits, each until a search may use it; half of them take one out."""
     spent = []
     for phrase in phrases[:100]:
         for edit in (

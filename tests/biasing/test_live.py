@@ -204,3 +204,17 @@ def test_ten_thousand_phrases_and_edits_of_them():
     assert score(biasing, f"new {names[3]}") > score(biasing, names[3]) > 0
     assert biasing.remove(names[3], "contact")
     assert score(biasing, names[3]) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=30), max_size=8), st.lists(st.integers(0, len(VOCABULARY.tokens) - 1), max_size=12))
+def test_no_list_does_harm(lines, said):
+    biasing = Biasing(VOCABULARY)
+    listed = read_lines("\n".join(lines))
+    biasing.load(BiasSource(listed))
+    graph = biasing.snapshot()
+    state = graph.start
+    for token in said:
+        assert np.isfinite(graph.scores(state)).all()
+        state = graph.advance(state, token)
+    assert graph.score(said) >= 0
