@@ -7,11 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from nearword.models import Transducer, resolve
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from toy_models import write_toy_model
+
+# on a busy machine any example may take long; timing belongs in benchmarks
+settings.register_profile("nearword", deadline=None)
+settings.load_profile("nearword")
 
 DEMO_TEXT = "tell my brother i am on my way set an alarm for seven"
 """What is said in the shipped recording."""
