@@ -23,6 +23,7 @@ from nearword.models.training.phrases import generate, normalise, spell_number
 from nearword.models.training.prepare import Recording, fbank, prepare, trim
 from nearword.models.training.train import Run, Stage, TrainConfig, load_averaged, load_weights, train
 from nearword.runtime import Transcriber
+from nearword.runtime.search import GREEDY
 
 SMALL = ModelConfig(vocab_size=40, dim=24, fast_blocks=1, slow_blocks=2, fast_hidden=32, slow_hidden=32, kernel=5)
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="needs flite (apt-get install flite)")
@@ -80,7 +81,7 @@ def test_exported_steps_are_the_network_and_greedy_search_agrees(tmp_path: Path,
     export(network, vocabulary, tmp_path / "m")
     model = Transducer.load(tmp_path / "m", precision="float")
     samples = np.random.default_rng(0).normal(0, 0.1, 40000).astype(np.float32)
-    transcriber = Transcriber(model)
+    transcriber = Transcriber(model, GREEDY)
     transcriber.accept(samples)
     features = fbank(samples)[: model.info.chunk_shift * 7 + SMALL.extra_frames]
     with torch.inference_mode():
@@ -198,7 +199,7 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     assert resumed.update == 60
     export(load_averaged(tmp_path / "run"), tmp_path / "prepared", tmp_path / "model")
     model = Transducer.load(tmp_path / "model")
-    transcriber = Transcriber(model)
+    transcriber = Transcriber(model, GREEDY)
     transcriber.accept(read_audio(DEMO))
     assert transcriber.finish().seconds > 5
 
