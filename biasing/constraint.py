@@ -18,7 +18,8 @@ from .tokenize import Tokenizer
 DEFAULT_PENALTY = 8.0
 """Score (natural logarithm) that a token outside of the grammar costs."""
 _Position = tuple[int, str, int]
-"""An edge, and how much of it has been said: a node of its tokens. ("", 0) stands before any."""
+"""A place in the templates, what is said there (a word, or a class as ``$name``), and how much of it: a node of its
+tokens. Between words it is ("", 0)."""
 
 
 class _Tokens:
@@ -41,8 +42,8 @@ class _Tokens:
 class GrammarScorer:
     """A ``TokenScorer`` that keeps a search to the sentences of a grammar. May be shared by threads.
 
-    Fillers are allowed anywhere at their price, the grammar goes on after them. A sentence that is not finished at
-    the end of the utterance costs one penalty; one that was never begun costs nothing.
+    Every token outside of the grammar costs the penalty, and the grammar goes on after it where it was broken off.
+    A sentence that is not finished at the end of the utterance costs one penalty; one that was never begun, nothing.
     """
 
     start = 0
