@@ -85,12 +85,21 @@ def export(
     run_name: Annotated[str, typer.Option("--run", help="Folder of the run, inside the work folder.")] = "run",
     per_channel: Annotated[bool, typer.Option(help="One int8 scale per output channel instead of per matrix.")] = True,
     keep_float: Annotated[bool, typer.Option(help="Leave the float graphs beside the int8 ones.")] = True,
+    temperature: Annotated[
+        float, typer.Option(min=0.1, max=10.0, help="Logits are divided by it: above 1 for a model too sure of itself.")
+    ] = 1.0,
 ) -> None:
     """Write the averaged weights as ONNX graphs with cached states, float and int8."""
     from .export import export as write
     from .train import load_averaged
 
-    write(load_averaged(work / run_name), work / "prepared", folder, per_channel=per_channel)
+    write(
+        load_averaged(work / run_name),
+        work / "prepared",
+        folder,
+        per_channel=per_channel,
+        temperature=temperature,
+    )
     if not keep_float:
         for name in ("encoder", "decoder", "joiner"):
             (folder / f"{name}.onnx").unlink()

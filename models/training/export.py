@@ -189,15 +189,20 @@ def joiner_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConfi
     )
 
 
-def export(model: TransducerModel, vocabulary: Path, folder: Path, *, per_channel: bool = True) -> None:
+def export(
+    model: TransducerModel, vocabulary: Path, folder: Path, *, per_channel: bool = True, temperature: float = 1.0
+) -> None:
     """Write a model folder: ``encoder|decoder|joiner.onnx`` and ``.int8.onnx``, ``tokens.txt``, ``bpe.model``.
 
-    ``vocabulary`` is a folder that holds ``tokens.txt`` and ``bpe.model``.
+    ``vocabulary`` is a folder that holds ``tokens.txt`` and ``bpe.model``. The joiner's logits are divided by
+    ``temperature`` (Guo et al. 2017, "On calibration of modern neural networks"): greedy search gives the same tokens.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.detach().float().numpy() for k, v in model.state_dict().items()}
+    for part in ("weight", "bias"):
+        weights[f"joiner.output.{part}"] = weights[f"joiner.output.{part}"] / np.float32(temperature)
     for name, build in (("encoder", encoder_graph), ("decoder", decoder_graph), ("joiner", joiner_graph)):
         path = folder / f"{name}.onnx"
         onnx.save(build(weights, model.config), path)
