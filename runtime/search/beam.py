@@ -163,12 +163,16 @@ class _Step:
         floor = np.maximum(-normalizer - np.float32(settings.beam), np.float32(LEAST_SCORE))
         blank = logits[:, blank_id].tolist()
         logits[:, self._silenced] = -np.inf
-        top = logits.max(axis=1).tolist()
-        floor = _raised(logits, floor, KEPT_CANDIDATES * settings.max_active)
-        best, least = _best_of(logits, floor), floor[:, 0].tolist()
+        top = logits.max(axis=1)
+        if (top < floor[:, 0]).all():  # silence: nothing but the blank
+            best: list[list[tuple[float, int]]] = [[]] * len(logits)
+        else:
+            floor = _raised(logits, floor, KEPT_CANDIDATES * settings.max_active)
+            best = _best_of(logits, floor)
+        least, tops = floor[:, 0].tolist(), top.tolist()
         for k, context in enumerate(missing):
             part = slice(k * left, (k + 1) * left)
-            self._known[context] = _Rows(position, blank[part], best[part], top[part], least[part], logits[part])
+            self._known[context] = _Rows(position, blank[part], best[part], tops[part], least[part], logits[part])
 
     def blank(self, node: Node, position: int) -> float:
         """Return the log-probability of the blank."""
