@@ -77,10 +77,10 @@ def augment(features: Features, noise_bank: Features, config: AugmentConfig, rng
         return bool(rng.random() < probability * s)
 
     if happens(config.stretch):
-        count = max(8, int(len(features) * rng.uniform(0.88, 1.12)))
+        count = max(8, int(len(features) * rng.uniform(1 - 0.2 * s, 1 + 0.25 * s)))
         features = interpolate_rows(features, np.linspace(0, len(features) - 1, count))
     if happens(config.warp):
-        factor = rng.uniform(0.9, 1.1)
+        factor = rng.uniform(1 - 0.15 * s, 1 + 0.17 * s)
         bins = features.shape[1]
         features = np.ascontiguousarray(interpolate_rows(features.T, np.clip(np.arange(bins) * factor, 0, bins - 1)).T)
     if happens(config.room):
@@ -106,11 +106,11 @@ def augment(features: Features, noise_bank: Features, config: AugmentConfig, rng
         features = features.copy()
         mean = features.mean()
         for _ in range(2):
-            bins = int(rng.integers(0, 16))
+            bins = int(rng.integers(0, 24))
             low = int(rng.integers(0, 80 - bins))
             features[:, low : low + bins] = mean
         for _ in range(1 + len(features) // 200):
-            frames = int(rng.integers(0, min(18, len(features) // 4) + 1))
+            frames = int(rng.integers(0, min(24, len(features) // 4) + 1))
             begin = int(rng.integers(0, len(features) - frames + 1))
             features[begin : begin + frames] = mean
     return np.asarray(np.maximum(features, FLOOR), np.float32)

@@ -58,7 +58,7 @@ def rescore_server(
 ) -> None:  # fmt: skip
     """Serve rescoring: lattices come in, better words go out. Stateless; metrics at /metrics.
 
-    Without --tokens everyone is let in. Needs the extra: pip install 'nearword[service]'
+    Without --tokens everyone is let in. Needs the extra "service" of nearword.
     """
     try:
         from ...lattice.rescoring.serve import ServeSettings, serve

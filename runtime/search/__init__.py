@@ -1,9 +1,10 @@
 """Searches over a transducer's output."""
 
-from .beam import BeamSearch, BeamSettings
+from .beam import BeamSearch
 from .greedy import GreedySearch
 from .options import DEFAULT_SEARCH, GREEDY, Search, SearchOptions
 from .scorer import BiasScorer, LiveBias, TokenScorer
+from .settings import BeamSettings
 
 __all__ = [
     "DEFAULT_SEARCH",

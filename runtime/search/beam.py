@@ -9,7 +9,6 @@ what no live hypothesis can reach any more is freed while the search goes on.
 import itertools
 import math
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,56 +18,13 @@ from ...lattice import TokenLattice
 from ...models import Transducer
 from .nodes import EPSILON, Arc, Emitted, Node, collect, common_prefix, leads_through, tokens_of
 from .scorer import BiasScorer, TokenScorer
+from .settings import DEFAULT_BEAM, BeamSettings
+from .step import KEPT_CANDIDATES, Step
 
 Array = npt.NDArray[np.float32]
-KEPT_CANDIDATES = 3
-"""Tokens followed per frame, as a multiple of ``max_active``: those that recombine add arcs, not nodes."""
 
 KEPT_SUMS = 512
 """States of the scorers whose sums a search remembers."""
-LEAST_SCORE = -1e30
-"""Below it are only tokens that are never put out."""
-
-
-@dataclass(frozen=True)
-class BeamSettings:
-    """How wide the search is.
-
-    Raises:
-        ValueError: a value is out of range; names the field.
-    """
-
-    max_active: int = 4
-    """Nodes that live from one encoder frame to the next."""
-    beam: float = 6.0
-    """Log-probability by which a hypothesis may be worse than the best one."""
-    max_symbols: int = 1
-    """Tokens per encoder frame; models trained with one (most streaming ones, and the bundled one) want 1."""
-    blank_penalty: float = 0.0
-    """Taken from the blank's log-probability: more words, fewer deletions."""
-    temperature: float = 1.0
-    """Logits are divided by it; above 1 the model is less sure of itself."""
-    recombine: bool = True
-    """Whether equal futures become one node; without, every token sequence is its own, as in other decoders."""
-    summed: bool = True
-    """Whether a node's score is the sum over its paths (log-sum) or the best of them; sums make fewer errors."""
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing bends the model's own probabilities, and a frame has one token at most."""
-        return (self.max_symbols, self.blank_penalty, self.temperature) == (1, 0.0, 1.0)
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("max_active", 1, 1024), ("beam", 0.0, math.inf), ("max_symbols", 1, 64), ("temperature", 1e-3, 1e3),
-            ("blank_penalty", -100.0, 100.0),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}: expected {low} to {high}")
-
-
-DEFAULT_BEAM = BeamSettings()
 
 
 class _Candidate(NamedTuple):
@@ -109,108 +65,6 @@ class _Nothing:
     def replay(self, tokens: Iterable[int]) -> int:
         del tokens
         return 0
-
-
-class _Rows(NamedTuple):
-    """What follows one predictor context, on the frames from ``first`` on; the blank is not among the tokens."""
-
-    first: int
-    blank: list[float]
-    """[frames] Log-probability of the blank."""
-    best: list[list[tuple[float, int]]]
-    """[frames] Log-probability and number of the best tokens."""
-    top: list[float]
-    """[frames] Log-probability of the best token."""
-    least: list[float]
-    """[frames] All tokens that are not among the best have less."""
-    tokens: Array
-    """[frames, vocab_size] Log-probabilities; -inf for blank and unknown."""
-
-
-class _Step:
-    """Log-probabilities of the encoder frames of one step, for every predictor context that comes up."""
-
-    def __init__(self, model: Transducer, settings: BeamSettings, encoder_out: Array) -> None:
-        self._model, self._settings, self._encoder_out = model, settings, encoder_out
-        self._silenced = [model.vocabulary.blank_id]
-        if model.vocabulary.unk_id is not None:
-            self._silenced.append(model.vocabulary.unk_id)
-        self._known: dict[tuple[int, ...], _Rows] = {}
-
-    def need(self, live: list[tuple[Node, float]], position: int) -> None:
-        """Compute what is missing for the contexts of live nodes, from frame ``position`` on."""
-        missing = list({node.context: None for node, _ in live if node.context not in self._known})
-        if not missing:
-            return
-        model, settings = self._model, self._settings
-        encoded = self._encoder_out[position:]
-        left = len(encoded)
-        if len(missing) == 1:
-            logits = model.join(encoded, model.predict(missing[0]))
-        else:
-            predicted = np.concatenate([model.predict(context) for context in missing]).repeat(left, 0)
-            logits = model.join(np.concatenate([encoded] * len(missing)), predicted)
-        blank_id = model.vocabulary.blank_id
-        if settings.temperature != 1.0:
-            logits = logits / np.float32(settings.temperature)
-        if settings.blank_penalty:
-            logits = logits.copy()
-            logits[:, blank_id] -= settings.blank_penalty
-        logits = logits - logits.max(axis=1, keepdims=True)
-        normalizer = np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        logits -= normalizer
-        # a token so much worse than the best, be that the blank, is out whatever the hypothesis before it
-        floor = np.maximum(-normalizer - np.float32(settings.beam), np.float32(LEAST_SCORE))
-        blank = logits[:, blank_id].tolist()
-        logits[:, self._silenced] = -np.inf
-        top = logits.max(axis=1)
-        if (top < floor[:, 0]).all():  # silence: nothing but the blank
-            best: list[list[tuple[float, int]]] = [[]] * len(logits)
-        else:
-            floor = _raised(logits, floor, KEPT_CANDIDATES * settings.max_active)
-            best = _best_of(logits, floor)
-        least, tops = floor[:, 0].tolist(), top.tolist()
-        for k, context in enumerate(missing):
-            part = slice(k * left, (k + 1) * left)
-            self._known[context] = _Rows(position, blank[part], best[part], tops[part], least[part], logits[part])
-
-    def blank(self, node: Node, position: int) -> float:
-        """Return the log-probability of the blank."""
-        rows = self._known[node.context]
-        return rows.blank[position - rows.first]
-
-    def best(self, node: Node, position: int) -> list[tuple[float, int]]:
-        """Return the log-probabilities and numbers of the best tokens."""
-        rows = self._known[node.context]
-        return rows.best[position - rows.first]
-
-    def range(self, node: Node, position: int) -> tuple[float, float]:
-        """Return the log-probability of the best token, and what all that are not among the best stay below."""
-        rows = self._known[node.context]
-        return rows.top[position - rows.first], rows.least[position - rows.first]
-
-    def tokens(self, node: Node, position: int) -> Array:
-        """Return the log-probabilities of all tokens, [vocab_size]."""
-        rows = self._known[node.context]
-        tokens: Array = rows.tokens[position - rows.first]
-        return tokens
-
-
-def _raised(log_probs: Array, floor: Array, count: int) -> Array:
-    """Return the floor of each row, [rows, 1], raised so that about ``count`` entries are not below it."""
-    if count >= log_probs.shape[1]:
-        return floor
-    worst = log_probs.shape[1] - count
-    raised: Array = np.maximum(floor, np.partition(log_probs, worst, axis=1)[:, worst : worst + 1])
-    return raised
-
-
-def _best_of(log_probs: Array, floor: Array) -> list[list[tuple[float, int]]]:
-    """Return for each row the entries that are not below its floor [rows, 1], by token."""
-    rows, tokens = np.nonzero(log_probs >= floor)
-    pairs = list(zip(log_probs[rows, tokens].tolist(), tokens.tolist(), strict=True))
-    ends = np.searchsorted(rows, np.arange(len(log_probs) + 1)).tolist()
-    return [pairs[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
 class BeamSearch:
@@ -312,7 +166,7 @@ class BeamSearch:
 
     def advance(self, encoder_out: Array) -> None:
         """Search on through encoder frames [n, joiner_dim]."""
-        step = _Step(self._model, self._settings, encoder_out)
+        step = Step(self._model, self._settings, encoder_out)
         blanks = 0.0
         for position in range(len(encoder_out)):
             step.need(self._live, position)
@@ -377,7 +231,7 @@ class BeamSearch:
             self._path = ([r.token for r in rows], [r.frame for r in rows], [r.log_prob for r in rows])
         return self._path
 
-    def _frame(self, step: _Step, position: int) -> float:
+    def _frame(self, step: Step, position: int) -> float:
         """Search one encoder frame; returns the probability of the blank in the hypothesis that led before it."""
         moving, done = self._live, []
         leading = max(moving, key=_score)[0]
@@ -407,7 +261,7 @@ class BeamSearch:
         self._live = self._recombine(done)
         return probability
 
-    def _emissions(self, step: _Step, position: int, staying: list[_Candidate], threshold: float) -> list[_Candidate]:
+    def _emissions(self, step: Step, position: int, staying: list[_Candidate], threshold: float) -> list[_Candidate]:
         """Return the tokens worth following."""
         out = []
         most, plain = self._settings.max_active, self._settings.recombine and self._settings.max_symbols == 1
@@ -427,7 +281,7 @@ class BeamSearch:
         return out
 
     def _scored_emissions(
-        self, step: _Step, position: int, staying: list[_Candidate], threshold: float
+        self, step: Step, position: int, staying: list[_Candidate], threshold: float
     ) -> list[_Candidate]:
         """Return the tokens worth following, where biasing or a language model has a say: any token may be."""
         out = []

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from ...lattice import DeterminizeSettings
 from ...models import Transducer
-from .beam import BeamSearch, BeamSettings
+from .beam import BeamSearch
 from .greedy import GreedySearch
 from .scorer import BiasScorer, LiveBias, TokenScorer
+from .settings import BeamSettings
 
 Search = GreedySearch | BeamSearch
 """The search over one utterance."""

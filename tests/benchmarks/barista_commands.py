@@ -171,7 +171,7 @@ def searches(model: Transducer, told: Mapping[str, Any], settings: argparse.Name
     tokenizer = Tokenizer(bias_vocabulary(model.vocabulary))
     grammar = GrammarScorer(grammar_of(told, settings.filler), tokenizer, penalty=settings.penalty)
     beam = BeamSettings(max_active=settings.beam, beam=settings.width)
-    lattice = DeterminizeSettings(beam=settings.width)
+    lattice = DeterminizeSettings()
     return {
         "plain": SearchOptions(),
         "bias": SearchOptions(beam, biasing, lattice=lattice),
