@@ -4,7 +4,8 @@
 
 With ``--beam`` above 1, nearword's beam search with its word lattice runs against sherpa-onnx's
 ``modified_beam_search``, which has none; with 1 both search greedily. Without files: the dev sets under
-NEARWORD_SPEECH. Each side runs in processes of its own, turn about; model load is measured apart. Reported are the median over the rounds and the ratio of each pair.
+NEARWORD_SPEECH. Each side runs in processes of its own, turn about; model load is measured apart.
+Reported are the median over the rounds and the ratio of each pair.
 """
 
 import argparse
