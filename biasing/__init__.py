@@ -7,7 +7,7 @@ from .phrases import CLASSES, DEFAULT_CLASS, Phrase, PhraseList, Refused
 from .sources import BiasSource, read_lines, read_source
 from .templates import Templates
 from .tokenize import TokenizedPhrase, Tokenizer
-from .vocabulary import BiasVocabulary
+from .vocabulary import BiasVocabulary, Surprise
 from .weights import ClassSettings
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "PhraseList",
     "Refused",
     "ScoredClass",
+    "Surprise",
     "Templates",
     "TokenizedPhrase",
     "Tokenizer",

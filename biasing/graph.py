@@ -39,6 +39,8 @@ class ScoredClass:
     """Score per weight where a template has the class next, and everywhere if no template names it."""
     outside: float = 0.0
     """Score per weight elsewhere."""
+    price: float = 0.0
+    """Taken from the weight of each phrase that is said."""
 
 
 class _Words:
@@ -125,10 +127,10 @@ class BiasGraph:
         """The same elsewhere."""
         self._everywhere: list[int] = []
         for scored in self.classes:
-            inside = self._add_views(scored.tries, scored.inside)
+            inside = self._add_views(scored, scored.inside)
             if scored.name in self._templates.classes:
                 self._inside.append((scored.name, inside))
-                self._outside.append(self._add_views(scored.tries, scored.outside))
+                self._outside.append(self._add_views(scored, scored.outside))
             else:
                 self._everywhere += inside
         self._lock = threading.Lock()
@@ -202,11 +204,11 @@ class BiasGraph:
             state = self.advance(state, token)
         return total + self.final(state)
 
-    def _add_views(self, tries: Sequence[Trie], scale: float) -> list[int]:
+    def _add_views(self, scored: ScoredClass, scale: float) -> list[int]:
         added = []
-        for trie in tries:
+        for trie in scored.tries:
             if scale > 0 and len(trie) > 1:
-                view = trie.view(scale)
+                view = trie.view(scale, scored.price)
                 added.append(len(self._views))
                 self._views.append(view)
                 self._roots.append(view.root_row(len(self._starts)))

@@ -13,9 +13,9 @@ from .phrases import DEFAULT_CLASS, Phrase, PhraseList, Refused
 from .sources import BiasSource
 from .templates import Templates
 from .tokenize import TokenizedPhrase, Tokenizer
-from .trie import Trie
+from .trie import Costs, Trie
 from .vocabulary import BiasVocabulary
-from .weights import ClassSettings, phrase_weights
+from .weights import ClassSettings, price
 
 SCREEN = "screen"
 """Class of what is on display right now."""
@@ -30,7 +30,7 @@ _Key = str
 class _Part:
     """Some phrases of a class, and their trie."""
 
-    entries: dict[_Key, tuple[TokenizedPhrase, float]]
+    entries: dict[_Key, TokenizedPhrase]
     trie: Trie
     nodes: dict[_Key, tuple[int, ...]] | None = None
     """Where phrases end, once somebody asked."""
@@ -38,11 +38,11 @@ class _Part:
     """Nodes at which more than one phrase ends, and which."""
 
     @classmethod
-    def of(cls, entries: dict[_Key, tuple[TokenizedPhrase, float]]) -> "_Part":
-        counts = [len(tokenized.ways) for tokenized, _ in entries.values()]
-        weights = np.repeat([weight for _, weight in entries.values()], counts)
+    def of(cls, entries: dict[_Key, TokenizedPhrase], costs: Costs) -> "_Part":
+        counts = [len(each.ways) for each in entries.values()]
+        boosts = np.repeat([each.phrase.boost for each in entries.values()], counts)
         trie, ends = Trie.build_with_ends(
-            chain.from_iterable(tokenized.ways for tokenized, _ in entries.values()), weights.tolist()
+            chain.from_iterable(each.ways for each in entries.values()), boosts.tolist(), costs
         )
         owner = np.repeat(np.arange(len(entries)), counts)
         times = np.bincount(ends, minlength=len(trie)) if len(ends) else np.zeros(0, np.int64)
@@ -54,32 +54,29 @@ class _Part:
 
     def without(self, key: _Key) -> "_Part":
         """Return the part without a phrase; the trie's nodes stay."""
-        ends = [self.trie.find(way) for way in self.entries[key][0].ways]
+        ends = [self.trie.find(way) for way in self.entries[key].ways]
         entries = self.entries
         del entries[key]
-        weights = [
-            max((entries[other][1] for other in self.shared.get(node, ()) if other in entries), default=0.0)
+        boosts = [
+            max((entries[other].phrase.boost for other in self.shared.get(node, ()) if other in entries), default=0.0)
             for node in ends
         ]
-        return _Part(entries, self.trie.with_weights(ends, weights), shared=self.shared)
+        return _Part(entries, self.trie.with_boosts(ends, boosts), shared=self.shared)
 
 
 class _ClassList:
     """The phrases of one class in tries."""
 
-    def __init__(self) -> None:
+    def __init__(self, costs: Costs) -> None:
         self.parts: list[_Part] = []
+        self._costs = costs
 
     def __len__(self) -> int:
         return sum(len(part.entries) for part in self.parts)
 
     def put(self, tokenized: Sequence[TokenizedPhrase]) -> None:
         """Take these phrases; those that are there already are replaced."""
-        lengths = np.asarray([each.length for each in tokenized], np.int64)
-        weights = phrase_weights(lengths, np.asarray([each.phrase.boost for each in tokenized], np.float64))
-        entries = {
-            key_of(each.phrase): (each, weight) for each, weight in zip(tokenized, weights.tolist(), strict=True)
-        }
+        entries = {key_of(each.phrase): each for each in tokenized}
         for key in entries if self.parts else ():
             self.remove(key)
         if not entries:
@@ -90,7 +87,7 @@ class _ClassList:
                 break
             self.parts.pop()
             entries = last | entries
-        self.parts.append(_Part.of(entries))
+        self.parts.append(_Part.of(entries, self._costs))
 
     def remove(self, key: _Key) -> bool:
         for place, part in enumerate(self.parts):
@@ -156,7 +153,7 @@ class Biasing:
         """All phrases."""
         with self._lock:
             lists = list(self._lists.values())
-            return [each.phrase for one in lists for part in one.parts for each, _ in part.entries.values()]
+            return [each.phrase for one in lists for part in one.parts for each in part.entries.values()]
 
     @property
     def templated(self) -> frozenset[str]:
@@ -188,7 +185,7 @@ class Biasing:
         listed = PhraseList.of(replace(phrase, cls=cls) for phrase in phrases)
         used, refused = self._tokenizer.tokenize_all(listed.phrases)
         with self._lock:
-            self._lists[cls] = _ClassList()
+            self._lists[cls] = _ClassList(self._vocabulary.costs)
             self._lists[cls].put(used)
             self._graph = None
         return [*listed.refused, *refused]
@@ -202,7 +199,7 @@ class Biasing:
             by_class.setdefault(each.phrase.cls, []).append(each)
         with self._lock:
             for cls, tokenized in by_class.items():
-                self._lists.setdefault(cls, _ClassList()).put(tokenized)
+                self._lists.setdefault(cls, _ClassList(self._vocabulary.costs)).put(tokenized)
             self._graph = None
         return [*listed.refused, *refused]
 
@@ -214,7 +211,8 @@ class Biasing:
     def remove(self, text: str, cls: str = DEFAULT_CLASS) -> bool:
         """Take a phrase out; returns whether it was there."""
         with self._lock:
-            found = self._lists.get(cls.lower(), _ClassList()).remove(key_of(Phrase(text)))
+            listed = self._lists.get(cls.lower())
+            found = listed is not None and listed.remove(key_of(Phrase(text)))
             if found:
                 self._graph = None
             return found
@@ -272,7 +270,8 @@ class Biasing:
 
     def _scored(self, cls: str, one: _ClassList) -> ScoredClass:
         settings = self._settings.get(cls, self._default)
-        return ScoredClass(cls, tuple(part.trie for part in one.parts), settings.inside_score, settings.outside_score)
+        tries = tuple(part.trie for part in one.parts)
+        return ScoredClass(cls, tries, settings.inside_score, settings.outside_score, price(len(one)))
 
     def _forget_screen(self) -> None:
         self._screen_turns = self._screen_until = None

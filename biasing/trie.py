@@ -1,8 +1,8 @@
 """A trie over token sequences as arrays: built in one go, never changed; an edit makes a copy of a few columns."""
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,14 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 GRID = 1024.0
 """Scores are multiples of 1 / GRID: their sums are exact, so equal states have equal scores, to the last bit."""
+
+
+PRICE_SHARE = 0.75
+"""Of what a phrase is worth, its price takes this share at most: all on a list earn something."""
+KEPT_VIEWS = 4
+"""Of one trie: inside and outside of templates, now and before."""
+Costs = Callable[[Ints, Ints, Ints], Floats]
+"""What each node's token costs, [nodes]: of parents, tokens and depths, [nodes] each, the root being the first."""
 
 
 def on_grid(values: Floats) -> Floats:
@@ -35,26 +43,30 @@ class Trie:
     """[nodes - 1] Token of each child, ascending within a node."""
     children: Ints
     """[nodes - 1] Child nodes, in the order of ``child_token``."""
+    cost: Floats
+    """[nodes] Sum of the costs of the tokens up to here: how unlikely the model finds them."""
     end: Floats
-    """[nodes] Weight of the sequence that ends here; 0 where none does."""
+    """[nodes] Weight of the sequence that ends here, its boost times its cost; 0 where none does."""
     best: Floats
     """[nodes] Greatest weight of what ends here or further down."""
-    rate: Floats
-    """[nodes] Greatest weight per token, whole length counted, of what ends here or further down."""
+    boost: Floats
+    """[nodes] Greatest boost of what ends here or further down."""
 
-    views: "dict[float, View]" = field(default_factory=dict)
-    """By scale, what was made of it before."""
+    views: "dict[tuple[float, float], View]" = field(default_factory=dict)
+    """By scale and price, what was made of it before."""
 
     @classmethod
-    def build(cls, sequences: Iterable[Sequence[int]], weights: Iterable[float]) -> "Trie":
-        """Build from sequences of one token or more and their weights, greater than 0.
+    def build(cls, sequences: Iterable[Sequence[int]], boosts: Iterable[float], costs: Costs | None = None) -> "Trie":
+        """Build from sequences of one token or more and their boosts, greater than 0; without costs, a token costs 1.
 
-        Of a sequence that is there more than once the greatest weight counts.
+        Of a sequence that is there more than once the greatest boost counts.
         """
-        return cls.build_with_ends(sequences, weights)[0]
+        return cls.build_with_ends(sequences, boosts, costs)[0]
 
     @classmethod
-    def build_with_ends(cls, sequences: Iterable[Sequence[int]], weights: Iterable[float]) -> "tuple[Trie, Ints]":
+    def build_with_ends(
+        cls, sequences: Iterable[Sequence[int]], boosts: Iterable[float], costs: Costs | None = None
+    ) -> "tuple[Trie, Ints]":
         """Build; returns also the node at which each sequence ends, [sequences]."""
         sequences = list(sequences)
         count = len(sequences)
@@ -64,10 +76,10 @@ class Trie:
         matrix = np.full((count, width), -1, np.int32)
         if count:
             matrix[columns < lengths[:, None]] = np.fromiter(
-                chain.from_iterable(sequences), np.int32, int(lengths.sum())
+                itertools.chain.from_iterable(sequences), np.int32, int(lengths.sum())
             )
         order = np.lexsort(matrix.T[::-1]) if width else np.zeros(0, np.intp)
-        matrix, lengths, worth = matrix[order], lengths[order], np.fromiter(weights, np.float32, count)[order]
+        matrix, lengths, own = matrix[order], lengths[order], np.fromiter(boosts, np.float32, count)[order]
         # a row makes the nodes beyond what it has in common with the row before
         fresh = np.ones((count, width), bool)
         if count > 1:
@@ -83,20 +95,26 @@ class Trie:
         nodes = len(parent)
         by_parent = np.lexsort((token[1:], parent[1:])) + 1
         first = np.searchsorted(parent[by_parent], np.arange(nodes + 1)).astype(np.int32)
-        end = np.zeros(nodes, np.float32)
+        boost = np.zeros(nodes, np.float32)
         ends = np.zeros(count, np.int32)
         if count:
             last = path[np.arange(count), lengths - 1]
-            np.maximum.at(end, last, worth)
+            np.maximum.at(boost, last, own)
             ends[order] = last
-        best, rate = end.copy(), end / np.maximum(depth, 1).astype(np.float32)
         layers = np.argsort(depth, kind="stable")
         bounds = np.searchsorted(depth[layers], np.arange(width + 2))
-        for level in range(width, 0, -1):
-            layer = layers[bounds[level] : bounds[level + 1]]
+        levels = [layers[begin:end] for begin, end in itertools.pairwise(bounds.tolist())][1:]
+        cost = depth.astype(np.float32) if costs is None else costs(parent, token, depth)
+        if costs is not None:
+            for layer in levels:
+                cost[layer] += cost[parent[layer]]
+        end = boost * cost
+        best = end.copy()
+        for layer in reversed(levels):
             np.maximum.at(best, parent[layer], best[layer])
-            np.maximum.at(rate, parent[layer], rate[layer])
-        return cls(parent, token, depth, first, token[by_parent], by_parent.astype(np.int32), end, best, rate), ends
+            np.maximum.at(boost, parent[layer], boost[layer])
+        children = by_parent.astype(np.int32)
+        return cls(parent, token, depth, first, token[by_parent], children, cost, end, best, boost), ends
 
     def __len__(self) -> int:
         """Return the number of nodes, the root included."""
@@ -123,37 +141,44 @@ class Trie:
                 break
         return node
 
-    def view(self, scale: float) -> "View":
-        """Return the trie with its weights scaled to scores; the same again and again."""
-        view = self.views.get(scale)
+    def view(self, scale: float, price: float = 0.0) -> "View":
+        """Return the trie with its weights less the price scaled to scores; the same again and again."""
+        view = self.views.get((scale, price))
         if view is None:
-            going = np.minimum(
-                on_grid(self.depth * self.rate * np.float32(scale)), on_grid(self.best * np.float32(scale))
-            )
-            end, best = on_grid(self.end * np.float32(scale)), on_grid(self.best * np.float32(scale))
-            view = self.views[scale] = View(self, scale, end, best, going)
+            while len(self.views) >= KEPT_VIEWS:  # prices change with the length of a list
+                del self.views[next(iter(self.views))]
+            view = self.views[scale, price] = View(self, scale, price, *_scores(self, scale, price, slice(None)))
         return view
 
-    def with_weights(self, nodes: Sequence[int], weights: Sequence[float]) -> "Trie":
-        """Return a trie in which what ends in ``nodes`` has other weights; 0 takes a sequence out."""
-        end, best, rate = self.end.copy(), self.best.copy(), self.rate.copy()
+    def with_boosts(self, nodes: Sequence[int], boosts: Sequence[float]) -> "Trie":
+        """Return a trie in which what ends in ``nodes`` has other boosts; 0 takes a sequence out."""
+        end, best, boost = self.end.copy(), self.best.copy(), self.boost.copy()
         touched: dict[int, None] = {}
-        for last, weight in zip(nodes, weights, strict=True):
-            end[last] = weight
+        for last, new in zip(nodes, boosts, strict=True):
+            end[last] = new * self.cost[last]
             node = last
             while True:
                 touched[node] = None
                 below = self.children[self.first_child[node] : self.first_child[node + 1]]
                 best[node] = max(end[node], best[below].max(initial=0.0))
-                rate[node] = max(end[node] / np.float32(max(1, self.depth[node])), rate[below].max(initial=0.0))
+                own = end[node] / self.cost[node] if node else np.float32(0.0)
+                boost[node] = max(own, boost[below].max(initial=0.0))
                 if node == 0:
                     break
                 node = int(self.parent[node])
-        edited = replace(self, end=end, best=best, rate=rate, views={})
+        edited = replace(self, end=end, best=best, boost=boost, views={})
         changed = np.fromiter(touched, np.int32, len(touched))
-        for scale, view in list(self.views.items()):
-            edited.views[scale] = view.patched(edited, changed)
+        for key, view in list(self.views.items()):
+            edited.views[key] = view.patched(edited, changed)
         return edited
+
+
+def _scores(trie: Trie, scale: float, price: float, nodes: Ints | slice) -> tuple[Floats, Floats, Floats]:
+    """Return what ``View`` has of the nodes: end, best and going."""
+    end, best = trie.end[nodes], trie.best[nodes]
+    factor, price = np.float32(scale), np.float32(price)
+    priced = [on_grid((each - np.minimum(price, PRICE_SHARE * each)) * factor) for each in (end, best)]
+    return priced[0], priced[1], on_grid(np.minimum(trie.cost[nodes] * trie.boost[nodes], best) * factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,12 +188,14 @@ class View:
     trie: Trie
     scale: float
     """Score per weight."""
+    price: float
+    """Weight that every phrase costs, but never more than its ``PRICE_SHARE``."""
     end: Floats
     """[nodes] Score of the phrase that ends here, 0 where none does."""
     best: Floats
     """[nodes] Greatest score that can still come."""
     going: Floats
-    """[nodes] What is given in advance, as the phrase goes along: its share of the best phrase per token."""
+    """[nodes] What is given in advance, as the phrase goes along: that of its tokens so far, the price to come."""
 
     def root_row(self, vocab_size: int) -> Floats:
         """Return what beginning with each token gives in advance, [vocab_size]."""
@@ -179,9 +206,7 @@ class View:
 
     def patched(self, trie: Trie, nodes: Ints) -> "View":
         """Return the view of a trie that differs in ``nodes``."""
-        scale = np.float32(self.scale)
-        end, best, going = self.end.copy(), self.best.copy(), self.going.copy()
-        end[nodes] = on_grid(trie.end[nodes] * scale)
-        best[nodes] = on_grid(trie.best[nodes] * scale)
-        going[nodes] = np.minimum(on_grid(trie.depth[nodes] * trie.rate[nodes] * scale), best[nodes])
-        return View(trie, self.scale, end, best, going)
+        arrays = self.end.copy(), self.best.copy(), self.going.copy()
+        for array, scores in zip(arrays, _scores(trie, self.scale, self.price, nodes), strict=True):
+            array[nodes] = scores
+        return View(trie, self.scale, self.price, *arrays)

@@ -5,11 +5,23 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
+
 WORD_MARK = "\u2581"
 """SentencePiece writes a space so."""
 MAX_WORD = 60
 """Characters of one word."""
 Ways = tuple[tuple[int, ...], ...]
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Surprise = Callable[[Ints, Ints], Floats]
+"""How unlikely a model finds tokens [n] before it hears anything, as minus log-probabilities [n], after the tokens
+before them [n, context]: blank where an utterance begins, -1 before that."""
+USUAL_SURPRISE = 4.0
+"""Of a token of a rare name, where no model says how unlikely it is."""
+LEAST_SURPRISE, GREATEST_SURPRISE = 0.25, 12.0
+"""Tokens that go without saying still count a little; those that a model never puts out are no treasure."""
 Ranked = tuple[tuple[int, tuple[int, ...]], ...]
 _FOLDED = str.maketrans({
     "ß": "ss", "\u0131": "i", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h",
@@ -28,6 +40,8 @@ class BiasVocabulary:
         nbest: Callable[[str, int], Sequence[Sequence[str]]] | None = None,
         *,
         blank: int = 0,
+        surprise: Surprise | None = None,
+        context_size: int = 2,
     ) -> None:
         """Take the tokens of a model.
 
@@ -36,9 +50,13 @@ class BiasVocabulary:
             nbest: pieces of a word in the best ways, best first, from the tokeniser the model was trained with;
                 without, the ways with the fewest tokens are taken.
             blank: id of the blank.
+            surprise: what the model makes of tokens that it cannot hear; without, all are equally unlikely.
+            context_size: tokens that ``surprise`` wants to know the past by.
         """
         self.tokens = tuple(tokens)
         self.blank = blank
+        self._surprise = surprise
+        self._context_size = context_size
         self._nbest = nbest
         self._ids = {
             token: number
@@ -106,6 +124,22 @@ class BiasVocabulary:
     def forms(self) -> int:
         """How many letter cases of a word may matter."""
         return 1 if len(self.cases) < 2 else 4
+
+    def costs(self, parent: Ints, token: Ints, depth: Ints) -> Floats:
+        """Return how unlikely the token of each node of a trie is after those before it, [nodes]; 0 for the root."""
+        costs = np.full(len(token), USUAL_SURPRISE, np.float32)
+        if self._surprise is not None and len(token) > 1:
+            contexts = np.empty((len(token), self._context_size), np.int32)
+            before = parent
+            for place in range(self._context_size - 1, -1, -1):
+                # of the root, and of what is before it
+                contexts[:, place] = np.where(before > 0, token[before], -1)
+                contexts[depth == self._context_size - place, place] = self.blank
+                before = parent[before]
+            surprise = self._surprise(contexts[1:], token[1:])
+            costs[1:] = np.clip(surprise, LEAST_SURPRISE, GREATEST_SURPRISE)
+        costs[0] = 0.0
+        return costs
 
     def ranked(self, word: str, count: int) -> Ranked:
         """Return the tokens of a word in up to ``count`` ways for each letter case, with ranks, the likeliest first."""

@@ -1,15 +1,20 @@
-"""From one setting that a person can understand to scores."""
+"""From one setting that a person can understand to scores.
 
+A recogniser carries a language model of its training in it, to which a rare name is most unlikely, however clearly it
+is said. A phrase is worth what that model has against its tokens, less what a pick from the list is unlikely: so
+far would a language model of the list itself raise it (a density ratio, McDermott et al. 2019, arXiv 2002.11268).
+Long and short, rare and common phrases are treated alike, and longer lists do not make more up.
+"""
+
+import math
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from .errors import BiasingError
 
-SCORE_PER_TOKEN = 4.0
-"""Score (natural logarithm) per token at strength 1 of a phrase with boost 1. In proportion to the length, long and
-short names are treated alike: what a recogniser misses by on a rare name grows with every token of it."""
+LANGUAGE_SCALE = 1.2
+"""At strength 1. What a model has against a rare name before it hears anything is worth this much of it."""
+PRIOR = 1.5
+"""How unlikely it is that what is said is on the list at all, as minus log-probability."""
 DEFAULT_STRENGTH = 0.5
 DEFAULT_OUTSIDE = 0.25
 """Share of the strength that a class keeps where no template has it."""
@@ -37,7 +42,7 @@ class ClassSettings:
     @property
     def inside_score(self) -> float:
         """Score per weight where the class fits."""
-        return SCORE_PER_TOKEN * self.strength
+        return LANGUAGE_SCALE * self.strength
 
     @property
     def outside_score(self) -> float:
@@ -45,9 +50,9 @@ class ClassSettings:
         return self.inside_score * self.outside
 
 
-def phrase_weights(tokens: npt.NDArray[np.int64], boosts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return weights of phrases by their length in tokens; all [phrases].
+def price(phrases: int) -> float:
+    """Return what being one of so many phrases takes from each one's weight: the longer a list, the less likely each.
 
-    The length is that of a phrase's likeliest tokenisation: its others are worth the same.
+    Rounded, so that not every edit changes all scores.
     """
-    return np.asarray(boosts * np.maximum(tokens, 1))
+    return PRIOR + round(4 * math.log(max(1, phrases))) / 4

@@ -3,14 +3,60 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ..biasing import Biasing, BiasVocabulary, ClassSettings, Refused, read_source
+import numpy as np
+import numpy.typing as npt
+
+from ..biasing import Biasing, BiasVocabulary, ClassSettings, Refused, Surprise, read_source
 from ..models import Transducer
 from ..models.tokens import Vocabulary
 
+KEPT_BYTES = 16_000_000
+"""Memory for what tokens are expected where."""
+ROWS_AT_ONCE = 256
+"""Rows that a joiner computes together."""
 
-def bias_vocabulary(vocabulary: Vocabulary) -> BiasVocabulary:
-    """Return the tokens of a model for biasing, with its own tokeniser where the model has one."""
-    return BiasVocabulary(vocabulary.tokens, _nbest(vocabulary.bpe_model), blank=vocabulary.blank_id)
+
+def bias_vocabulary(vocabulary: Vocabulary, surprise: Surprise | None = None, context_size: int = 2) -> BiasVocabulary:
+    """Return the tokens of a model for biasing, with its own tokeniser where the model has one.
+
+    Without ``surprise`` it is good for writing phrases in tokens only; ``load_biasing`` gives what listens.
+    """
+    return BiasVocabulary(
+        vocabulary.tokens,
+        _nbest(vocabulary.bpe_model),
+        blank=vocabulary.blank_id,
+        surprise=surprise,
+        context_size=context_size,
+    )
+
+
+def surprise_of(model: Transducer) -> Surprise:
+    """Return what tells how unlikely a transducer finds tokens that it cannot hear.
+
+    That is the language model which training left in its predictor and joiner: what they say of tokens when the
+    encoder says nothing, its output being zero (Meng et al. 2020, arXiv 2011.01991). Keeps what it computed.
+    """
+    blank, width = model.vocabulary.blank_id, model.info.joiner_dim
+    most = max(1024, KEPT_BYTES // (4 * len(model.vocabulary)))
+    known: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
+
+    def compute(contexts: list[tuple[int, ...]]) -> None:
+        if len(known) + len(contexts) > most:
+            known.clear()
+        for begin in range(0, len(contexts), ROWS_AT_ONCE):
+            part = contexts[begin : begin + ROWS_AT_ONCE]
+            predicted = np.concatenate([model.predict(context) for context in part])
+            logits = model.join(np.zeros((len(part), width), np.float32), predicted).astype(np.float32)
+            logits[:, blank] = -np.inf
+            logits -= logits.max(axis=1, keepdims=True)
+            known.update(zip(part, np.log(np.exp(logits).sum(axis=1, keepdims=True)) - logits, strict=True))
+
+    def surprise(contexts: npt.NDArray[np.int32], tokens: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+        keys = [*map(tuple, contexts.tolist())]
+        compute([key for key in dict.fromkeys(keys) if key not in known])
+        return np.asarray([known[key][token] for key, token in zip(keys, tokens.tolist(), strict=True)], np.float32)
+
+    return surprise
 
 
 def _nbest(bpe_model: Path | None) -> Callable[[str, int], Sequence[Sequence[str]]] | None:
@@ -43,7 +89,8 @@ def load_biasing(
         BiasingError: a file cannot be read at all, or holds no list; names it.
     """
     settings = ClassSettings() if strength is None else ClassSettings(strength)
-    biasing = Biasing(bias_vocabulary(model.vocabulary), settings=settings)
+    vocabulary = bias_vocabulary(model.vocabulary, surprise_of(model), model.info.context_size)
+    biasing = Biasing(vocabulary, settings=settings)
     refused: list[Refused] = []
     for file in files:
         refused += biasing.load(read_source(file))

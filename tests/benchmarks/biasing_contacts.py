@@ -24,7 +24,7 @@ from nearword.models import Transducer, resolve
 from nearword.runtime import BeamSettings
 from nearword.runtime.bias_evaluation import Heard, PhraseFinder, finder_for, hear, recognise
 from nearword.runtime.bias_evaluation import errors as errors_of
-from nearword.runtime.biasing import bias_vocabulary
+from nearword.runtime.biasing import bias_vocabulary, surprise_of
 from nearword.runtime.evaluation import Entry, normalise
 
 SIZES = (10, 100, 1000, 10_000)
@@ -133,7 +133,7 @@ def measure_all(arguments: argparse.Namespace) -> None:
     beam = BeamSettings(max_active=arguments.beam)
     utterances = hear(model, [Entry(folder / row["path"], row["text"]) for row in rows], print)
     finder = finder_for(model, [Phrase(name, "contact") for name in said])
-    vocabulary = bias_vocabulary(model.vocabulary)
+    vocabulary = bias_vocabulary(model.vocabulary, surprise_of(model), model.info.context_size)
 
     def make(names: list[str], templates: bool) -> Biasing:
         biasing = Biasing(vocabulary, settings=ClassSettings(arguments.strength, 0.0))

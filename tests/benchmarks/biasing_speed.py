@@ -16,7 +16,7 @@ from pathlib import Path
 from nearword.biasing import Biasing, Phrase
 from nearword.models import Transducer, resolve
 from nearword.runtime import BeamSettings, SearchOptions
-from nearword.runtime.biasing import bias_vocabulary
+from nearword.runtime.biasing import load_biasing
 from nearword.runtime.transcriber import transcribe_file
 
 DEMO = Path(__file__).parents[2] / "runtime" / "audio" / "demo.flac"
@@ -72,7 +72,7 @@ def main() -> None:
     lists = {0: None}
     for size in SIZES:
         phrases = names(size)
-        biasing = Biasing(bias_vocabulary(model.vocabulary))
+        biasing, _ = load_biasing(model, [])
         seconds = build(biasing, phrases)
         spent = edits(biasing, phrases)
         print(

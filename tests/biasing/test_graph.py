@@ -12,7 +12,7 @@ STARTS = [False, True, True, True, False, False]
 
 
 def trie(phrases):
-    return Trie.build(phrases, phrases.values())
+    return Trie.build(phrases, [weight / len(phrase) for phrase, weight in phrases.items()])
 
 
 def graph(phrases, **rest):
@@ -75,13 +75,13 @@ def test_weights_that_change_give_what_a_new_list_gives(phrases, changes, tokens
     original = trie(phrases)
     original.view(1.0)
     new = changed | dict.fromkeys(removed, 0.0)
-    edited = original.with_weights([original.find(p) for p in new], list(new.values()))
+    edited = original.with_boosts([original.find(p) for p in new], [weight / len(p) for p, weight in new.items()])
     expected = {p: changed.get(p, w) for p, w in phrases.items() if p not in removed}
     made = BiasGraph([ScoredClass("x", (edited,), 1.0)], STARTS)
     assert made.score(tokens) == graph(expected).score(tokens)
     fresh = trie(expected)
-    assert edited.best[0] == fresh.best[0]
-    assert edited.rate[0] == pytest.approx(fresh.rate[0])
+    assert edited.best[0] == pytest.approx(fresh.best[0])
+    assert edited.boost[0] == pytest.approx(fresh.boost[0])
 
 
 @settings(max_examples=200, deadline=None)

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.biasing import Biasing, BiasingError, BiasSource, BiasVocabulary, ClassSettings, Phrase, read_lines
+from nearword.biasing.vocabulary import USUAL_SURPRISE
+from nearword.biasing.weights import price
 
 VOCABULARY = BiasVocabulary(["<blk>", "\u2581", *"abcdefghijklmnopqrstuvwxyz'", "\u2581a", "\u2581b", "\u2581c", "ab"])
 
@@ -102,20 +104,45 @@ def test_classes_count_as_they_are_set():
     assert score(biasing, "lamp") > 0
     plain = score(biasing, "lamp")
     biasing.set_class("Device", ClassSettings(1.0))
-    assert score(biasing, "lamp") == 2 * plain
+    assert score(biasing, "lamp") == pytest.approx(2 * plain, abs=0.01)
     biasing.set_class("contact", ClassSettings(0.5, 0.5))
-    assert score(biasing, "meg") == score(biasing, "call meg") / 2
+    assert score(biasing, "meg") == pytest.approx(score(biasing, "call meg") / 2, abs=0.01)
     assert biasing.templated == {"contact"}
     with pytest.raises(BiasingError, match="template"):
         biasing.set_templates(["call ("])
     assert biasing.templated == {"contact"}
 
 
-def test_long_and_short_phrases_are_worth_the_same_per_token():
+def test_a_phrase_is_worth_what_the_model_has_against_it_less_what_the_list_has():
+    alone, among = Biasing(VOCABULARY), Biasing(VOCABULARY)
+    alone.add(Phrase("xylophone"))
+    among.add_all([Phrase("xylophone"), *(Phrase(f"a{first}{second}") for first in "bcdefg" for second in "hijklm")])
+    settings = ClassSettings()
+    of_tokens = USUAL_SURPRISE * len(tokens("xylophone"))
+    assert score(alone, "xylophone") == pytest.approx(settings.inside_score * (of_tokens - price(1)), abs=0.01)
+    assert score(among, "xylophone") == pytest.approx(settings.inside_score * (of_tokens - price(37)), abs=0.01)
+
+
+def test_all_on_a_list_earn_something_however_long_it_is():
     biasing = Biasing(VOCABULARY)
-    biasing.add_all([Phrase("meg"), Phrase("xylophone zebra")])
-    per_token = {text: score(biasing, text) / len(tokens(text)) for text in ("meg", "xylophone zebra")}
-    assert len(set(per_token.values())) == 1
+    biasing.add_all([Phrase("a"), *(Phrase(f"x{number} zed") for number in range(3000))])
+    assert score(biasing, "a") > 0
+
+
+def test_what_a_model_expects_anyway_is_worth_less():
+    surprise = np.full(len(VOCABULARY.tokens), 9.0, np.float32)
+    surprise[tokens("b")] = 2.0
+    seen = []
+
+    def told(contexts, tokens):
+        seen.extend(map(tuple, contexts.tolist()))
+        return surprise[tokens]
+
+    biasing = Biasing(BiasVocabulary(VOCABULARY.tokens, surprise=told, context_size=3), ways=1)
+    biasing.add_all([Phrase("b"), Phrase("c"), Phrase("cab xyz")])
+    assert 0 < score(biasing, "b") < score(biasing, "c")
+    begun = tokens("cab")
+    assert {(-1, -1, 0), (-1, 0, begun[0]), (0, *begun)} <= set(seen)
 
 
 def test_strength_zero_is_no_list():
