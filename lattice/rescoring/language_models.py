@@ -1,13 +1,12 @@
-"""What a rescoring service scores with: n-grams over the lattice itself, or a transformer over its best paths."""
+"""What a rescoring service scores with, how scores are weighted, and n-grams over the lattice itself."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ..lattice import Lattice
 from ..nbest import n_best
@@ -17,6 +16,7 @@ from .lm_rescore import RescoreLimits, rescore
 from .masking import PLACEHOLDER
 from .ngram import UNKNOWN, NgramModel
 from .ngram_files import load_ngram
+from .tokenizers import Encode, ngram_piece_encoder
 
 
 class LanguageModel(Protocol):
@@ -40,6 +40,8 @@ class Weights:
     """Share of what biasing added; 0 takes it away."""
     word_bonus: float = 1.0
     """Added for every word (natural logarithm): makes up for words the search leaves out, and for what each costs."""
+    token_bonus: float = 0.0
+    """Added for every token of the language model: for what long words cost, which have more of them."""
 
 
 DEFAULT_WEIGHTS = Weights()
@@ -47,10 +49,13 @@ RESCORE_LIMITS = RescoreLimits(states_per_node=16, beam=15.0, max_arcs=20_000)
 """What a request may cost: below a tenth of a second."""
 
 
-def _bias_weighted(lattice: Lattice, weights: Weights) -> Lattice:
-    """Return the lattice with weighted bias scores and the words' bonus, without language scores."""
+def bias_weighted(lattice: Lattice, weights: Weights, tokenize: Encode | None = None) -> Lattice:
+    """Return the lattice with weighted bias scores and the bonus of words and their tokens, no language scores."""
     scores, final = lattice.scores * (1, weights.bias, 0), lattice.final.copy()
     scores[:, 0] += weights.word_bonus
+    if weights.token_bonus and tokenize is not None:
+        tokens = np.array([len(tokenize(word)) for word in lattice.words], np.float32)
+        scores[:, 0] += weights.token_bonus * tokens[lattice.word]
     final[:, 1:] *= (weights.bias, 0)
     return Lattice(
         lattice.words, lattice.source, lattice.target, lattice.word, lattice.start, lattice.end,
@@ -64,7 +69,7 @@ class NgramLanguageModel:
     def __init__(
         self,
         model: NgramModel,
-        encode: Callable[[str], Sequence[int]] | None = None,
+        encode: Encode | None = None,
         *,
         name: str = "ngram",
         weights: Weights = DEFAULT_WEIGHTS,
@@ -86,8 +91,9 @@ class NgramLanguageModel:
         """Return the best paths, best first."""
         weight = self._weights.language
         scored = rescore(
-            _bias_weighted(lattice, self._weights), self._model, self._tokens, weight, limits=RESCORE_LIMITS
-        )
+            bias_weighted(lattice, self._weights, self._tokens), self._model, self._tokens, weight,
+            limits=RESCORE_LIMITS,
+        )  # fmt: skip
         return [
             ScoredPath(path.words, path.scores[2] / weight if weight else 0.0, path.total)
             for path in n_best(scored, count)
@@ -95,111 +101,6 @@ class NgramLanguageModel:
 
     def _tokens(self, word: str) -> Sequence[int]:
         return self._placeholder if PLACEHOLDER.fullmatch(word) else self._encode(word)
-
-
-class CausalTransformer:
-    """Any causal language model exported to ONNX, over the best paths of the lattice in one batch.
-
-    Inputs: ``input_ids`` [N, T] int64; if the graph has them, ``attention_mask`` and ``position_ids`` [N, T] int64.
-    First output: logits [N, T, V]. A graph that wants past keys and values is not for this: export it without.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        encode: Callable[[str], Sequence[int]],
-        *,
-        begin: int,
-        end: int | None = None,
-        paths: int = 50,
-        name: str | None = None,
-        weights: Weights = DEFAULT_WEIGHTS,
-        threads: int = 1,
-    ) -> None:
-        """Load the graph.
-
-        Args:
-            path: the .onnx file.
-            encode: returns the tokens of a text.
-            begin: token before the first.
-            end: token after the last; without, ends are not scored.
-            paths: how many of the lattice are scored.
-            name: what answers name it; by default that of the file.
-            weights: how scores are added up.
-            threads: for each request.
-
-        Raises:
-            LanguageModelError: the graph cannot be loaded or is not as it should be.
-        """
-        import onnxruntime  # noqa: PLC0415 (a service with n-grams needs none)
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise LanguageModelError(f"{path}: is no ONNX graph that runs here ({str(error)[:200]})") from error
-        self._inputs = [one.name for one in self._session.get_inputs()]
-        others = set(self._inputs) - {"input_ids", "attention_mask", "position_ids"}
-        if "input_ids" not in self._inputs or others:
-            raise LanguageModelError(
-                f"{path}: has the inputs {', '.join(self._inputs)[:200]}; expected input_ids, and attention_mask or "
-                "position_ids at most (export without past keys and values)"
-            )
-        self.name = name or path.stem
-        self._encode, self._begin, self._end, self._count, self._weights = encode, begin, end, paths, weights
-
-    def best_paths(self, lattice: Lattice, count: int) -> list[ScoredPath]:
-        """Return the best paths, best first."""
-        paths = n_best(_bias_weighted(lattice, self._weights), self._count)
-        language = self.log_probs([" ".join(map(_spoken, path.words)) for path in paths])
-        scored = [
-            ScoredPath(path.words, score, path.total + self._weights.language * score)
-            for path, score in zip(paths, language, strict=True)
-        ]
-        return sorted(scored, key=lambda path: -path.total)[:count]
-
-    def log_probs(self, texts: Sequence[str]) -> list[float]:
-        """Return the log-probability of each text (natural logarithm), its end included."""
-        ending = [] if self._end is None else [self._end]
-        rows = [[self._begin, *self._encode(text), *ending] for text in texts]
-        longest = max(map(len, rows))
-        ids = np.zeros((len(rows), longest), np.int64)
-        mask = np.zeros((len(rows), longest), np.int64)
-        for place, row in enumerate(rows):
-            ids[place, : len(row)] = row
-            mask[place, : len(row)] = 1
-        if longest == 1:
-            return [0.0] * len(rows)
-        feed = {"input_ids": ids, "attention_mask": mask, "position_ids": np.tile(np.arange(longest), (len(rows), 1))}
-        outputs = self._session.run(None, {name: feed[name] for name in self._inputs})
-        logits: npt.NDArray[np.float64] = np.asarray(outputs[0], np.float64)[:, :-1]
-        highest = logits.max(2, keepdims=True)
-        normalizer = highest[..., 0] + np.log(np.exp(logits - highest).sum(2))
-        chosen = np.take_along_axis(logits, ids[:, 1:, None], 2)[..., 0]
-        return [float(score) for score in ((chosen - normalizer) * mask[:, 1:]).sum(1)]
-
-
-def _spoken(word: str) -> str:
-    # what a private word was is not known here; its class is the nearest to it
-    found = PLACEHOLDER.fullmatch(word)
-    return found[1] if found else word
-
-
-def sentencepiece_encoder(path: Path) -> Callable[[str], list[int]]:
-    """Return what splits text as a SentencePiece model does, into its own numbers.
-
-    Raises:
-        LanguageModelError: the file is none.
-    """
-    import sentencepiece  # noqa: PLC0415 (models over words need none)
-
-    processor = sentencepiece.SentencePieceProcessor()
-    try:
-        processor.Load(str(path))
-    except (OSError, RuntimeError) as error:
-        raise LanguageModelError(f"{path}: is no SentencePiece model ({error})") from error
-    return lambda text: [int(number) for number in processor.EncodeAsIds(text)]
 
 
 def load_ngram_language_model(
@@ -216,27 +117,12 @@ def load_ngram_language_model(
         LanguageModelError: a file is none, or a model over pieces comes without them.
     """
     model = load_ngram(path)
-    encode: Callable[[str], Sequence[int]] | None = None
+    encode: Encode | None = None
     if model.unit == "pieces":
         if pieces is None:
             raise LanguageModelError(f"{path}: is over word pieces; name the SentencePiece model that makes them")
-        encode = _piece_numbers(pieces, model)
+        encode = ngram_piece_encoder(pieces, model)
     return NgramLanguageModel(model, encode, name=path.name.split(".")[0], weights=weights)
-
-
-def _piece_numbers(path: Path, model: NgramModel) -> Callable[[str], list[int]]:
-    import sentencepiece  # noqa: PLC0415 (models over words need none)
-
-    sentencepiece_encoder(path)  # says what is wrong with the file
-    processor = sentencepiece.SentencePieceProcessor()
-    processor.Load(str(path))
-    upper = not any(letter.islower() for symbol in model.symbols if symbol[:1] != "<" for letter in symbol)
-
-    def encode(word: str) -> list[int]:
-        pieces = processor.EncodeAsPieces(word.upper() if upper else word.lower())
-        return [model.number(piece) for piece in pieces]
-
-    return encode
 
 
 def finite(paths: Sequence[ScoredPath]) -> bool:

@@ -1,4 +1,4 @@
-"""The recipe's commands: ``python -m nearword.models.training prepare|train|export|card``."""
+"""The recipe's commands: ``python -m nearword.models.training prepare|train|export|card|lm-transformer``."""
 
 import json
 from pathlib import Path
@@ -132,6 +132,44 @@ def heldout(
     from .synthesize import held_out, read_texts, synthesize
 
     print(synthesize(held_out(read_texts(speech), count, seed), folder))
+
+
+@app.command()
+def lm_transformer(
+    speech: Speech,
+    folder: Annotated[Path, typer.Argument(help="The language model's folder to write.")],
+    exclude: Annotated[
+        list[Path] | None, typer.Option(help="Text files whose sentences are left out of training, one a line.")
+    ] = None,
+    vocab_size: Annotated[int, typer.Option(min=100, help="Word pieces of its own SentencePiece model.")] = 1500,
+    dim: Annotated[int, typer.Option(min=16, help="Width; a multiple of 4.")] = 128,
+    blocks: Annotated[int, typer.Option(min=1, help="Layers.")] = 4,
+    updates: Annotated[int, typer.Option(min=1, help="Steps, about 0.1 s each on a core.")] = 3000,
+    threads: int = 1,
+    seed: int = 1,
+) -> None:
+    """Train a small causal transformer for rescoring on text/ and templates, and export it to ONNX."""
+    import torch
+
+    from .language_model import LanguageModelConfig, LanguageModelTraining, train_language_model, train_tokenizer
+    from .language_model_export import export_language_model
+    from .phrases import normalise
+    from .synthesize import read_texts
+
+    if dim % 4:
+        raise typer.BadParameter(f"is {dim}; expected a multiple of 4", param_hint="--dim")
+    torch.set_num_threads(threads)
+    left_out = {normalise(line) for path in exclude or [] for line in path.read_text("utf-8").splitlines()}
+    texts = [text for text in read_texts(speech) if text not in left_out]
+    folder.mkdir(parents=True, exist_ok=True)
+    encode = train_tokenizer(texts, vocab_size, folder / "tokenizer.model")
+    config = LanguageModelConfig(vocab_size=vocab_size, dim=dim, blocks=blocks)
+    model = train_language_model(
+        texts, encode, config, LanguageModelTraining(updates=updates, seed=seed),
+        lambda update, loss, fit: print(f"{update:6}  loss {loss:.3f} per piece, perplexity {fit:.1f} per word"),
+    )  # fmt: skip
+    export_language_model(model, folder / "tokenizer.model", folder)
+    print(f"{folder}: {model.parameter_count():,} parameters")
 
 
 @app.command()

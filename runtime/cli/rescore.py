@@ -80,10 +80,11 @@ def rescore(
             url or "https://rescore.invalid", token_file=token_file, deadline=deadline, connect_timeout=deadline,
             max_bytes=max_bytes, locale=locale, private=Masking(_classes(private or [])), ca_file=ca_file,
         )  # fmt: skip
+        token = settings.token()
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     if show:
-        _show(lattice, settings)
+        _show(lattice, settings, token is not None)
     else:
         _ask(lattice, settings, report)
 
@@ -127,7 +128,7 @@ def _print_paths(paths: "list[ScoredPath]", name: str, report: Report, milliseco
         print(f"{path.total:9.2f}  {path.language:9.2f}  {' '.join(path.words)}")
 
 
-def _show(lattice: "Lattice", settings: "RescoringSettings") -> None:
+def _show(lattice: "Lattice", settings: "RescoringSettings", token: bool) -> None:
     import gzip
 
     from ...lattice.rescoring.contract import Form, read_request
@@ -142,7 +143,9 @@ def _show(lattice: "Lattice", settings: "RescoringSettings") -> None:
     audio = f"; {seconds:.1f} s of audio are {seconds * 32_000:.0f} bytes" if seconds else ""
     print(
         f"nearword: {lattice.num_arcs} arcs, {masked.lattice.num_arcs} of them sent, in {min(len(body), len(packed))} "
-        f"bytes (the lattice in its compact form){audio}",
+        f"bytes (the lattice in its compact form){audio}\n"
+        f"nearword: with it go {'the bearer token' if token else 'no token'} and the headers that HTTP needs "
+        "(User-Agent: nearword); nothing else",
         file=sys.stderr,
     )
 

@@ -1,5 +1,6 @@
 """``nearword rescore-server``: the service that lattices may be sent to."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "nearword rescore-server --lm words.arpa\n\n"
     "nearword rescore-server --lm commands.bin --pieces bpe.model --tokens tokens.txt --host 0.0.0.0\n\n"
-    "nearword rescore-server --onnx gpt.onnx --pieces gpt.model --begin 1 --end 2"
+    "nearword rescore-server --onnx transformer/ --lm words.arpa"
 )
 
 
@@ -23,22 +24,24 @@ def rescore_server(
     ] = None,
     onnx: Annotated[
         Path | None,
-        typer.Option(help="A causal transformer as ONNX graph.", exists=True, dir_okay=False, show_default=False),
+        typer.Option(
+            metavar="FOLDER", help="A causal transformer: model.onnx, its tokenizer, config.json. With --lm it scores "
+            "what the n-gram model finds best, and both count.", exists=True, file_okay=False, show_default=False,
+        ),
     ] = None,
     pieces: Annotated[
         Path | None,
         typer.Option(
-            help="SentencePiece model of its tokens; not for an n-gram model over words.", exists=True, dir_okay=False,
-            show_default=False,
+            help="With --lm over pieces: the SentencePiece model of the speech model (bpe.model).", exists=True,
+            dir_okay=False, show_default=False,
         ),
     ] = None,
-    begin: Annotated[int, typer.Option(min=0, help="With --onnx: token before the first.")] = 1,
-    end: Annotated[
-        int | None, typer.Option(min=0, help="With --onnx: token after the last.", show_default=False)
-    ] = None,
-    weight: Annotated[float, typer.Option(min=0, help="Share of the language model beside the acoustic score.")] = 0.2,
+    weight: Annotated[float, typer.Option(min=0, help="Share of --lm beside the acoustic score.")] = 0.2,
+    onnx_weight: Annotated[float, typer.Option(min=0, help="Share of --onnx beside the acoustic score.")] = 0.2,
+    paths: Annotated[int, typer.Option(min=1, max=1000, help="With --onnx: how many paths it scores.")] = 50,
     bias_weight: Annotated[float, typer.Option(help="Share of what biasing added; 0 takes it away.")] = 1.0,
     word_bonus: Annotated[float, typer.Option(help="Added for every word (natural logarithm).")] = 1.0,
+    token_bonus: Annotated[float, typer.Option(help="Added for every token of the language model.")] = 0.0,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any.")] = 8770,
     tokens: Annotated[
@@ -68,12 +71,11 @@ def rescore_server(
     from ...lattice.rescoring.language_models import Weights
     from ...lattice.rescoring.service_limits import ServiceLimits
 
-    if (lm is None) == (onnx is None):
-        raise typer.BadParameter("name one of --lm and --onnx")
     allowed = [] if tokens is None else tokens.read_text(encoding="utf-8").split()
     if tokens is not None and not allowed:
         raise typer.BadParameter(f"{tokens}: is empty; expected a token a line", param_hint="--tokens")
-    model = _model(lm, onnx, pieces, begin, end, Weights(weight, bias_weight, word_bonus))
+    weights = Weights(weight, bias_weight, word_bonus, token_bonus)
+    model = _model(lm, onnx, pieces, weights, onnx_weight, paths)
     limits = ServiceLimits(
         max_body_bytes=max_body, max_arcs=max_arcs, concurrency=concurrency, queue=queue, seconds=seconds
     )
@@ -84,13 +86,16 @@ def rescore_server(
 
 
 def _model(
-    lm: Path | None, onnx: Path | None, pieces: Path | None, begin: int, end: int | None, weights: "Weights"
+    lm: Path | None, onnx: Path | None, pieces: Path | None, weights: "Weights", onnx_weight: float, paths: int
 ) -> "LanguageModel":
-    from ...lattice.rescoring import language_models as models
+    from ...lattice.rescoring.language_models import Weights, load_ngram_language_model
 
-    if lm is not None:
-        return models.load_ngram_language_model(lm, pieces, weights)
-    if onnx is None or pieces is None:
-        raise typer.BadParameter("an ONNX graph needs the SentencePiece model of its tokens", param_hint="--pieces")
-    encode = models.sentencepiece_encoder(pieces)
-    return models.CausalTransformer(onnx, encode, begin=begin, end=end, weights=weights)
+    first = None if lm is None else load_ngram_language_model(lm, pieces, weights)
+    if onnx is None:
+        if first is None:
+            raise typer.BadParameter("name --lm, --onnx or both")
+        return first
+    from ...lattice.rescoring.transformer import load_transformer
+
+    own = replace(weights, language=onnx_weight) if first is None else Weights(onnx_weight)
+    return load_transformer(onnx, first=first, weights=own, paths=paths)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -20,15 +21,13 @@ import numpy as np
 import pytest
 import zstandard
 from nearword.lattice import Lattice, write_lattice
-from nearword.lattice.rescoring import Masking, Reason, Request, Rescorer, ScoredPath, save_ngram, train_words
-from nearword.lattice.rescoring.contract import read_answer
-from nearword.lattice.rescoring.language_models import CausalTransformer, NgramLanguageModel, Weights
+from nearword.lattice.rescoring import Form, Masking, Reason, Request, Rescorer, ScoredPath, save_ngram, train_words
+from nearword.lattice.rescoring.contract import read_answer, read_request
+from nearword.lattice.rescoring.language_models import NgramLanguageModel, Weights
 from nearword.lattice.rescoring.service_limits import ServiceLimits
 from typing_extensions import Self
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-import itertools
 
 from rescoring_helpers import heard, served, settings
 from test_contract import MALICIOUS, bomb, schema
@@ -218,43 +217,6 @@ def test_bias_can_be_taken_away() -> None:
     assert other.best_paths(boosted, 1)[0].words[-1] == "jazz"
 
 
-def write_bigram(path: Path, logits: np.ndarray) -> None:
-    """A causal model that knows the last token only, as ONNX."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["n", "t"])
-    mask = helper.make_tensor_value_info("attention_mask", TensorProto.INT64, ["n", "t"])
-    out = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", "t", len(logits)])
-    nodes = [
-        helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
-        helper.make_node("Cast", ["attention_mask"], ["real"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["real", "last"], ["wide"]),
-        helper.make_node("Mul", ["rows", "wide"], ["logits"]),
-    ]
-    tensors = [numpy_helper.from_array(logits, "table"), numpy_helper.from_array(np.array([2]), "last")]
-    graph = helper.make_graph(nodes, "bigram", [ids, mask], [out], tensors)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-
-
-def test_a_transformer_scores_paths_of_different_length_in_one_batch(tmp_path: Path) -> None:
-    words = ["<s>", "</s>", "play", "pay", "some", "sum", "jazz", "chess"]
-    logits = np.random.default_rng(3).normal(0, 2, (8, 8)).astype(np.float32)
-    write_bigram(tmp_path / "bigram.onnx", logits)
-    transformer = CausalTransformer(
-        tmp_path / "bigram.onnx", lambda t: [words.index(w) for w in t.split()], begin=0, end=1
-    )
-    log_probs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    texts = ["play some jazz", "pay", "", "chess chess"]
-    for text, found in zip(texts, transformer.log_probs(texts), strict=True):
-        tokens = [0, *(words.index(w) for w in text.split()), 1]
-        assert found == pytest.approx(sum(log_probs[a, b] for a, b in itertools.pairwise(tokens)), abs=1e-3)
-    best = transformer.best_paths(heard(), 3)
-    assert (len(best), best[0].total >= best[1].total >= best[2].total) == (3, True)
-    with served(transformer) as (port, _):
-        assert read_answer(post(port).content).model == "bigram"
-
-
 # ---- processes of their own
 
 
@@ -327,6 +289,38 @@ def test_the_command_shows_all_that_would_be_sent(words_model: Path, tmp_path: P
     assert "6 arcs, 6 of them sent, in" in shown.stderr
     here = run_cli("rescore", tmp_path / "heard.json", "--lm", words_model)
     assert here.stdout.splitlines()[0].endswith("play some jazz")
+
+
+def test_what_is_shown_is_what_a_server_gets(tmp_path: Path, run_cli) -> None:
+    got: list[tuple[dict[str, str], bytes]] = []
+
+    class Recorder(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_error(500)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    write_lattice(heard(), tmp_path / "heard.json")
+    (tmp_path / "names").write_text("Jazz\n")
+    command = ("rescore", tmp_path / "heard.json", "--private", f"contact={tmp_path / 'names'}", "--locale", "en")
+    environment = {"NEARWORD_RESCORE_TOKEN": "sesame"}
+    shown = run_cli(*command, "--show", env=environment)
+    assert "with it go the bearer token and the headers that HTTP needs" in shown.stderr
+    assert "sesame" not in shown.stdout + shown.stderr
+    with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        run_cli(*command, "--url", f"http://127.0.0.1:{server.server_port}", env=environment)
+        server.shutdown()
+    for headers, body in got:
+        plain = gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body
+        assert json.loads(read_request(plain).to_json(Form.json)) == json.loads(shown.stdout)
+        assert b"jazz" not in plain
+        needed = {"Host", "Accept", "Connection", "Content-Type", "Content-Length", "Accept-Encoding"}
+        assert headers.keys() - {"Content-Encoding"} == needed | {"User-Agent", "Authorization"}
+        assert (headers["User-Agent"], headers["Authorization"]) == ("nearword", "Bearer sesame")
+    assert len(got) in (1, 2)  # once again within the deadline
 
 
 def test_a_server_that_is_told_to_stop_answers_what_it_has_begun(words_model: Path) -> None:
