@@ -1,4 +1,4 @@
-"""A transducer that says what a script says, whatever it hears: for searches whose outcome can be worked out by hand."""
+"""A transducer that says what a script says, whatever it hears: so what a search finds can be worked out by hand."""
 
 from collections.abc import Sequence
 from pathlib import Path
