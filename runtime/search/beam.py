@@ -19,7 +19,7 @@ from ...models import Transducer
 from .nodes import EPSILON, Arc, Emitted, Node, collect, common_prefix, leads_through, tokens_of
 from .scorer import BiasScorer, TokenScorer
 from .settings import DEFAULT_BEAM, BeamSettings
-from .step import KEPT_CANDIDATES, Step
+from .step import KEPT_CANDIDATES, LEAST_SCORE, Following, Step
 
 Array = npt.NDArray[np.float32]
 
@@ -31,6 +31,8 @@ class _Candidate(NamedTuple):
     """A live hypothesis, and a token or a blank after it."""
 
     score: float
+    key: Hashable
+    """What decides its future."""
     node: Node
     blanks: float
     """Log-probability of the blanks since ``node`` was made."""
@@ -38,6 +40,15 @@ class _Candidate(NamedTuple):
     log_prob: float
     bias: float = 0.0
     language: float = 0.0
+
+
+class _Path(NamedTuple):
+    """The best path, token by token; a new one is made when it changes."""
+
+    emitted: list[Emitted]
+    tokens: list[int]
+    frames: list[int]
+    log_probs: list[float]
 
 
 class _Nothing:
@@ -102,7 +113,8 @@ class BeamSearch:
         """Nodes, and the log-probability of the blanks since each was made."""
         self._dropped = 0
         """Tokens at the beginning that an utterance before has taken."""
-        self._path: tuple[list[int], list[int], list[float]] | None = None
+        self._path = _Path([], [], [], [])
+        self._path_is_new = True
         self.frames_seen = 0
         """Encoder frames searched."""
         self.blank_probability = 1.0
@@ -111,17 +123,17 @@ class BeamSearch:
     @property
     def tokens(self) -> list[int]:
         """Token ids of the best path so far."""
-        return self._best_path()[0]
+        return self._best_path().tokens
 
     @property
     def frames(self) -> list[int]:
         """Encoder frame of each token of the best path, counted since the search began."""
-        return self._best_path()[1]
+        return self._best_path().frames
 
     @property
     def log_probs(self) -> list[float]:
         """Log-probability of each token of the best path at its frame."""
-        return self._best_path()[2]
+        return self._best_path().log_probs
 
     @property
     def trailing_blanks(self) -> int:
@@ -162,19 +174,18 @@ class BeamSearch:
             node = Node(next(self._numbers), key, first.context, states[key], score, tuple(arcs), first.history)
             live.append((node, 0.0))
         self._live = sorted(live, key=_score, reverse=True)
-        self._path = None
+        self._path_is_new = False
 
     def advance(self, encoder_out: Array) -> None:
         """Search on through encoder frames [n, joiner_dim]."""
         step = Step(self._model, self._settings, encoder_out)
         blanks = 0.0
         for position in range(len(encoder_out)):
-            step.need(self._live, position)
             blanks += self._frame(step, position)
             self.frames_seen += 1
         if len(encoder_out):
             self.blank_probability = blanks / len(encoder_out)
-        self._path = None
+        self._path_is_new = False
 
     def fork(self) -> "BeamSearch":
         """Return a search in the same state that goes its own way; nodes are shared."""
@@ -197,7 +208,8 @@ class BeamSearch:
         root.arcs = ()
         self._root = root
         self._dropped += tokens
-        self._path = None
+        self._path = _Path([], [], [], [])
+        self._path_is_new = False
         return taken
 
     def lattice(self) -> TokenLattice:
@@ -220,39 +232,50 @@ class BeamSearch:
 
         return max(range(len(self._live)), key=ending)
 
-    def _best_path(self) -> tuple[list[int], list[int], list[float]]:
-        if self._path is None:
-            rows: list[Emitted] = []
+    def _best_path(self) -> "_Path":
+        if not self._path_is_new:
+            path, new = self._path, []
             history = self._live[self._best()][0].history
+            # nearly all of it is the same as before
             while history is not None and history.length > self._dropped:
-                rows.append(history)
+                place = history.length - self._dropped - 1
+                if place < len(path.emitted) and path.emitted[place] is history:
+                    break
+                new.append(history)
                 history = history.before
-            rows.reverse()
-            self._path = ([r.token for r in rows], [r.frame for r in rows], [r.log_prob for r in rows])
+            kept = max(0, (0 if history is None else history.length) - self._dropped)
+            new.reverse()
+            self._path = _Path(
+                path.emitted[:kept] + new,
+                path.tokens[:kept] + [one.token for one in new],
+                path.frames[:kept] + [one.frame for one in new],
+                path.log_probs[:kept] + [one.log_prob for one in new],
+            )
+            self._path_is_new = True
         return self._path
 
     def _frame(self, step: Step, position: int) -> float:
         """Search one encoder frame; returns the probability of the blank in the hypothesis that led before it."""
+        settings = self._settings
         moving, done = self._live, []
-        leading = max(moving, key=_score)[0]
-        probability = math.exp(step.blank(leading, position))
-        for emitted in range(1, self._settings.max_symbols + 1):
+        following = step.following(moving, position)
+        leading = max(range(len(moving)), key=lambda k: _score(moving[k]))
+        probability = math.exp(following[leading].blank)
+        for emitted in range(1, settings.max_symbols + 1):
             if emitted > 1:
-                step.need(moving, position)
-            staying = []
-            for node, blanks in moving:
-                value = step.blank(node, position)
-                staying.append(_Candidate(node.score + blanks + value, node, blanks, EPSILON, value))
-            threshold = max(candidate.score for candidate in staying) - self._settings.beam
-            emissions = (self._scored_emissions if self._scored else self._emissions)(
-                step, position, staying, threshold
-            )
+                following = step.following(moving, position)
+            staying = [
+                _Candidate(node.score + blanks + follows.blank, node.key, node, blanks, EPSILON, follows.blank)
+                for (node, blanks), follows in zip(moving, following, strict=True)
+            ]
+            emissions = self._emissions(step, position, staying, following)
             if emitted == 1 and not emissions:
                 # nothing meets, nothing is made: most frames of most speech
+                threshold = max([c.score for c in staying]) - settings.beam
                 self._live = [(c.node, c.blanks + c.log_prob) for c in staying if c.score >= threshold]
                 return probability
             done += staying
-            if emitted == self._settings.max_symbols:
+            if emitted == settings.max_symbols:
                 done += emissions
                 break
             moving = self._recombine(emissions)
@@ -261,54 +284,41 @@ class BeamSearch:
         self._live = self._recombine(done)
         return probability
 
-    def _emissions(self, step: Step, position: int, staying: list[_Candidate], threshold: float) -> list[_Candidate]:
-        """Return the tokens worth following."""
-        out = []
-        most, plain = self._settings.max_active, self._settings.recombine and self._settings.max_symbols == 1
-        # what is worse than all that may stay is of use only where it meets one of them
-        floor = sorted(c.score for c in staying)[-most] if plain and len(staying) >= most else threshold
-        met = {c.node.key for c in staying}
-        for _, node, blanks, *_ in staying:
-            score, tail = node.score + blanks, node.context[1:]
-            for log_prob, token in step.best(node, position):
-                total = score + log_prob
-                if total >= floor or (total >= threshold and ((*tail, token), node.states) in met):
-                    out.append(_Candidate(total, node, blanks, token, log_prob))
-        limit = KEPT_CANDIDATES * most
-        if len(out) > limit:
-            worst = sorted(candidate.score for candidate in out)[-limit]
-            out = [candidate for candidate in out if candidate.score >= worst]
-        return out
-
-    def _scored_emissions(
-        self, step: Step, position: int, staying: list[_Candidate], threshold: float
+    def _emissions(
+        self, step: Step, position: int, staying: list[_Candidate], following: list[Following]
     ) -> list[_Candidate]:
-        """Return the tokens worth following, where biasing or a language model has a say: any token may be."""
+        """Return the tokens worth following."""
+        settings, scored = self._settings, self._scored
+        if not scored and not any(follows.best for follows in following):
+            return []
+        scores = sorted([c.score for c in staying], reverse=True)
+        floor = threshold = scores[0] - settings.beam
+        if settings.recombine and settings.max_symbols == 1 and len(scores) >= settings.max_active:
+            # what is worse than all that may stay is of use only where it meets one of them
+            floor = max(threshold, scores[settings.max_active - 1])
+        met = {c.key for c in staying}
+        met_tokens = {c.node.context[-1] for c in staying}
         out = []
-        most, plain = self._settings.max_active, self._settings.recombine and self._settings.max_symbols == 1
-        floor = sorted(c.score for c in staying)[-most] if plain and len(staying) >= most else threshold
-        met = {c.node.key for c in staying}
-        for _, node, blanks, *_ in staying:
+        for (_, _, node, blanks, *_), (_, pairs, least) in zip(staying, following, strict=True):
             score = node.score + blanks
-            added, values, highest = self._added(node.states)
-            top, least = step.range(node, position)
-            if score + top + highest < threshold:
-                continue
-            pairs = step.best(node, position)
-            if score + least + highest >= floor:
-                # not among the model's best tokens, but boosted enough perhaps
-                row = step.tokens(node, position)
-                found = np.flatnonzero((row < least) & (row + added >= floor - score))
-                pairs = [*pairs, *zip(row[found].tolist(), found.tolist(), strict=True)]
-            for log_prob, token in pairs:
-                total = score + log_prob + values[token]
-                if total >= floor or (total >= threshold and self._key_after(node, token) in met):
-                    bias = float(self._bias.scores(node.states[0])[token])
-                    out.append(_Candidate(total, node, blanks, token, log_prob, bias, values[token] - bias))
-        limit = KEPT_CANDIDATES * most
+            values: list[float] = []
+            worth = pairs
+            if scored:
+                added, values, highest = self._added(node.states)
+                if score + least + highest >= floor:
+                    worth = pairs + _boosted(step.tokens(node, position), added, pairs, floor - score)
+            for log_prob, token in worth:
+                total = score + log_prob + (values[token] if scored else 0.0)
+                if total >= floor or (token in met_tokens and total >= threshold):
+                    key = self._key_after(node, token)
+                    if total >= floor or key in met:
+                        bias = float(self._bias.scores(node.states[0])[token]) if scored else 0.0
+                        language = values[token] - bias if scored else 0.0
+                        out.append(_Candidate(total, key, node, blanks, token, log_prob, bias, language))
+        limit = KEPT_CANDIDATES * settings.max_active
         if len(out) > limit:
-            worst = sorted(candidate.score for candidate in out)[-limit]
-            out = [candidate for candidate in out if candidate.score >= worst]
+            out.sort(key=_candidate_score, reverse=True)
+            del out[limit:]
         return out
 
     def _added(self, states: tuple[int, int]) -> tuple[Array, list[float], float]:
@@ -331,7 +341,7 @@ class BeamSearch:
         """Return the nodes that live on out of what leads to them, the best first."""
         groups: dict[Hashable, list[_Candidate]] = {}
         for candidate in candidates:
-            groups.setdefault(self._key(candidate), []).append(candidate)
+            groups.setdefault(candidate.key, []).append(candidate)
         total = _log_sum if self._settings.summed else max
         scored = [
             (-(total([c.score for c in group]) if len(group) > 1 else group[0].score), order, key)
@@ -349,13 +359,8 @@ class BeamSearch:
                 out.append((self._make(key, -score, group), 0.0))
         return out
 
-    def _key(self, candidate: _Candidate) -> Hashable:
-        """Return what decides the future of a candidate."""
-        if candidate.token == EPSILON:
-            return candidate.node.key
-        return self._key_after(candidate.node, candidate.token)
-
     def _key_after(self, node: Node, token: int) -> Hashable:
+        """Return what decides the future after a token."""
         if not self._settings.recombine:
             return (node.key, token)
         return (*node.context[1:], token), self._states(node, token)
@@ -378,6 +383,14 @@ class BeamSearch:
         history = Emitted(source.history, leading.token, frame, leading.log_prob, source, count)
         context = (*source.context[1:], leading.token)
         return Node(number, key, context, self._states(source, leading.token), score, arcs, history)
+
+
+def _boosted(log_probs: Array, added: Array, best: list[tuple[float, int]], least: float) -> list[tuple[float, int]]:
+    """Return the tokens that are not among the model's best, but with what is added have at least ``least``."""
+    total = log_probs + added
+    total[[token for _, token in best]] = -np.inf
+    found = np.flatnonzero(total >= max(least, LEAST_SCORE))
+    return list(zip(log_probs[found].tolist(), found.tolist(), strict=True))
 
 
 def _score(live: tuple[Node, float]) -> float:
