@@ -1,6 +1,7 @@
 """The recipe's commands: ``python -m nearword.models.training prepare|train|export|card|lm-transformer``."""
 
 import json
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +18,24 @@ Work = Annotated[Path, typer.Option(help="Folder for everything the recipe makes
 Speech = Annotated[Path, typer.Option(envvar="NEARWORD_SPEECH", help="Folder with train/, dev/, noise/ and text/.")]
 
 
+class Engine(str, Enum):
+    """Speech synthesisers of the recipe."""
+
+    flite = "flite"
+    espeak = "espeak"
+    pico = "pico"
+    rhvoice = "rhvoice"
+
+
 @app.command()
 def prepare(
     speech: Speech,
     work: Work = Path("work"),
-    synthetic: Annotated[int, typer.Option(help="Sentences to synthesise with flite and espeak-ng.")] = 25_000,
+    synthetic: Annotated[int, typer.Option(help="Sentences to synthesise.")] = 40_000,
+    engine: Annotated[
+        list[Engine] | None,
+        typer.Option(help="Synthesise with this; again for more. Default: all.", show_default=False),
+    ] = None,
     extra: Annotated[
         list[Path] | None, typer.Option(help="More manifests (TSV: path, text), paths beside them.")
     ] = None,
@@ -31,7 +45,7 @@ def prepare(
     """Synthesise speech, compute features, train the vocabulary."""
     from .prepare import prepare as run
     from .prepare import read_manifest
-    from .synthesize import plan, read_texts, synthesize
+    from .synthesize import SHARES, plan, read_texts, synthesize
 
     recordings = [
         recording
@@ -43,7 +57,11 @@ def prepare(
     if synthetic:
         folder = work / "synthetic"
         if not (folder / "manifest.tsv").exists():
-            synthesize(plan(read_texts(speech), synthetic, seed), folder)
+            shares = {name: share for name, share in SHARES.items() if not engine or name in engine}
+            try:
+                synthesize(plan(read_texts(speech), synthetic, seed, shares), folder)
+            except FileNotFoundError as error:
+                raise typer.BadParameter(f"{error}; or leave it out", param_hint="--engine") from None
         recordings += read_manifest(folder / "manifest.tsv", folder, "synthetic")
     run(recordings, sorted((speech / "noise").glob("*.flac")), work / "prepared", vocab_size, seed)
 
@@ -52,7 +70,7 @@ def prepare(
 def train(
     speech: Speech,
     work: Work = Path("work"),
-    updates: Annotated[int, typer.Option(help="Length of the learning-rate schedule.")] = 7500,
+    updates: Annotated[int, typer.Option(help="Length of the learning-rate schedule.")] = 27_000,
     peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     init_from: Annotated[
         Path | None, typer.Option(help="Start from a checkpoint's averaged weights or an exported model folder.")
@@ -144,7 +162,7 @@ def lm_transformer(
     vocab_size: Annotated[int, typer.Option(min=100, help="Word pieces of its own SentencePiece model.")] = 1500,
     dim: Annotated[int, typer.Option(min=16, help="Width; a multiple of 4.")] = 128,
     blocks: Annotated[int, typer.Option(min=1, help="Layers.")] = 4,
-    updates: Annotated[int, typer.Option(min=1, help="Steps, about 0.1 s each on a core.")] = 3000,
+    updates: Annotated[int, typer.Option(min=1, help="Steps, about 0.15 s each on a core.")] = 2500,
     threads: int = 1,
     seed: int = 1,
 ) -> None:

@@ -24,7 +24,7 @@ class AugmentConfig:
     stretch: float = 0.5
     noise: float = 0.5
     room: float = 0.35
-    telephone: float = 0.1
+    telephone: float = 0.2
     tilt: float = 0.5
     mask: float = 0.6
     level: float = 1.0

@@ -49,8 +49,8 @@ class LanguageModelConfig:
 class LanguageModelTraining:
     """Settings of a run."""
 
-    updates: int = 3000
-    """Steps of the optimiser; a step takes about 0.1 s on a core."""
+    updates: int = 2500
+    """Steps of the optimiser; a step takes about 0.15 s on a core."""
     batch_tokens: int = 1024
     """Pieces in a step at most, padding included."""
     generated: float = 0.3

@@ -38,7 +38,8 @@ class ModelConfig:
     """Tokens the predictor sees."""
     chunk_frames: int = 32
     """Feature frames (10 ms) the exported encoder advances per step."""
-    dropout: float = 0.0
+    dropout: float = 0.08
+    """Share of what each layer adds that is left out at random while training."""
 
     @property
     def blocks(self) -> int:

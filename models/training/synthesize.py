@@ -1,4 +1,4 @@
-"""Synthesise training speech with flite and espeak-ng: many voices, rates, pitches and vocal-tract lengths.
+"""Synthesise training speech with flite, espeak-ng, pico and RHVoice: many voices, rates, pitches and tract lengths.
 
 One engine sounds like itself however it is bent, so several are mixed; resampling (which shifts pitch,
 formants and rate together) makes each voice into several speakers. festival is left out on purpose: it is
@@ -7,9 +7,10 @@ the engine that the held-out synthetic test set uses.
 
 import csv
 import random
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,25 @@ ESPEAK_VARIANTS = (
     *("m1", "m2", "m3", "m4", "m5", "m7", "m8", "f1", "f2", "f3", "f4", "adam", "linda", "steph", "belinda", "boris"),
     *("michael", "ed", "rob", "victor", "zac"),
 )
+PICO_VOICES = ("en-US", "en-GB")
+RHVOICE_VOICES = ("alan",)
+"""RHVoice's voices that come in ready-made recordings as well are left out, and so are those not free to build on."""
+VOICES = {
+    "flite": FLITE_VOICES,
+    "espeak": tuple(f"{voice}+{variant}" for voice in ESPEAK_VOICES for variant in ESPEAK_VARIANTS),
+    "pico": PICO_VOICES,
+    "rhvoice": RHVOICE_VOICES,
+}
+SHARES = {"flite": 0.53, "espeak": 0.17, "pico": 0.2, "rhvoice": 0.1}
+"""Share of the sentences that each engine speaks."""
+PROGRAMS = {
+    "flite": ("flite", "flite"),
+    "espeak": ("espeak-ng", "espeak-ng"),
+    "pico": ("pico2wave", "libttspico-utils"),
+    "rhvoice": ("RHVoice-test", "rhvoice rhvoice-english"),
+    "festival": ("text2wave", "festival festvox-kdlpc16k"),
+}
+"""Each engine's program, and the Debian packages that bring it and its voices (pico and RHVoice: section non-free)."""
 FLITE_PITCH = {"slt": 170.0, "rms": 95.0, "awb": 130.0, "kal16": 105.0}
 
 
@@ -36,7 +56,7 @@ class Utterance:
     """File name without suffix."""
     text: str
     engine: str
-    """``flite``, ``espeak``, or ``festival`` (for testing only)."""
+    """``flite``, ``espeak``, ``pico``, ``rhvoice``, or ``festival`` (for testing only)."""
     voice: str
     stretch: float
     """Duration relative to the voice's own; above 1 is slower."""
@@ -46,8 +66,8 @@ class Utterance:
     """Resampling ratio afterwards: above 1 is a shorter vocal tract (higher formants, higher pitch, faster)."""
 
 
-def plan(texts: Sequence[str], count: int, seed: int, espeak_share: float = 0.25) -> list[Utterance]:
-    """Choose ``count`` sentences and voice settings: 45 % templates, the rest from ``texts``."""
+def plan(texts: Sequence[str], count: int, seed: int, shares: Mapping[str, float] = SHARES) -> list[Utterance]:
+    """Choose ``count`` sentences and voice settings: 45 % templates, the rest from ``texts``; engines by ``shares``."""
     rng = random.Random(seed)
     templates = generate(seed)
     utterances: list[Utterance] = []
@@ -55,10 +75,8 @@ def plan(texts: Sequence[str], count: int, seed: int, espeak_share: float = 0.25
         text = next(templates) if rng.random() < 0.45 else rng.choice(texts)
         if not 1 <= len(text.split()) <= 14:
             continue
-        engine = "espeak" if rng.random() < espeak_share else "flite"
-        voice = rng.choice(FLITE_VOICES)
-        if engine == "espeak":
-            voice = f"{rng.choice(ESPEAK_VOICES)}+{rng.choice(ESPEAK_VARIANTS)}"
+        [engine] = rng.choices(list(shares), list(shares.values()))
+        voice = rng.choice(VOICES[engine])
         utterances.append(
             Utterance(
                 f"{seed:02d}{len(utterances):06d}",
@@ -81,6 +99,12 @@ def _command(utterance: Utterance, output: str) -> tuple[list[str], str]:
         return ["flite", "-voice", utterance.voice, *settings, "-t", utterance.text, "-o", output], ""
     if utterance.engine == "festival":
         return ["text2wave", "-eval", f"(voice_{utterance.voice})", "-o", output], utterance.text
+    if utterance.engine == "pico":
+        marked = f"<speed level='{100 / utterance.stretch:.0f}'><pitch level='{100 * utterance.pitch:.0f}'>"
+        return ["pico2wave", "-l", utterance.voice, "-w", output, f"{marked}{utterance.text}</pitch></speed>"], ""
+    if utterance.engine == "rhvoice":
+        settings = ["-r", f"{100 / utterance.stretch:.0f}", "-t", f"{100 * utterance.pitch:.0f}"]
+        return ["RHVoice-test", "-p", utterance.voice, *settings, "-o", output], utterance.text
     rate, pitch = 165 / utterance.stretch, min(99.0, max(1.0, 50 * utterance.pitch))
     settings = ["-v", utterance.voice, "-s", f"{rate:.0f}", "-p", f"{pitch:.0f}"]
     return ["espeak-ng", *settings, "-w", output, utterance.text], ""
@@ -119,9 +143,17 @@ def _write(job: tuple[Utterance, Path]) -> tuple[Utterance, float]:
 
 
 def synthesize(utterances: Iterable[Utterance], folder: Path, workers: int = 2) -> Path:
-    """Write one FLAC per utterance and ``manifest.tsv`` into ``folder``; returns the manifest's path."""
+    """Write one FLAC per utterance and ``manifest.tsv`` into ``folder``; returns the manifest's path.
+
+    Raises:
+        FileNotFoundError: an engine is not installed; names its program and packages.
+    """
     from rich.progress import track
 
+    utterances = list(utterances)
+    for program, packages in (PROGRAMS[engine] for engine in sorted({one.engine for one in utterances})):
+        if shutil.which(program) is None:
+            raise FileNotFoundError(f"{program} is not installed; expected a speech synthesiser: {packages} (Debian)")
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(utterance, folder) for utterance in utterances]
     manifest = folder / "manifest.tsv"

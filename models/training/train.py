@@ -46,7 +46,8 @@ CURRICULUM = (
     Stage(1500, 3500, 400, 0.15, 0.5, 1.0, 0.3),
     Stage(3500, 5000, 700, 0.4, 1.0, 0.5, 0.2),
     Stage(8500, 3500, 700, 0.4, 1.0, 0.5, 0.15),
-    Stage(10**9, 4000, 1000, 0.5, 1.0, 0.3, 0.1, 0.004),
+    Stage(19000, 3500, 1000, 0.45, 1.0, 0.3, 0.1, 0.004),
+    Stage(10**9, 3500, 1000, 1.0, 1.0, 0.3, 0.1, 0.004),
 )
 
 
@@ -54,7 +55,7 @@ CURRICULUM = (
 class TrainConfig:
     """Settings of a run; everything that is not the network's shape."""
 
-    updates: int = 20000
+    updates: int = 27_000
     """Length of the learning-rate schedule."""
     peak_rate: float = 2e-3
     warmup: int = 300

@@ -170,7 +170,7 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     from nearword.models.training.synthesize import plan, synthesize
 
     pytest.importorskip("faker")
-    utterances = plan(["turn on the light", "stop the music"], 40, seed=1, espeak_share=0.0)
+    utterances = plan(["turn on the light", "stop the music"], 40, seed=1, shares={"flite": 1.0})
     manifest = synthesize(utterances, tmp_path / "speech", workers=1)
     with manifest.open() as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
