@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.biasing import BiasingError, BiasVocabulary, Tokenizer
 from nearword.biasing.constraint import GrammarScorer
 from nearword.biasing.slots import SlotGrammar
+from nearword.biasing.vocabulary import GREATEST_SURPRISE
 
 TOKENS = ("<blk>", *("\u2581" + c for c in "abmx"), *"abmx")
 VOCABULARY = BiasVocabulary(TOKENS)
@@ -12,8 +14,13 @@ SENTENCES = ("a x", "a ab x", "a b x", "a bm x", "a b ab x", "a bm ab x")
 PENALTY = 5.0
 
 
-def scorer(penalty=PENALTY):
-    return GrammarScorer(GRAMMAR, Tokenizer(VOCABULARY, ways=1), penalty=penalty)
+def scorer(penalty=PENALTY, reward=0.0, **settings):
+    return GrammarScorer(GRAMMAR, Tokenizer(VOCABULARY, ways=1), penalty=penalty, reward=reward, **settings)
+
+
+def surprise(contexts, tokens):
+    """All tokens after a blank or nothing are worth 2, after the first token 4, later on 40."""
+    return np.where(contexts[:, 1] == 0, 2.0, np.where(contexts[:, 0] == 0, 4.0, 40.0)).astype(np.float32)
 
 
 def tokens(text):
@@ -59,6 +66,23 @@ def test_a_word_ends_where_the_grammar_says():
     assert total(scorer(), tokens("ax")) < 0
 
 
+@pytest.mark.parametrize("text", SENTENCES)
+def test_tokens_that_fit_are_rewarded(text):
+    assert total(scorer(reward=0.5), tokens(text)) == 0.5 * len(tokens(text))
+
+
+def test_a_filler_earns_nothing():
+    assert total(scorer(reward=0.5), tokens("m a x")) == 2 * 0.5 - PENALTY
+
+
+def test_what_the_model_does_not_expect_gets_its_share():
+    assert total(scorer(surprise=surprise, share=0.25), tokens("a b x")) == 0.25 * (2 + 4 + GREATEST_SURPRISE)
+
+
+def test_after_a_filler_the_model_expects_what_it_does_at_the_beginning():
+    assert total(scorer(surprise=surprise, share=0.25), tokens("a m x")) == 0.25 * (2 + 2) - PENALTY
+
+
 def test_blanks_change_nothing():
     one = scorer()
     state = one.advance(one.start, TOKENS.index("\u2581a"))
@@ -76,6 +100,7 @@ def test_what_the_model_cannot_spell_is_named():
         GrammarScorer(SlotGrammar(["a q"], {}), Tokenizer(VOCABULARY))
 
 
-def test_a_negative_penalty_is_refused():
-    with pytest.raises(BiasingError, match="penalty is -1"):
-        scorer(-1)
+@pytest.mark.parametrize(("name", "value"), [("penalty", -1), ("reward", float("nan")), ("share", 1.5)])
+def test_numbers_out_of_range_are_named(name, value):
+    with pytest.raises(BiasingError, match=f"{name} is {value}: expected 0 to"):
+        scorer(**{name: value})
