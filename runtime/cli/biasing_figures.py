@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Model, Report, fail, open_output
+from .options import Model, Report, Root, fail, open_output
 from .searching import Beam, Strength
 
 if TYPE_CHECKING:
@@ -43,12 +43,6 @@ Bias = Annotated[
     typer.Option("--bias", metavar="FILE", help="Boost the phrases of this file. Repeatable.", show_default=False),
 ]
 TextKey = Annotated[str, typer.Option(help="Column that holds the reference.")]
-Root = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder that paths are relative to; by default the manifest's, or the one above it.", show_default=False
-    ),
-]
 
 
 def report(

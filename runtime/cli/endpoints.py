@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from .interrupt import whole_steps
-from .options import Graphs, Model, Precision, Report, Threads, fail, open_output
+from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,16 +64,8 @@ def endpoints(
         str | None,
         typer.Option(help="Column with the true end of speech. Default: end, or aligned_end.", show_default=False),
     ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder that paths are relative to; by default the manifest's, or the one above it.",
-            show_default=False,
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Take only the first recordings.", show_default=False)
-    ] = None,
+    root: Root = None,
+    limit: Limit = None,
     plot: Annotated[
         Path | None,
         typer.Option(help="Draw latencies and trade-off here (.png, .svg, .pdf).", show_default=False),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .interrupt import whole_steps
-from .options import Graphs, Model, Precision, Report, Threads, fail, open_output
+from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output
 from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
@@ -46,16 +46,8 @@ def evaluate(
     report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text,
     model: Model = "assistant-en",
     text_key: Annotated[str, typer.Option(help="Column that holds the reference.")] = "text",
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder that paths are relative to; by default the manifest's, or the one above it.",
-            show_default=False,
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Take only the first utterances.", show_default=False)
-    ] = None,
+    root: Root = None,
+    limit: Limit = None,
     details: Annotated[
         Path | None,
         typer.Option(help="Write reference and hypothesis of each utterance here, as JSON lines.", show_default=False),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Graphs, Model, Precision, Report
+from .options import Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
 from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
@@ -67,9 +67,7 @@ def listen(
     preset: Annotated[
         Preset, typer.Option("--preset", "-p", help="How soon silence counts as the end.")
     ] = Preset.balanced,
-    keep_case: Annotated[
-        bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")
-    ] = False,
+    keep_case: KeepCase = False,
     beam: Beam = 4,
     bias: Bias = None,
     bias_strength: Strength = None,

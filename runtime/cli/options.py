@@ -53,6 +53,19 @@ Model = Annotated[
 Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads for the encoder; one is enough for one stream.")]
 Graphs = Annotated[Precision, typer.Option("--precision", help="Graphs to use, if the model has both.")]
 
+KeepCase = Annotated[bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        help="Folder that paths are relative to; by default the manifest's, or the one above it.",
+        show_default=False,
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Take only the first recordings.", show_default=False)
+]
+
 
 def open_output(path: Path, option: str) -> TextIO:
     """Open a file to write; one that cannot be written is wrong usage of ``option``."""

@@ -10,7 +10,7 @@ import typer
 
 from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
-from .options import Format, Graphs, Model, Precision, Threads, fail, open_output
+from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
 from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
@@ -54,9 +54,7 @@ def transcribe(
         Path | None,
         typer.Option("--output", "-o", help="Write here instead of to standard output.", show_default=False),
     ] = None,
-    keep_case: Annotated[
-        bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")
-    ] = False,
+    keep_case: KeepCase = False,
     beam: Beam = 4,
     bias: Bias = None,
     bias_strength: Strength = None,
