@@ -32,16 +32,19 @@ class LanguageModel(Protocol):
 
 @dataclass(frozen=True)
 class Weights:
-    """How the scores of a path are added up: acoustic + bias * bias + language * language + word_bonus * words."""
+    """How the scores of a path are added up.
 
-    language: float = 0.2
+    acoustic + bias * bias score + word_bonus * words + language * (log-probability + token_bonus * tokens)
+    """
+
+    language: float = 0.5
     """Share of the language model's score."""
     bias: float = 1.0
     """Share of what biasing added; 0 takes it away."""
-    word_bonus: float = 1.0
-    """Added for every word (natural logarithm): makes up for words the search leaves out, and for what each costs."""
-    token_bonus: float = 0.0
-    """Added for every token of the language model: for what long words cost, which have more of them."""
+    word_bonus: float = 0.5
+    """Added for every word (natural logarithm): makes up for words the search leaves out."""
+    token_bonus: float = 3.0
+    """Added to the log-probability for every token of the language model: about its price, else words are left out."""
 
 
 DEFAULT_WEIGHTS = Weights()
@@ -55,7 +58,7 @@ def bias_weighted(lattice: Lattice, weights: Weights, tokenize: Encode | None = 
     scores[:, 0] += weights.word_bonus
     if weights.token_bonus and tokenize is not None:
         tokens = np.array([len(tokenize(word)) for word in lattice.words], np.float32)
-        scores[:, 0] += weights.token_bonus * tokens[lattice.word]
+        scores[:, 0] += weights.language * weights.token_bonus * tokens[lattice.word]
     final[:, 1:] *= (weights.bias, 0)
     return Lattice(
         lattice.words, lattice.source, lattice.target, lattice.word, lattice.start, lattice.end,

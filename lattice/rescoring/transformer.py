@@ -56,7 +56,7 @@ class CausalTransformer:
             first: chooses the paths, and its totals count too; without, those of the speech model.
             paths: how many of the lattice are scored.
             name: what answers name it; by default that of the file.
-            weights: how scores are added up; with ``first``, only ``language`` and ``token_bonus`` are used.
+            weights: how scores are added up; with ``first``, only ``language`` and ``token_bonus`` count.
             threads: for each request.
 
         Raises:
@@ -93,17 +93,21 @@ class CausalTransformer:
             paths = [(path.words, path.total) for path in self._first.best_paths(lattice, self._count)]
         else:
             paths = [(path.words, path.total) for path in n_best(bias_weighted(lattice, self._weights), self._count)]
-        rows = [self._tokenizer.row(" ".join(map(_spoken, words))) for words, _ in paths]
+        rows = [self.tokens(" ".join(map(_spoken, words))) for words, _ in paths]
         weights = self._weights
         scored = [
-            ScoredPath(words, score, total + weights.language * score + weights.token_bonus * len(row))
+            ScoredPath(words, score, total + weights.language * (score + weights.token_bonus * len(row)))
             for (words, total), row, score in zip(paths, rows, self._score(rows), strict=True)
         ]
         return sorted(scored, key=lambda path: -path.total)[:count]
 
     def log_probs(self, texts: Sequence[str]) -> list[float]:
         """Return the log-probability of each text (natural logarithm), its end included if there is a token for it."""
-        return self._score([self._tokenizer.row(text) for text in texts])
+        return self._score([self.tokens(text) for text in texts])
+
+    def tokens(self, text: str) -> list[int]:
+        """Return what the graph reads of a text, with begin and end."""
+        return self._tokenizer.row(text)
 
     def _score(self, rows: Sequence[list[int]]) -> list[float]:
         score = self._score_tree if self._tree else self._score_padded

@@ -55,8 +55,9 @@ def rescore(
     ca_file: Annotated[
         Path | None, typer.Option(help="Certificates to trust instead of the system's.", show_default=False)
     ] = None,
-    weight: Annotated[float, typer.Option(min=0, help="With --lm: its share beside the acoustic score.")] = 0.2,
-    word_bonus: Annotated[float, typer.Option(help="With --lm: added for every word (natural logarithm).")] = 1.0,
+    weight: Annotated[float, typer.Option(min=0, help="With --lm: its share beside the acoustic score.")] = 0.5,
+    word_bonus: Annotated[float, typer.Option(help="With --lm: added for every word (natural logarithm).")] = 0.5,
+    token_bonus: Annotated[float, typer.Option(help="With --lm: added to its score for every token.")] = 3.0,
     model: Model = "assistant-en",
     count: Annotated[int, typer.Option("--n-best", "-n", min=1, max=100, help="With --lm: how many alternatives.")] = 5,
     report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text,
@@ -73,7 +74,7 @@ def rescore(
         raise typer.BadParameter("name one of --lm, --url and --show")
     lattice = read_lattice(file)
     if lm is not None:
-        _print_paths(_local(lattice, lm, model, weight, word_bonus, count), lm.name, report)
+        _print_paths(_local(lattice, lm, model, (weight, word_bonus, token_bonus), count), lm.name, report)
         return
     try:
         settings = RescoringSettings(
@@ -103,7 +104,9 @@ def _classes(options: list[str]) -> dict[str, list[str]]:
     return classes
 
 
-def _local(lattice: "Lattice", lm: Path, model: str, weight: float, bonus: float, count: int) -> "list[ScoredPath]":
+def _local(
+    lattice: "Lattice", lm: Path, model: str, weights: tuple[float, float, float], count: int
+) -> "list[ScoredPath]":
     from ...lattice.rescoring import load_ngram
     from ...lattice.rescoring.language_models import NgramLanguageModel, Weights
 
@@ -116,7 +119,9 @@ def _local(lattice: "Lattice", lm: Path, model: str, weight: float, bonus: float
         folder = resolve(model)
         vocabulary = Vocabulary.load(folder)
         loaded, encode = loaded.aligned(vocabulary.tokens), piece_encoder(vocabulary, folder)
-    return NgramLanguageModel(loaded, encode, weights=Weights(weight, word_bonus=bonus)).best_paths(lattice, count)
+    share, word_bonus, token_bonus = weights
+    added = Weights(share, word_bonus=word_bonus, token_bonus=token_bonus)
+    return NgramLanguageModel(loaded, encode, weights=added).best_paths(lattice, count)
 
 
 def _print_paths(paths: "list[ScoredPath]", name: str, report: Report, milliseconds: float | None = None) -> None:

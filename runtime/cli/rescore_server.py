@@ -36,12 +36,13 @@ def rescore_server(
             dir_okay=False, show_default=False,
         ),
     ] = None,
-    weight: Annotated[float, typer.Option(min=0, help="Share of --lm beside the acoustic score.")] = 0.2,
-    onnx_weight: Annotated[float, typer.Option(min=0, help="Share of --onnx beside the acoustic score.")] = 0.2,
     paths: Annotated[int, typer.Option(min=1, max=1000, help="With --onnx: how many paths it scores.")] = 50,
+    weight: Annotated[
+        float, typer.Option(min=0, help="Share of language beside the acoustic score; two models share it.")
+    ] = 0.5,
     bias_weight: Annotated[float, typer.Option(help="Share of what biasing added; 0 takes it away.")] = 1.0,
-    word_bonus: Annotated[float, typer.Option(help="Added for every word (natural logarithm).")] = 1.0,
-    token_bonus: Annotated[float, typer.Option(help="Added for every token of the language model.")] = 0.0,
+    word_bonus: Annotated[float, typer.Option(help="Added for every word (natural logarithm).")] = 0.5,
+    token_bonus: Annotated[float, typer.Option(help="Added to the language score for every token.")] = 3.0,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any.")] = 8770,
     tokens: Annotated[
@@ -75,7 +76,7 @@ def rescore_server(
     if tokens is not None and not allowed:
         raise typer.BadParameter(f"{tokens}: is empty; expected a token a line", param_hint="--tokens")
     weights = Weights(weight, bias_weight, word_bonus, token_bonus)
-    model = _model(lm, onnx, pieces, weights, onnx_weight, paths)
+    model = _model(lm, onnx, pieces, weights, paths)
     limits = ServiceLimits(
         max_body_bytes=max_body, max_arcs=max_arcs, concurrency=concurrency, queue=queue, seconds=seconds
     )
@@ -85,17 +86,16 @@ def rescore_server(
     serve(RescoringService(model, allowed, limits), settings)
 
 
-def _model(
-    lm: Path | None, onnx: Path | None, pieces: Path | None, weights: "Weights", onnx_weight: float, paths: int
-) -> "LanguageModel":
-    from ...lattice.rescoring.language_models import Weights, load_ngram_language_model
+def _model(lm: Path | None, onnx: Path | None, pieces: Path | None, weights: "Weights", paths: int) -> "LanguageModel":
+    from ...lattice.rescoring.language_models import load_ngram_language_model
 
+    if lm is not None and onnx is not None:
+        weights = replace(weights, language=weights.language / 2)
     first = None if lm is None else load_ngram_language_model(lm, pieces, weights)
-    if onnx is None:
-        if first is None:
-            raise typer.BadParameter("name --lm, --onnx or both")
-        return first
-    from ...lattice.rescoring.transformer import load_transformer
+    if onnx is not None:
+        from ...lattice.rescoring.transformer import load_transformer
 
-    own = replace(weights, language=onnx_weight) if first is None else Weights(onnx_weight)
-    return load_transformer(onnx, first=first, weights=own, paths=paths)
+        return load_transformer(onnx, first=first, weights=weights, paths=paths)
+    if first is None:
+        raise typer.BadParameter("name --lm, --onnx or both")
+    return first

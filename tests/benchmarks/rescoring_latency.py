@@ -1,6 +1,7 @@
 """The share of utterances whose answer is there before the final result, by network delay.
 
     python tests/benchmarks/rescoring_latency.py MANIFEST [--text-key aligned_text] [--limit N] [--delays 50,150,400]
+        [--model FOLDER] [--onnx FOLDER]
 
 Recordings are recognised as a stream first; then their events are played back at the time they came, against the real
 service behind a proxy on loopback that adds the delay to the round trip, half of it each way. The connection is made
@@ -84,9 +85,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--delays", default="50,150,400", help="milliseconds")
     parser.add_argument("--preset", default="balanced", choices=sorted(PRESETS))
+    parser.add_argument("--model", default="assistant-en")
+    parser.add_argument("--onnx", type=Path, help="folder of a transformer, for the service to use as well")
     parser.add_argument("--folder", type=Path, default=Path(), help="for the language model")
     options = parser.parse_args()
-    model = Transducer.load(resolve("assistant-en"))
+    model = Transducer.load(resolve(options.model))
     entries = read_manifest(options.manifest, text_key=options.text_key)[: options.limit]
     streams = []
     for entry in entries:
@@ -105,7 +108,7 @@ def main() -> None:
     print(f"  it came {np.median(gaps) * 1000:.0f} ms before (10 %: {np.percentile(gaps, 10) * 1000:.0f} ms)")
     lm = options.folder / "latency.arpa"
     save_ngram(train_words(["turn on the light", "i want a large coffee"] * 3, order=3), lm)
-    service = Process("--lm", lm, "--weight", "0.3")
+    service = Process("--lm", lm, *([] if options.onnx is None else ["--onnx", options.onnx]))
     try:
         for delay in (float(one) / 1000 for one in options.delays.split(",")):
             found = asyncio.run(replay(streams, service.port, delay))

@@ -1,6 +1,6 @@
 """The rescoring service under load on loopback: requests per second, latency, and what it does past saturation.
 
-    python tests/benchmarks/rescoring_load.py LM.arpa [--seconds 5] [--arcs 150]
+    python tests/benchmarks/rescoring_load.py LM.arpa [--seconds 5] [--arcs 185] [--onnx FOLDER]
 
 Starts the service in a process of its own; the clients are plain sockets that wait for each answer. "lattice" is what
 the compact form of the one that is sent takes.
@@ -88,13 +88,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lm", type=Path, help="over words")
     parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--arcs", type=int, default=150)
+    parser.add_argument("--arcs", type=int, default=185)
+    parser.add_argument("--onnx", type=Path, help="folder of a transformer, for the service to use as well")
     options = parser.parse_args()
     words = tuple(word for word in load_ngram(options.lm).symbols if word.isalpha())
     lattice = lattice_of(words, options.arcs)
     body = Request(1, 1, lattice).to_json(Form.binary).encode()
     print(f"{lattice.num_arcs} arcs, lattice {len(encode(lattice))} bytes, body {len(body)} bytes")
-    service = Process("--lm", options.lm)
+    service = Process("--lm", options.lm, *([] if options.onnx is None else ["--onnx", options.onnx]))
     try:
         for clients in (1, 2, 4, 16, 64, 256, 1):
             asyncio.run(load(service.port, body, clients, options.seconds))

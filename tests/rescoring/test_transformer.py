@@ -105,7 +105,7 @@ def test_after_an_n_gram_both_count(tmp_path: Path) -> None:
     for path in found:
         score = bigram(" ".join(path.words))
         assert path.language == pytest.approx(score, abs=1e-3)
-        assert path.total == pytest.approx(before[path.words] + 0.3 * score + 0.2 * 5, abs=1e-3)
+        assert path.total == pytest.approx(before[path.words] + 0.3 * (score + 0.2 * 5), abs=1e-3)
 
 
 def folder_with(folder: Path, config: object, **files: str) -> Path:

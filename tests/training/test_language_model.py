@@ -85,7 +85,7 @@ def test_what_is_longer_than_the_positions_is_scored_as_far_as_they_go(tokenizer
 
 def test_a_lattice_is_rescored_with_it(tokenizer: Path, tmp_path: Path) -> None:
     export_language_model(random_model(), tokenizer, tmp_path)
-    transformer = load_transformer(tmp_path, weights=Weights(0.5, word_bonus=0.0))
+    transformer = load_transformer(tmp_path, weights=Weights(0.5, word_bonus=0.0, token_bonus=0.0))
     found = transformer.best_paths(heard(), 8)
     assert len({path.words for path in found}) == 8
     texts = [" ".join(path.words) for path in found]
