@@ -123,7 +123,9 @@ def load_ngram_language_model(
     encode: Encode | None = None
     if model.unit == "pieces":
         if pieces is None:
-            raise LanguageModelError(f"{path}: is over word pieces; name the SentencePiece model that makes them")
+            raise LanguageModelError(
+                f"{path}: is over word pieces; name the SentencePiece model that makes them (--pieces)"
+            )
         encode = ngram_piece_encoder(pieces, model)
     return NgramLanguageModel(model, encode, name=path.name.split(".")[0], weights=weights)
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -72,10 +73,21 @@ def serve(service: RescoringService, settings: ServeSettings) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        OSError: the address is taken or not this machine's, or a file cannot be read.
+        OSError: the address is taken or not this machine's, or certificate and key cannot be read.
     """
+    if settings.certificate is not None:
+        _check_certificate(settings.certificate, settings.key)
     with bound(settings) as listening:
         asyncio.run(DrainingServer(service, settings).serve([listening]))
+
+
+def _check_certificate(certificate: str, key: str | None) -> None:
+    # before anything listens, and with the name of the file
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:
+        both = certificate if key is None else f"{certificate} and {key}"
+        raise OSError(f"{both}: expected a certificate in PEM and its key ({error.strerror or error})") from error
 
 
 @contextlib.contextmanager

@@ -75,6 +75,8 @@ def rescore_server(
     allowed = [] if tokens is None else tokens.read_text(encoding="utf-8").split()
     if tokens is not None and not allowed:
         raise typer.BadParameter(f"{tokens}: is empty; expected a token a line", param_hint="--tokens")
+    if key is not None and certificate is None:
+        raise typer.BadParameter("there is no certificate for it; give --certificate too", param_hint="--key")
     weights = Weights(weight, bias_weight, word_bonus, token_bonus)
     model = _model(lm, onnx, pieces, weights, paths)
     limits = ServiceLimits(

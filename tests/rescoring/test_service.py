@@ -344,6 +344,14 @@ def test_a_server_that_is_told_to_stop_answers_what_it_has_begun(words_model: Pa
             socket.create_connection(("127.0.0.1", server.port), timeout=1)
 
 
+def test_a_certificate_that_will_not_do_is_named(words_model: Path, run_cli) -> None:
+    done = run_cli("rescore-server", "--lm", words_model, "--certificate", words_model)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"nearword: {words_model}: expected a certificate in PEM and its key (")
+    alone = run_cli("rescore-server", "--lm", words_model, "--key", words_model)
+    assert (alone.returncode, "give --certificate too" in alone.stderr) == (2, True)
+
+
 def test_an_address_in_use_is_said_in_one_line(words_model: Path, run_cli) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
