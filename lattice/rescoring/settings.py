@@ -76,7 +76,9 @@ class RescoringSettings:
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("url has a user, password, query or fragment; expected https://HOST/PATH alone")
         if parts.scheme == "http" and not (self.allow_plain_http or _is_this_machine(parts.hostname)):
-            raise ValueError(f"url is {self.url!r}: words would go out in the clear; use https (allow_plain_http in code)")
+            raise ValueError(
+                f"url is {self.url!r}: words would go out in the clear; use https (allow_plain_http in code)"
+            )
         for name in ("deadline", "connect_timeout", "breaker_seconds", "beam"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0")
