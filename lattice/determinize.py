@@ -25,7 +25,7 @@ FRAMES = 128
 """Encoder frames that ``max_arcs`` is for."""
 STEPS = 20
 """Steps along arcs of the token lattice per arc of ``max_arcs``: words without end have too many beginnings."""
-NARROWER = 0.4
+NARROWER = 0.6
 """How much narrower the beam becomes when there are too many arcs."""
 LEAST = 0.3
 """A beam below it becomes 0."""

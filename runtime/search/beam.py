@@ -260,13 +260,13 @@ class BeamSearch:
         moving, done = self._live, []
         following = step.following(moving, position)
         leading = max(range(len(moving)), key=lambda k: _score(moving[k]))
-        probability = math.exp(following[leading].blank)
+        probability = math.exp(following[leading][0])
         for emitted in range(1, settings.max_symbols + 1):
             if emitted > 1:
                 following = step.following(moving, position)
             staying = [
-                _Candidate(node.score + blanks + follows.blank, node.key, node, blanks, EPSILON, follows.blank)
-                for (node, blanks), follows in zip(moving, following, strict=True)
+                _Candidate(node.score + blanks + blank, node.key, node, blanks, EPSILON, blank)
+                for (node, blanks), (blank, _, _) in zip(moving, following, strict=True)
             ]
             emissions = self._emissions(step, position, staying, following)
             if emitted == 1 and not emissions:
@@ -289,7 +289,7 @@ class BeamSearch:
     ) -> list[_Candidate]:
         """Return the tokens worth following."""
         settings, scored = self._settings, self._scored
-        if not scored and not any(follows.best for follows in following):
+        if not scored and not any(best for _, best, _ in following):
             return []
         scores = sorted([c.score for c in staying], reverse=True)
         floor = threshold = scores[0] - settings.beam

@@ -1,7 +1,5 @@
 """What the model says of the encoder frames of one step, for every predictor context that the search comes to."""
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
@@ -14,17 +12,9 @@ KEPT_CANDIDATES = 3
 """Tokens followed per frame, as a multiple of ``max_active``: those that recombine add arcs, not nodes."""
 LEAST_SCORE = -1e30
 """Below it are only tokens that are never put out."""
-
-
-class Following(NamedTuple):
-    """What may follow a predictor context on one frame."""
-
-    blank: float
-    """Log-probability of the blank."""
-    best: list[tuple[float, int]]
-    """Log-probability and number of the best tokens."""
-    least: float
-    """No other token has more."""
+Following = tuple[float, list[tuple[float, int]], float]
+"""What may follow a predictor context on one frame: log-probability of the blank; log-probability and number of the
+best tokens; what no other token has more than. (A plain tuple: there are hundreds a second.)"""
 
 
 class Step:
@@ -94,5 +84,5 @@ class Step:
                 pairs.sort(reverse=True)
                 floor = pairs[most][0]
                 del pairs[most:]
-            out.append(Following(blank - normal, pairs, floor))
+            out.append((blank - normal, pairs, floor))
         return out
