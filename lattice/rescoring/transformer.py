@@ -18,7 +18,7 @@ PAST = "past_key_values."
 KNOWN_INPUTS = {"input_ids", "attention_mask", "position_ids"}
 MAX_LOGITS = 2**24
 """Logits of one run at most (64 MB); more paths are more runs."""
-MAX_TREE = 2048
+MAX_TREE = 1024
 """Tokens of a tree at most: attention grows with the square."""
 USUAL_VOCABULARY = 2**15
 """Taken where the graph does not say how many tokens there are."""

@@ -1,6 +1,6 @@
 """The rescoring service under load on loopback: requests per second, latency, and what it does past saturation.
 
-    python tests/benchmarks/rescoring_load.py LM.arpa [--seconds 5] [--arcs 185] [--onnx FOLDER]
+    python tests/benchmarks/rescoring_load.py LM.arpa [--seconds 5] [--arcs 185 | --lattice FILE] [--onnx FOLDER]
 
 Starts the service in a process of its own; the clients are plain sockets that wait for each answer. "lattice" is what
 the compact form of the one that is sent takes.
@@ -15,7 +15,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from nearword.lattice import Lattice, encode
+import psutil
+from nearword.lattice import Lattice, encode, read_lattice
 from nearword.lattice.rescoring import Form, Request, load_ngram
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
@@ -70,15 +71,18 @@ async def client(port: int, body: bytes, until: float, statuses: Counter, times:
             writer.close()
 
 
-async def load(port: int, body: bytes, clients: int, seconds: float) -> None:
+async def load(service: Process, body: bytes, clients: int, seconds: float) -> None:
     statuses: Counter = Counter()
     times: list[float] = []
     until = time.perf_counter() + seconds
-    await asyncio.gather(*(client(port, body, until, statuses, times) for _ in range(clients)))
+    before = sum(psutil.Process(service.process.pid).cpu_times()[:2])
+    await asyncio.gather(*(client(service.port, body, until, statuses, times) for _ in range(clients)))
+    used = sum(psutil.Process(service.process.pid).cpu_times()[:2]) - before
     median, high = np.percentile(np.array(times) * 1000, [50, 99]) if times else (0, 0)
     others = ", ".join(f"{count} x {status}" for status, count in statuses.items() if status != 200) or "nothing else"
     print(
         f"{clients:5} clients {statuses[200] / seconds:7.0f} a second, median {median:6.1f} ms, 99 % {high:6.1f} ms, "
+        f"{used / max(statuses[200], 1) * 1000:5.1f} ms of processor an answer, "
         f"{others}",
         flush=True,
     )
@@ -89,16 +93,21 @@ def main() -> None:
     parser.add_argument("lm", type=Path, help="over words")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--arcs", type=int, default=185)
+    parser.add_argument(
+        "--lattice", type=Path, help="send this one instead of one with six random words at every place"
+    )
     parser.add_argument("--onnx", type=Path, help="folder of a transformer, for the service to use as well")
     options = parser.parse_args()
-    words = tuple(word for word in load_ngram(options.lm).symbols if word.isalpha())
-    lattice = lattice_of(words, options.arcs)
+    if options.lattice is not None:
+        lattice = read_lattice(options.lattice)
+    else:
+        lattice = lattice_of(tuple(word for word in load_ngram(options.lm).symbols if word.isalpha()), options.arcs)
     body = Request(1, 1, lattice).to_json(Form.binary).encode()
     print(f"{lattice.num_arcs} arcs, lattice {len(encode(lattice))} bytes, body {len(body)} bytes")
     service = Process("--lm", options.lm, *([] if options.onnx is None else ["--onnx", options.onnx]))
     try:
         for clients in (1, 2, 4, 16, 64, 256, 1):
-            asyncio.run(load(service.port, body, clients, options.seconds))
+            asyncio.run(load(service, body, clients, options.seconds))
     finally:
         service.end()
 
