@@ -41,6 +41,8 @@ class ScoredClass:
     """Score per weight elsewhere."""
     price: float = 0.0
     """Taken from the weight of each phrase that is said."""
+    phrases: int = 0
+    """How many there are."""
 
 
 class _Words:
@@ -149,6 +151,11 @@ class BiasGraph:
     def __len__(self) -> int:
         """Return the number of states that were needed so far."""
         return len(self._states)
+
+    @property
+    def phrases(self) -> int:
+        """Number of phrases."""
+        return sum(scored.phrases for scored in self.classes)
 
     @property
     def vocab_size(self) -> int:

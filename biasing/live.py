@@ -145,6 +145,9 @@ class Biasing:
 
     def __len__(self) -> int:
         """Return the number of phrases."""
+        graph = self._graph
+        if graph is not None:  # asked for at every chunk: nothing has changed
+            return graph.phrases
         with self._lock:
             return sum(map(len, self._lists.values()))
 
@@ -255,6 +258,9 @@ class Biasing:
 
     def snapshot(self) -> BiasGraph:
         """Return a graph of all that is boosted now, which never changes; the same as before if nothing has."""
+        graph = self._graph
+        if graph is not None and self._screen_until is None and len(graph) <= MAX_STATES:
+            return graph
         with self._lock:
             if self._screen_until is not None and self._clock() >= self._screen_until:
                 self._forget_screen()
@@ -271,7 +277,7 @@ class Biasing:
     def _scored(self, cls: str, one: _ClassList) -> ScoredClass:
         settings = self._settings.get(cls, self._default)
         tries = tuple(part.trie for part in one.parts)
-        return ScoredClass(cls, tries, settings.inside_score, settings.outside_score, price(len(one)))
+        return ScoredClass(cls, tries, settings.inside_score, settings.outside_score, price(len(one)), len(one))
 
     def _forget_screen(self) -> None:
         self._screen_turns = self._screen_until = None

@@ -9,6 +9,7 @@ what no live hypothesis can reach any more is freed while the search goes on.
 import itertools
 import math
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,9 @@ from .step import KEPT_CANDIDATES, LEAST_SCORE, Following, Step
 
 Array = npt.NDArray[np.float32]
 
+PHRASES_REACH = 2.0
+"""Log-probability by which tokens of phrases may be worse than the beam allows others, at most: what is further from
+what was said is no part of a phrase. Less in narrow beams, which cannot hold it anyway."""
 KEPT_SUMS = 512
 """States of the scorers whose sums a search remembers."""
 
@@ -58,6 +62,8 @@ class _Nothing:
 
     def __init__(self, vocab_size: int) -> None:
         self._zeros = np.zeros(vocab_size, np.float32)
+        self.values: list[float] = self._zeros.tolist()
+        """The same as a list."""
 
     def scores(self, state: int) -> Array:
         del state
@@ -99,6 +105,9 @@ class BeamSearch:
         """
         self._model = model
         self._settings = settings
+        reach = min(PHRASES_REACH, max(0.0, settings.max_active / 4 - 1))
+        self._phrase_settings = replace(settings, beam=settings.beam + reach)
+        """Of tokens, where phrases are boosted."""
         self._nothing = _Nothing(len(model.vocabulary))
         self._bias: BiasScorer = self._nothing if bias is None else bias
         self._language: TokenScorer = self._nothing if language is None else language
@@ -178,7 +187,8 @@ class BeamSearch:
 
     def advance(self, encoder_out: Array) -> None:
         """Search on through encoder frames [n, joiner_dim]."""
-        step = Step(self._model, self._settings, encoder_out)
+        settings = self._settings if self._bias is self._nothing else self._phrase_settings
+        step = Step(self._model, settings, encoder_out)
         blanks = 0.0
         for position in range(len(encoder_out)):
             blanks += self._frame(step, position)
@@ -272,6 +282,9 @@ class BeamSearch:
             if emitted == 1 and not emissions:
                 # nothing meets, nothing is made: most frames of most speech
                 threshold = max([c.score for c in staying]) - settings.beam
+                if self._bias is not self._nothing and min([c.score for c in staying]) < threshold:
+                    self._live = self._recombine(staying)
+                    return probability
                 self._live = [(c.node, c.blanks + c.log_prob) for c in staying if c.score >= threshold]
                 return probability
             done += staying
@@ -289,7 +302,7 @@ class BeamSearch:
     ) -> list[_Candidate]:
         """Return the tokens worth following."""
         settings, scored = self._settings, self._scored
-        if not scored and not any(best for _, best, _ in following):
+        if self._language is self._nothing and not any(best for _, best, _ in following):
             return []
         scores = sorted([c.score for c in staying], reverse=True)
         floor = threshold = scores[0] - settings.beam
@@ -298,28 +311,34 @@ class BeamSearch:
             floor = max(threshold, scores[settings.max_active - 1])
         met = {c.key for c in staying}
         met_tokens = {c.node.context[-1] for c in staying}
-        out = []
-        for (_, _, node, blanks, *_), (_, pairs, least) in zip(staying, following, strict=True):
+        advances, lead = self._advances(staying)
+        spare: _Candidate | None = None
+        values, out = self._nothing.values, []
+        for (_, _, node, blanks, *_), (_, pairs, least), advance in zip(staying, following, advances, strict=True):
             score = node.score + blanks
-            values: list[float] = []
-            worth = pairs
+            worth, enough, leading = pairs, floor - score, lead - score + advance
             if scored:
                 added, values, highest = self._added(node.states)
-                if score + least + highest >= floor:
-                    worth = pairs + _boosted(step.tokens(node, position), added, pairs, floor - score)
+                if least + highest >= enough:
+                    worth = pairs + _boosted(step.tokens(node, position), added, pairs, enough)
             for log_prob, token in worth:
-                total = score + log_prob + (values[token] if scored else 0.0)
-                if total >= floor or (token in met_tokens and total >= threshold):
+                gain = log_prob + values[token]
+                if gain >= enough or log_prob > leading or (token in met_tokens and score + gain >= threshold):
                     key = self._key_after(node, token)
-                    if total >= floor or key in met:
+                    if gain >= enough or log_prob > leading or key in met:
                         bias = float(self._bias.scores(node.states[0])[token]) if scored else 0.0
                         language = values[token] - bias if scored else 0.0
-                        out.append(_Candidate(total, key, node, blanks, token, log_prob, bias, language))
-        limit = KEPT_CANDIDATES * settings.max_active
-        if len(out) > limit:
-            out.sort(key=_candidate_score, reverse=True)
-            del out[limit:]
-        return out
+                        out.append(_Candidate(score + gain, key, node, blanks, token, log_prob, bias, language))
+                        if log_prob > leading:
+                            spare, lead, leading = out[-1], lead + log_prob - leading, log_prob
+        return _best_of(out, KEPT_CANDIDATES * settings.max_active, spare)
+
+    def _advances(self, staying: list[_Candidate]) -> tuple[list[float], float]:
+        """Return what each was given in advance for phrases, and the best score without that; it is followed too."""
+        if self._bias is self._nothing:
+            return [0.0] * len(staying), math.inf
+        advances = [self._bias.pending(c.node.states[0]) for c in staying]
+        return advances, max([c.score - advance for c, advance in zip(staying, advances, strict=True)])
 
     def _added(self, states: tuple[int, int]) -> tuple[Array, list[float], float]:
         """Return what the scorers add to each token in their states, twice, and the most of it."""
@@ -334,7 +353,9 @@ class BeamSearch:
             else:
                 added = self._bias.scores(states[0]) + self._language.scores(states[1])
             values: list[float] = added.tolist()
-            found = self._sums[states] = (added, values, max(values))
+            # without a language model, what the model itself thinks little of is not looked at
+            highest = -math.inf if self._language is self._nothing else max(values)
+            found = self._sums[states] = (added, values, highest)
         return found
 
     def _recombine(self, candidates: list[_Candidate]) -> list[tuple[Node, float]]:
@@ -348,10 +369,19 @@ class BeamSearch:
             for order, (key, group) in enumerate(groups.items())
         ]
         scored.sort()
+        chosen = [one for one in scored[: self._settings.max_active] if one[0] <= scored[0][0] + self._settings.beam]
+        if self._bias is not self._nothing and len(chosen) < len(scored):
+            # phrases that are under way must not push out what wins if none of them comes true
+            lead, spare = min([self._settled(cost, groups[key][0]) for cost, _, key in chosen]), chosen[:0]
+            for one in scored[len(chosen) :]:
+                if one[0] >= lead:  # nothing is ever given back
+                    break
+                settled = self._settled(one[0], groups[one[2]][0])
+                if settled < lead:
+                    lead, spare = settled, [one]
+            chosen += spare
         out = []
-        for score, _, key in scored[: self._settings.max_active]:
-            if score > scored[0][0] + self._settings.beam:
-                break
+        for score, _, key in chosen:
             group = groups[key]
             if len(group) == 1 and group[0].token == EPSILON:
                 out.append((group[0].node, group[0].blanks + group[0].log_prob))
@@ -369,6 +399,13 @@ class BeamSearch:
         if not self._scored:
             return node.states
         return self._bias.advance(node.states[0], token), self._language.advance(node.states[1], token)
+
+    def _settled(self, cost: float, candidate: _Candidate) -> float:
+        """Return a cost without what was given in advance for phrases."""
+        state = candidate.node.states[0]
+        return cost + self._bias.pending(
+            state if candidate.token == EPSILON else self._bias.advance(state, candidate.token)
+        )
 
     def _make(self, key: Hashable, score: float, group: list[_Candidate]) -> Node:
         frame = self.frames_seen
@@ -391,6 +428,16 @@ def _boosted(log_probs: Array, added: Array, best: list[tuple[float, int]], leas
     total[[token for _, token in best]] = -np.inf
     found = np.flatnonzero(total >= max(least, LEAST_SCORE))
     return list(zip(log_probs[found].tolist(), found.tolist(), strict=True))
+
+
+def _best_of(candidates: list[_Candidate], limit: int, spare: _Candidate | None) -> list[_Candidate]:
+    """Return the best candidates, and the spare one."""
+    if len(candidates) > limit:
+        candidates.sort(key=_candidate_score, reverse=True)
+        del candidates[limit:]
+        if spare is not None and spare.score < candidates[-1].score:
+            candidates.append(spare)
+    return candidates
 
 
 def _score(live: tuple[Node, float]) -> float:

@@ -56,6 +56,10 @@ class TableScorer:
     def final(self, state: int) -> float:
         return float(self.ends[state])
 
+    def pending(self, state: int) -> float:
+        del state
+        return 0.0
+
     def of(self, tokens: tuple[int, ...]) -> float:
         """Score of a whole token sequence, by the definition."""
         total, state = 0.0, self.start
