@@ -1,20 +1,38 @@
-"""Commands of which a grammar says all that may be said: a search that hears nothing else.
+"""Commands of which a grammar says all that may be said: a search that hears nothing else, and whether it is right to.
 
 >>> grammar = SlotGrammar(["(brew|make me) [a] [$SIZE] $DRINK"], {"size": ["large"], "drink": ["mocha", "latte"]})
->>> recognizer = Recognizer(model, search=search_with_grammar(model, grammar))
->>> grammar.fill_best(final.lattice).slots
+>>> command = understand(load_model(), stream_audio("order.wav"), grammar)
+>>> command.filled.slots if command.log_odds > 0 else "something else was said"
 {'size': 'large', 'drink': 'mocha'}
 """
 
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from ..biasing import Tokenizer
 from ..biasing.constraint import DEFAULT_PENALTY, DEFAULT_REWARD, DEFAULT_SHARE, GrammarScorer
-from ..biasing.slots import SlotGrammar
+from ..biasing.slots import Filled, SlotGrammar
+from ..lattice import Lattice
+from ..lattice.viterbi import best_to_end
 from ..models import Transducer
+from ..models.audio import Samples
 from .biasing import bias_vocabulary, surprise_of
-from .search import BeamSettings, SearchOptions
+from .search import DEFAULT_SEARCH, BeamSettings, SearchOptions
+from .transcriber import Transcriber
 
-GRAMMAR_BEAM = BeamSettings(max_active=12, beam=12.0)
+GRAMMAR_BEAM = BeamSettings(max_active=24, beam=12.0)
 """Wider than for free speech: what fits may lie far behind what the model holds likeliest."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What a recording asks for."""
+
+    filled: Filled | None
+    """Of all that the grammar allows, what was most probably said; None if nothing was."""
+    log_odds: float
+    """How much likelier that is than words of any kind (natural logarithm); below 0, something else was said."""
 
 
 def search_with_grammar(
@@ -49,3 +67,31 @@ def search_with_grammar(
         context_size=model.info.context_size,
     )
     return SearchOptions(beam, language=scorer)
+
+
+def understand(
+    model: Transducer, audio: Iterable[Samples], grammar: SlotGrammar, search: SearchOptions | None = None
+) -> Understood:
+    """Return what a recording asks for.
+
+    It is listened to twice, with the grammar and without: only so can it be told from what no grammar knows.
+
+    Args:
+        model: that listens.
+        audio: blocks of samples, 16 kHz mono, as ``stream_audio`` gives them.
+        grammar: what may be said.
+        search: as ``search_with_grammar`` gives it; to be kept where there are many recordings.
+    """
+    constrained = Transcriber(model, search or search_with_grammar(model, grammar))
+    free = Transcriber(model, DEFAULT_SEARCH)
+    for samples in audio:
+        for transcriber in (constrained, free):
+            transcriber.accept(samples)
+    for transcriber in (constrained, free):
+        transcriber.finish()
+    return compare(grammar.fill_best(constrained.lattice()), free.lattice())
+
+
+def compare(filled: Filled | None, free: Lattice) -> Understood:
+    """Return how much likelier a command is than what was heard in the same audio without the grammar."""
+    return Understood(filled, -math.inf if filled is None else filled.score - best_to_end(free)[0])

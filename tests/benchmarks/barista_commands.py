@@ -11,6 +11,8 @@ written from ``barista-slots.json``; ``--keep FILE`` keeps it, for ``nearword tr
 - plain: nothing told, 1-best
 - bias, 1-best and lattice: terms boosted where the order has them; of the lattice, the best path that fits the order
 - grammar, 1-best and lattice: the search is kept to what the order allows
+- grammar, accepted: of the latter, what is likelier than the words of "plain"; all else counts as not understood. How
+  many sentences that are no orders are accepted so is measured on dev/speechocean762
 - pocketsphinx: with a JSGF grammar of the same orders and the English model it brings
 
 Settings were chosen on the commands with even numbers; the table of halves tells how the others fare with them.
@@ -18,13 +20,12 @@ Settings were chosen on the commands with even numbers; the table of halves tell
 
 import argparse
 import collections
-import itertools
 import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -32,14 +33,25 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from barista_orders import (
+    ARTICLE,
+    JOINING,
+    OPENER,
+    Command,
+    bias_file,
+    grammar_of,
+    in_noise,
+    open_pocketsphinx,
+    read_commands,
+)  # fmt: skip
 from dev_speech import encode
 from nearword.biasing.constraint import DEFAULT_PENALTY, DEFAULT_REWARD, DEFAULT_SHARE
 from nearword.biasing.slots import Filled, SlotGrammar
-from nearword.lattice import determinize
+from nearword.lattice import Lattice, determinize
 from nearword.models import Transducer, read_audio, resolve
 from nearword.runtime.biasing import load_biasing
-from nearword.runtime.evaluation import normalise, read_rows
-from nearword.runtime.grammar import GRAMMAR_BEAM, search_with_grammar
+from nearword.runtime.evaluation import normalise, read_manifest
+from nearword.runtime.grammar import GRAMMAR_BEAM, compare, search_with_grammar
 from nearword.runtime.search import BeamSettings, SearchOptions
 
 LEVELS = (None, 24, 21, 18, 15, 12, 9, 6)
@@ -47,11 +59,6 @@ LEVELS = (None, 24, 21, 18, 15, 12, 9, 6)
 QUICK_LEVELS = (None, 24, 15, 6)
 QUICK_COMMANDS = 40
 WAYS = ("plain", "bias", "grammar")
-FRAME = 2048
-"""Samples over which energies are taken."""
-OPENER, ARTICLE, JOINING = "opener", "article", "joining"
-"""Classes beside the slots: how an order begins, and the words that hold it together."""
-JOINING_WORDS = ("with", "and")
 PUBLISHED = {
     "Rhino": (0.99, 0.99, 0.99, 0.99, 0.98, 0.97, 0.96),
     "Watson": (0.96, 0.95, 0.95, 0.93, 0.89, 0.84, 0.72),
@@ -59,19 +66,6 @@ PUBLISHED = {
     "Lex": (0.88, 0.87, 0.87, 0.87, 0.85, 0.84, 0.80),
 }
 """By Picovoice, on all of its commands, from 24 down to 6 dB."""
-
-
-@dataclass(frozen=True)
-class Command:
-    """A recording and what it asks for."""
-
-    path: Path
-    number: int
-    """Place in the manifest."""
-    text: str
-    """What was said, as a recogniser aligned it; may be empty or wrong."""
-    slots: dict[str, str]
-    """As labelled; names in lower case."""
 
 
 @dataclass
@@ -107,81 +101,6 @@ def _more(found: Mapping[str, str], command: Command) -> bool:
     return any(name not in command.slots for name in found if name not in (OPENER, ARTICLE, JOINING))
 
 
-def order_templates(slots: Sequence[str]) -> list[str]:
-    """Return the order of a command as a template, from what ``barista-slots.json`` says of it in words."""
-    before = [f"${name.upper()}" for name in slots[:3]]
-    orders = "|".join(" ".join(f"[{name}]" for name in order) for order in itertools.permutations(before))
-    drink, milk, sugar = (f"${name.upper()}" for name in slots[3:])
-    link = f"[${JOINING.upper()}]"
-    after = "|".join(f"{link} {one} [{link} {other}]" for one, other in ((milk, sugar), (sugar, milk)))
-    return [f"[${OPENER.upper()}] [${ARTICLE.upper()}] ({orders}) {drink} [{after}]"]
-
-
-def bias_file(definition: Mapping[str, Any], strength: float, outside: float) -> dict[str, Any]:
-    """Return the terms and the order as a bias file."""
-    slots = definition["slots"]
-    names = ["size", "roast", "numberOfShots", "coffeeDrink", "milkAmount", "sugarAmount"]
-    listed = {name.lower(): slots[name] for name in names} | {
-        OPENER: definition["openers"],
-        ARTICLE: [article for article in definition["article"] if article],
-        JOINING: list(JOINING_WORDS),
-    }
-    return {
-        "templates": order_templates(names),
-        "classes": {
-            name: {"phrases": phrases, "strength": strength, "outside": outside} for name, phrases in listed.items()
-        },
-    }
-
-
-def grammar_of(told: Mapping[str, Any], filler: float) -> SlotGrammar:
-    """Return the grammar of the same order."""
-    phrases = {name: [normalise(phrase) for phrase in entry["phrases"]] for name, entry in told["classes"].items()}
-    return SlotGrammar(told["templates"], phrases, filler=filler)
-
-
-def factored(phrases: Sequence[Sequence[str]]) -> str:
-    """Return phrases as an expression of JSGF in which what several begin with stands once: faster to search."""
-    after: dict[str, list[Sequence[str]]] = {}
-    for words in phrases:
-        if words:
-            after.setdefault(words[0], []).append(words[1:])
-    if not after:
-        return ""
-    said = " | ".join(f"{word} {factored(rest)}".strip() for word, rest in after.items())
-    return f"({said})" if all(phrases) else f"[{said}]"
-
-
-def jsgf(told: Mapping[str, Any]) -> str:
-    """Return the same order for pocketsphinx."""
-    classes = told["classes"]
-    rules = [
-        f"<{name}> = {factored([phrase.split() for phrase in entry['phrases']])};" for name, entry in classes.items()
-    ]
-    (template,) = told["templates"]
-    for name in classes:
-        template = template.replace(f"${name.upper()}", f"<{name}>")
-    return "\n".join(["#JSGF V1.0;", "grammar order;", f"public <order> = {template};", *rules])
-
-
-def energy(samples: npt.NDArray[np.float32]) -> float:
-    """Return the largest energy of frames of 2,048 samples."""
-    whole = samples[: len(samples) // FRAME * FRAME].astype(np.float64)
-    return float((whole.reshape(-1, FRAME) ** 2).sum(1).max())
-
-
-def in_noise(
-    speech: npt.NDArray[np.float32], noise: npt.NDArray[np.float32], level: int | None, seed: int
-) -> npt.NDArray[np.float32]:
-    """Return speech with an excerpt of noise at a ratio in dB, the loudest sample at half of full scale."""
-    if level is None:
-        return speech
-    start = int(np.random.default_rng(seed).integers(0, len(noise) - len(speech)))
-    excerpt = noise[start : start + len(speech)]
-    mixed = speech + np.sqrt(energy(speech) / energy(excerpt) / 10 ** (level / 10)) * excerpt
-    return (mixed / (2 * np.abs(mixed).max())).astype(np.float32)
-
-
 def searches(model: Transducer, told: Mapping[str, Any], settings: argparse.Namespace) -> dict[str, SearchOptions]:
     """Return what is compared: name to search."""
     with tempfile.TemporaryDirectory() as folder:
@@ -203,10 +122,21 @@ def searches(model: Transducer, told: Mapping[str, Any], settings: argparse.Name
     return {way: found[way] for way in settings.only}
 
 
-def understand(
+@dataclass(frozen=True)
+class Heard:
+    """What a search made of a recording."""
+
+    best: Filled | None
+    """What its best words ask for."""
+    filled: Filled | None
+    """What its lattice asks for."""
+    lattice: Lattice
+
+
+def listen(
     model: Transducer, steps: Iterable[npt.NDArray[np.float32]], options: SearchOptions, grammar: SlotGrammar
-) -> tuple[Filled | None, Filled | None]:
-    """Return what the best words and what the lattice ask for."""
+) -> Heard:
+    """Return what a search makes of the encoder's steps."""
     search = options.begin(model)
     for step in steps:
         search.advance(step)
@@ -218,41 +148,34 @@ def understand(
         frame_seconds=model.info.frame_seconds,
         settings=options.lattice,
     )
-    return grammar.fill(words), grammar.fill_best(lattice)
+    return Heard(grammar.fill(words), grammar.fill_best(lattice), lattice)
 
 
-def open_pocketsphinx(
-    told: Mapping[str, Any], grammar: SlotGrammar
-) -> Callable[[npt.NDArray[np.float32]], Filled | None]:
-    """Return what understands samples."""
-    import pocketsphinx
-
-    decoder = pocketsphinx.Decoder(loglevel="FATAL", lm=None)
-    decoder.add_jsgf_string("order", jsgf(told))
-    decoder.activate_search("order")
-
-    def recognise(samples: npt.NDArray[np.float32]) -> Filled | None:
-        decoder.start_utt()
-        decoder.process_raw((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
-        decoder.end_utt()
-        hypothesis = decoder.hyp()
-        return grammar.fill(hypothesis.hypstr.split()) if hypothesis else None
-
-    return recognise
-
-
-def read_commands(speech: Path) -> list[Command]:
-    """Return the commands of the dev set."""
-    rows: list[dict[str, Any]] = read_rows(speech / "dev" / "barista.jsonl", "path", "slots")
-    return [
-        Command(
-            speech / row["path"],
-            number,
-            row["aligned_text"] or "",
-            {name.lower(): value for name, value in row["slots"].items()},
+def understood(heard: Mapping[str, Heard]) -> dict[str, Filled | None]:
+    """Return what is understood in each way out of what each search has heard."""
+    found: dict[str, Filled | None] = {}
+    for name, each in heard.items():
+        found |= (
+            {name: each.best} if name == "plain" else {f"{name}, 1-best": each.best, f"{name}, lattice": each.filled}
         )
-        for number, row in enumerate(rows)
-    ]
+    if "plain" in heard and "grammar" in heard:
+        filled = heard["grammar"].filled
+        found["grammar, accepted"] = filled if compare(filled, heard["plain"].lattice).log_odds > 0 else None
+    return found
+
+
+def print_others(
+    model: Transducer, speech: Path, count: int, compared: Mapping[str, SearchOptions], grammar: SlotGrammar
+) -> None:
+    """Print how many sentences that are no orders are taken for one."""
+    rows = read_manifest(speech / "dev" / "speechocean762.tsv")
+    taken = collections.Counter[str]()
+    rows = rows[:: max(1, len(rows) // count)][:count]
+    for row in rows:
+        steps = encode(model, row.path)
+        heard = {name: listen(model, steps, options, grammar) for name, options in compared.items()}
+        taken.update(way for way, filled in understood(heard).items() if filled is not None)
+    print(f"\nof {len(rows)} sentences that are no orders, taken for one: {dict(taken)}")
 
 
 def level_name(level: int | None) -> str:
@@ -293,7 +216,8 @@ def print_table(table: Mapping[int | None, Row], seconds: Mapping[str, float]) -
     print("\nCPU seconds: " + ", ".join(f"{name} {spent:.0f}" for name, spent in seconds.items()))
 
 
-def main() -> None:
+def read_arguments() -> argparse.Namespace:
+    """Return the settings of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, default=os.environ.get("NEARWORD_SPEECH"), help="folder that holds dev/")
     parser.add_argument("--model", default="assistant-en", help="name or folder")
@@ -308,9 +232,14 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=DEFAULT_SHARE, help="of the model's surprise given back to it")
     parser.add_argument("--only", nargs="+", choices=WAYS, default=WAYS, help="ways of understanding to measure")
     parser.add_argument("--pocketsphinx", type=int, default=0, metavar="N", help="measure it on the first N commands")
+    parser.add_argument("--others", type=int, default=60, metavar="N", help="sentences that are no orders")
     parser.add_argument("--mistakes", action="store_true", help="print every command that was not understood")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the bias file here")
-    settings = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    settings = read_arguments()
     if not settings.speech or not (settings.speech / "dev").is_dir():
         sys.exit("say --speech, or set NEARWORD_SPEECH: the folder of speech that holds dev/")
     definition = json.loads((settings.speech / "dev" / "barista-slots.json").read_text())
@@ -339,10 +268,12 @@ def main() -> None:
         for place, command in enumerate(commands):
             samples = in_noise(read_audio(command.path), noise, level, command.number)
             steps = timed("encoder", partial(encode, model, samples))
-            found: dict[str, Filled | None] = {}
-            for name, options in compared.items():
-                best, lattice = timed(name, partial(understand, model, steps, options, grammar))
-                found |= {"plain": best} if name == "plain" else {f"{name}, 1-best": best, f"{name}, lattice": lattice}
+            found = understood(
+                {
+                    name: timed(name, partial(listen, model, steps, options, grammar))
+                    for name, options in compared.items()
+                }
+            )
             if sphinx is not None and place < settings.pocketsphinx:
                 found["pocketsphinx"] = timed("pocketsphinx", partial(sphinx, samples))
             for way, filled in found.items():
@@ -351,6 +282,8 @@ def main() -> None:
                     print(f"{level_name(level)}, {way}: {heard} | {command.text} | {command.slots}")
         print(level_name(level), dict(row.right), flush=True)
     print_table(table, seconds)
+    if settings.others:
+        print_others(model, settings.speech, settings.others, compared, grammar)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
+import math
+
+import numpy as np
 import pytest
 from conftest import DEMO
 from nearword.biasing import BiasingError
 from nearword.biasing.slots import SlotGrammar
 from nearword.models import read_audio
 from nearword.runtime.events import Final
-from nearword.runtime.grammar import search_with_grammar
+from nearword.runtime.grammar import search_with_grammar, understand
 from nearword.runtime.recognizer import Recognizer
 
 CLASSES = {
@@ -20,6 +23,25 @@ def test_what_was_said_fills_the_slots(bundled):
     events = [*recognizer.accept(read_audio(DEMO)), *recognizer.finish()]
     found = [GRAMMAR.fill_best(event.lattice) for event in events if isinstance(event, Final)]
     assert [each and each.slots for each in found] == [{"who": "brother", "what": "on my way"}, {"time": "seven"}]
+
+
+def test_a_command_is_likelier_than_words_of_any_kind(bundled):
+    grammar = SlotGrammar(["tell my $WHO i am $WHAT set an alarm for $TIME"], CLASSES)
+    command = understand(bundled, [read_audio(DEMO)], grammar)
+    assert command.filled is not None
+    assert command.filled.slots == {"who": "brother", "what": "on my way", "time": "seven"}
+    assert command.log_odds > 0
+
+
+def test_what_no_grammar_knows_is_told_from_a_command(bundled):
+    grammar = SlotGrammar(["brew [a] [$SIZE] $DRINK"], {"size": ["small", "large"], "drink": ["mocha", "latte"]})
+    assert understand(bundled, [read_audio(DEMO)], grammar).log_odds < 0
+
+
+def test_silence_asks_for_nothing(bundled):
+    command = understand(bundled, [np.zeros(32000, np.float32)], GRAMMAR)
+    assert command.filled is None
+    assert command.log_odds == -math.inf
 
 
 def test_only_sentences_of_the_grammar_are_heard(bundled, noise):
