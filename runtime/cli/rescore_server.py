@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
-    "nearword rescore-server --lm words.arpa\n\n"
-    "nearword rescore-server --lm commands.bin --pieces bpe.model --tokens tokens.txt --host 0.0.0.0\n\n"
-    "nearword rescore-server --onnx transformer/ --lm words.arpa"
+    "nearword rescore-server --lm commands.bin --pieces bpe.model\n\n"
+    "nearword rescore-server --lm words.arpa --tokens tokens.txt --host 0.0.0.0\n\n"
+    "nearword rescore-server --onnx transformer/ --lm commands.bin --pieces bpe.model"
 )
 
 
