@@ -8,7 +8,7 @@ from .nodes import Node
 from .settings import BeamSettings
 
 Array = npt.NDArray[np.float32]
-KEPT_CANDIDATES = 3
+KEPT_CANDIDATES = 2
 """Tokens followed per frame, as a multiple of ``max_active``: those that recombine add arcs, not nodes."""
 LEAST_SCORE = -1e30
 """Below it are only tokens that are never put out."""
@@ -78,11 +78,10 @@ class Step:
             row = place // size
             best[row].append((value - normalizer[row], place - row * size))
         most, out = KEPT_CANDIDATES * self._settings.max_active, []
-        for blank, normal, pairs in zip(blanks, normalizer, best, strict=True):
-            floor = least - normal
-            if len(pairs) > most:
-                pairs.sort(reverse=True)
-                floor = pairs[most][0]
-                del pairs[most:]
+        for blank, normal, found in zip(blanks, normalizer, best, strict=True):
+            pairs, floor = found, least - normal
+            if len(found) > most:
+                floor = sorted([value for value, _ in found])[-most]
+                pairs = [pair for pair in found if pair[0] >= floor]
             out.append((blank - normal, pairs, floor))
         return out

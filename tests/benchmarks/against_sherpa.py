@@ -4,8 +4,8 @@
 
 With ``--beam`` above 1, nearword's beam search with its word lattice runs against sherpa-onnx's
 ``modified_beam_search``, which has none; with 1 both search greedily. Without files: the dev sets under
-NEARWORD_SPEECH. Each side runs in processes of its own, turn about; model load is measured apart.
-Reported are the median over the rounds and the ratio of each pair.
+NEARWORD_SPEECH. Each side runs in a process of its own, a new one each round; they take turns every few files, so
+that what else the machine does hits both alike. Model load is measured apart. Reported are medians over the rounds.
 """
 
 import argparse
@@ -16,6 +16,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+
+BLOCK = 10
+"""Files that one side recognises before it is the other's turn."""
 
 
 def read(paths: list[str]):
@@ -77,31 +81,41 @@ def peak_memory() -> int:
 
 
 def side(name: str, folder: Path, precision: str, beam: int, paths: list[str]) -> None:
-    """Run one side and print its figures."""
+    """Run one side: recognise a file for each line on standard input, a line of figures for each."""
     audio = read(paths)
     begun = time.perf_counter()
     recognise = (open_nearword if name == "nearword" else open_sherpa)(folder, precision, beam)
     load = time.perf_counter() - begun
     begun = time.perf_counter()
-    first = recognise(audio[0][: 3 * 16000])
-    cold = load + time.perf_counter() - begun
-    cpu = time.process_time()
-    texts = [recognise(samples) for samples in audio]
-    cpu = time.process_time() - cpu
+    recognise(audio[0][: 3 * 16000])
+    print(json.dumps({"load": load, "cold": load + time.perf_counter() - begun}), flush=True)
     seconds = sum(map(len, audio)) / 16000
-    peak = peak_memory() / 2**20
-    print(
-        json.dumps(
-            {
-                "cpu": cpu / seconds,
-                "load": load,
-                "cold": cold,
-                "peak": peak,
-                "first": first,
-                "words": sum(len(t.split()) for t in texts),
-            }
+    for samples, _ in zip(audio, sys.stdin, strict=False):
+        cpu = time.process_time()
+        recognise(samples)
+        cpu = time.process_time() - cpu
+        print(json.dumps({"cpu": cpu / seconds, "peak": peak_memory() / 2**20}), flush=True)
+
+
+def play(commands: dict[str, list[str]], files: int) -> dict[str, dict[str, float]]:
+    """Run both sides once; returns the figures of each."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    sides, figures = {}, {}
+    for name, command in commands.items():
+        sides[name] = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
-    )
+        figures[name] = json.loads(sides[name].stdout.readline()) | {"cpu": 0.0}
+    for start in range(0, files, BLOCK):
+        for name in sorted(sides, reverse=bool(start // BLOCK % 2)):
+            for _ in range(start, min(start + BLOCK, files)):
+                sides[name].stdin.write("\n")
+                sides[name].stdin.flush()
+                one = json.loads(sides[name].stdout.readline())
+                figures[name] |= {"cpu": figures[name]["cpu"] + one["cpu"], "peak": one["peak"]}
+    for process in sides.values():
+        process.communicate()
+    return figures
 
 
 def main() -> None:
@@ -122,32 +136,17 @@ def main() -> None:
     if arguments.side:
         side(arguments.side, arguments.model, precision, arguments.beam, files)
         return
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    rows: dict[str, list[dict[str, float]]] = {"nearword": [], "sherpa": []}
-    for number in range(arguments.rounds):
-        for name in sorted(rows, reverse=bool(number % 2)):
-            command = [
-                sys.executable,
-                __file__,
-                "--side",
-                name,
-                "--model",
-                str(arguments.model),
-                "--precision",
-                arguments.precision,
-                "--beam",
-                str(arguments.beam),
-                *files,
-            ]
-            output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
-            rows[name].append(json.loads(output))
+    options = ["--model", str(arguments.model), "--precision", arguments.precision, "--beam", str(arguments.beam)]
+    names = ("nearword", "sherpa")
+    commands = {name: [sys.executable, __file__, "--side", name, *options, *files] for name in names}
+    rounds = [play(commands, len(files)) for _ in range(arguments.rounds)]
     for key, label in (
         ("cpu", "CPU s per s of audio"),
         ("peak", "peak memory, MB"),
         ("load", "import and load, s"),
         ("cold", "cold start to first partial, s"),
     ):
-        ours, theirs = ([row[key] for row in rows[name]] for name in ("nearword", "sherpa"))
+        ours, theirs = ([row[name][key] for row in rounds] for name in names)
         ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
         medians = f"nearword {statistics.median(ours):9.5f}  sherpa-onnx {statistics.median(theirs):9.5f}"
         print(f"{label:32} {medians}  ratio {ratio:.3f}")

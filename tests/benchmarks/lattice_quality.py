@@ -171,7 +171,7 @@ def draw(path: Path, rows: Sequence[Row]) -> None:
     axes.set(xscale="log", xlabel="bytes per utterance", ylabel="word error rate of the closest text, %")
     axes.set_xticks(BUDGETS, [f"{budget:,}" for budget in BUDGETS])
     axes.minorticks_off()
-    axes.legend(frameon=False, ncols=2, fontsize=8)
+    axes.legend(frameon=False, ncols=2, fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.95))
     figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
@@ -181,6 +181,7 @@ def main() -> None:
     parser.add_argument("--model", default="assistant-en", help="name or folder")
     parser.add_argument("--limit", type=int, help="recordings of each set")
     parser.add_argument("--search-beam", type=float, default=BeamSettings().beam)
+    parser.add_argument("--temperature", type=float, default=BeamSettings().temperature)
     parser.add_argument("--kept-beam", type=float, default=DeterminizeSettings().beam, help="of the word lattice")
     parser.add_argument("--max-arcs", type=int, default=DeterminizeSettings().max_arcs, help="of the word lattice")
     parser.add_argument("--beams", type=int, nargs="+", default=list(LINES))
@@ -195,7 +196,9 @@ def main() -> None:
     search_all(model, rows[0], BeamSettings(max_active=1), kept, speech)
     for recombine in (True,) if options.recombined_only else (True, False):
         for beam in options.beams:
-            settings = BeamSettings(max_active=beam, beam=options.search_beam, recombine=recombine)
+            settings = BeamSettings(
+                max_active=beam, beam=options.search_beam, recombine=recombine, temperature=options.temperature
+            )
             rows.append(Row(f"beam {beam}" + ("" if recombine else ", not recombined")))
             search_all(model, rows[-1], settings, kept, speech)
     report(rows)
