@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -10,7 +11,9 @@ torch = pytest.importorskip("torch", reason="needs the extra nearword[train]")
 pytest.importorskip("onnx")
 pytest.importorskip("faker")
 
-from nearword.lattice.rescoring.language_models import Weights
+from nearword.lattice.rescoring import Request, load_ngram, save_ngram, train_words
+from nearword.lattice.rescoring.contract import read_answer
+from nearword.lattice.rescoring.language_models import NgramLanguageModel, Weights
 from nearword.lattice.rescoring.transformer import load_transformer
 from nearword.models.training.language_model import (
     BEGIN_ID,
@@ -30,6 +33,7 @@ from nearword.models.training.language_model_export import export_language_model
 sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
 
 from rescoring_helpers import heard
+from test_service import Process
 
 TEXTS = [
     f"{verb} the {thing} in the {room}"
@@ -92,6 +96,19 @@ def test_a_lattice_is_rescored_with_it(tokenizer: Path, tmp_path: Path) -> None:
     assert [path.language for path in found] == pytest.approx(transformer.log_probs(texts), abs=1e-3)
     acoustic = [path.total - 0.5 * path.language for path in found]
     assert max(acoustic) == pytest.approx(np.log(0.55 * 0.5 * 0.6), abs=1e-4)
+
+
+def test_the_server_takes_the_folder_beside_an_n_gram(tokenizer: Path, tmp_path: Path) -> None:
+    export_language_model(random_model(), tokenizer, tmp_path / "small")
+    save_ngram(train_words(["play some jazz", "pay some chess"] * 5, order=2), tmp_path / "tiny.arpa")
+    body = Request(1, 1, heard()).to_json().encode()
+    with Process("--onnx", tmp_path / "small", "--lm", tmp_path / "tiny.arpa", "--seconds", 30) as server:
+        answered = httpx.post(f"http://127.0.0.1:{server.port}/v1/rescore", content=body, trust_env=False, timeout=30)
+    found = read_answer(answered.content)
+    assert (found.model, len(found.paths)) == ("small", 8)
+    first = NgramLanguageModel(load_ngram(tmp_path / "tiny.arpa"), weights=Weights(0.25))
+    both = load_transformer(tmp_path / "small", first=first, weights=Weights(0.25))
+    assert [path.words for path in found.paths] == [path.words for path in both.best_paths(heard(), 8)]
 
 
 def test_padding_does_not_count(encode) -> None:
