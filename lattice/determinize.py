@@ -129,6 +129,8 @@ def _backward(tokens: TokenLattice) -> list[float]:
 
 
 def _log_sum(values: Sequence[float]) -> float:
+    if len(values) == 1:
+        return values[0]
     highest = max(values)
     if highest == -math.inf:
         return highest
@@ -220,6 +222,8 @@ class _Determinizer:
         return node
 
     def _key(self, places: dict[int, _Place]) -> object:
+        if len(places) == 1:  # it lies behind nothing
+            return next(iter(places))
         return tuple(
             sorted(
                 (n, round(p.total / EQUAL), round(p.bias / EQUAL), round(p.language / EQUAL)) for n, p in places.items()
@@ -234,10 +238,8 @@ class _Determinizer:
         total = _log_sum([e.place.total for e in exits.values()]) if self._settings.summed else leading.place.total
         bias, language = leading.place.bias, leading.place.language
         places = {
-            n: e.place._replace(
-                total=e.place.total - total, bias=e.place.bias - bias, language=e.place.language - language
-            )
-            for n, e in exits.items()
+            n: _Place(p.total - total, p.bias - bias, p.language - language, p.start, p.token)
+            for n, (p, _, _) in exits.items()
         }
         target = self._node(places, self._forward[node] + total)
         self._arcs[node].append((target, word, leading.start, leading.last, total - bias - language, bias, language))

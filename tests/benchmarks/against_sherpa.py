@@ -17,7 +17,6 @@ import sys
 import time
 from pathlib import Path
 
-
 BLOCK = 10
 """Files that one side recognises before it is the other's turn."""
 
