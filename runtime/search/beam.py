@@ -106,8 +106,9 @@ class BeamSearch:
         self._model = model
         self._settings = settings
         reach = min(PHRASES_REACH, max(0.0, settings.max_active / 4 - 1))
-        self._phrase_settings = replace(settings, beam=settings.beam + reach)
-        """Of tokens, where phrases are boosted."""
+        more = min(2 * settings.max_active, 1024)
+        self._phrase_settings = replace(settings, beam=settings.beam + reach, max_active=more)
+        """How far tokens are looked at, and how many, where phrases are boosted: names begin far from the top."""
         self._nothing = _Nothing(len(model.vocabulary))
         self._bias: BiasScorer = self._nothing if bias is None else bias
         self._language: TokenScorer = self._nothing if language is None else language
@@ -159,6 +160,10 @@ class BeamSearch:
     def _scored(self) -> bool:
         return self._bias is not self._nothing or self._language is not self._nothing
 
+    @property
+    def _token_settings(self) -> BeamSettings:
+        return self._settings if self._bias is self._nothing else self._phrase_settings
+
     def rebias(self, bias: BiasScorer | None) -> None:
         """Go on with other phrases: what was earned stays, what is under way is scored by the new ones."""
         new: BiasScorer = self._nothing if bias is None else bias
@@ -187,8 +192,7 @@ class BeamSearch:
 
     def advance(self, encoder_out: Array) -> None:
         """Search on through encoder frames [n, joiner_dim]."""
-        settings = self._settings if self._bias is self._nothing else self._phrase_settings
-        step = Step(self._model, settings, encoder_out)
+        step = Step(self._model, self._token_settings, encoder_out)
         blanks = 0.0
         for position in range(len(encoder_out)):
             blanks += self._frame(step, position)
@@ -331,7 +335,7 @@ class BeamSearch:
                         out.append(_Candidate(score + gain, key, node, blanks, token, log_prob, bias, language))
                         if log_prob > leading:
                             spare, lead, leading = out[-1], lead + log_prob - leading, log_prob
-        return _best_of(out, KEPT_CANDIDATES * settings.max_active, spare)
+        return _best_of(out, KEPT_CANDIDATES * self._token_settings.max_active, spare)
 
     def _advances(self, staying: list[_Candidate]) -> tuple[list[float], float]:
         """Return what each was given in advance for phrases, and the best score without that; it is followed too."""
