@@ -1,12 +1,14 @@
 """Contacts: calls and messages to people on lists of 10 to 10,000, by a voice that training never heard.
 
     python tests/benchmarks/biasing_contacts.py synthesize FOLDER [--count 160]
-    python tests/benchmarks/biasing_contacts.py measure FOLDER [--model M] [--beam 8] [--strength 0.5] [--sherpa]
+    python tests/benchmarks/biasing_contacts.py measure FOLDER [--model M] [--beam 8] [--strength 0.5 ...]
+        [--sizes 10 100 1000 10000] [--templates] [--sherpa 1.5 ...]
 
 The first needs festival (``text2wave``) and faker. Of each list: errors on names with the right one on the list, with
 the share of names that come out whole; errors on all other words; and false accepts, which are names of a list that
-has none of those said, heard in any utterance. With ``--sherpa`` sherpa-onnx's hotwords get the same lists, with the
-same model, beam and score per token.
+has none of those said, heard in any utterance, and how many of these were in one of the utterances without a name.
+Several strengths show what names cost in false accepts. With ``--sherpa`` sherpa-onnx's hotwords get the same lists,
+with the same model and beam and these scores per token.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import subprocess
 import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -114,12 +117,14 @@ def measure(
         wrong = [kind != "insert" and place in inside for kind, place, _ in errors_of(reference, hypothesis)]
         whole = bool(row["name"]) and f" {row['name']} " in f" {text} "
         counts += (len(inside), sum(wrong), len(reference) - len(inside), len(wrong) - sum(wrong), whole)
-    accepts = sum(names_heard(others, text) > 0 for text in recognised(False))
+    heard = [names_heard(others, text) > 0 for text in recognised(False)]
+    plain = sum(accepted and not row["name"] for accepted, row in zip(heard, rows, strict=True))
     words, biased, other_words, other, whole = counts.tolist()
     named = sum(bool(row["name"]) for row in rows)
     return (
         f"names {100 * biased / words:5.1f} % wrong, {whole} of {named} whole; "
-        f"other words {100 * other / other_words:5.1f} % wrong; false accepts {accepts} of {len(rows)}"
+        f"other words {100 * other / other_words:5.1f} % wrong; false accepts {sum(heard)} of {len(rows)}, "
+        f"{plain} of {len(rows) - named} without a name"
     )
 
 
@@ -135,8 +140,8 @@ def measure_all(arguments: argparse.Namespace) -> None:
     finder = finder_for(model, [Phrase(name, "contact") for name in said])
     vocabulary = bias_vocabulary(model.vocabulary, surprise_of(model), model.info.context_size)
 
-    def make(names: list[str], templates: bool) -> Biasing:
-        biasing = Biasing(vocabulary, settings=ClassSettings(arguments.strength, 0.0))
+    def make(names: list[str], templates: bool, strength: float) -> Biasing:
+        biasing = Biasing(vocabulary, settings=ClassSettings(strength, 0.0))
         biasing.replace("contact", [Phrase(name) for name in names])
         if templates:
             biasing.set_templates(TEMPLATES)
@@ -145,30 +150,31 @@ def measure_all(arguments: argparse.Namespace) -> None:
     print(
         "no list:", measure(rows, finder, PhraseFinder([]), lambda _: decode(model, utterances, beam, lambda _: None))
     )
-    for size in SIZES:
+    for size in arguments.sizes:
         absent = finder_for(model, [Phrase(name, "contact") for name in rest[:size]])
-        for templates in (True, False):
+        for templates, strength in product((True,) if arguments.templates else (True, False), arguments.strength):
 
-            def recognised(right: bool, templates: bool = templates, size: int = size) -> list[str]:
+            def recognised(
+                right: bool, templates: bool = templates, size: int = size, strength: float = strength
+            ) -> list[str]:
                 if right and size >= len(said):
-                    whole = make(said + rest[: size - len(said)], templates)
+                    whole = make(said + rest[: size - len(said)], templates, strength)
                     return decode(model, utterances, beam, lambda _: whole)
                 if right:  # a short list of one's own for each utterance
                     lists = [
-                        make([row["name"], *rest[: size - 1]] if row["name"] else rest[:size], templates)
+                        make([row["name"], *rest[: size - 1]] if row["name"] else rest[:size], templates, strength)
                         for row in rows
                     ]
                     return decode(model, utterances, beam, lists.__getitem__)
-                wrong = make(rest[:size], templates)
+                wrong = make(rest[:size], templates, strength)
                 return decode(model, utterances, beam, lambda _: wrong)
 
-            name = f"{size} names, {'templates' if templates else 'everywhere'}:"
+            name = f"{size} names, {'templates' if templates else 'everywhere'}, strength {strength:.2f}:"
             print(name, measure(rows, finder, absent, recognised), flush=True)
-        if arguments.sherpa and size >= len(said):
-            score = arguments.strength * 4
+        for score in arguments.sherpa if size >= len(said) else ():
             words = {True: said + rest[: size - len(said)], False: rest[:size]}
             print(
-                f"{size} names, sherpa-onnx:",
+                f"{size} names, sherpa-onnx, score {score:.2f}:",
                 measure(
                     rows,
                     finder,
@@ -227,8 +233,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--model", default="assistant-en")
     parser.add_argument("--beam", type=int, default=8)
-    parser.add_argument("--strength", type=float, default=0.5)
-    parser.add_argument("--sherpa", action="store_true")
+    parser.add_argument("--strength", type=float, nargs="+", default=[0.5])
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--templates", action="store_true", help="with templates only")
+    parser.add_argument("--sherpa", type=float, nargs="+", default=[], metavar="SCORE")
     arguments = parser.parse_args()
     if arguments.action == "synthesize":
         synthesize(arguments.folder, arguments.count)
