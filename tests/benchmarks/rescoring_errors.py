@@ -28,7 +28,6 @@ from nearword.lattice.rescoring.transformer import CausalTransformer, load_trans
 from nearword.models import Transducer, read_audio, resolve
 from nearword.models.training.phrases import generate
 from nearword.models.training.synthesize import read_texts
-from nearword.runtime.cli.searching import BONUS_PER_WEIGHT, DEFAULT_LANGUAGE_WEIGHT
 from nearword.runtime.evaluation import normalise
 from nearword.runtime.search import BeamSettings, SearchOptions
 from nearword.runtime.transcriber import Transcriber
@@ -43,6 +42,8 @@ GENERATED = 60_000
 """Sentences of the templates beside the text."""
 TRIES = 1500
 """Weights tried on a half."""
+FUSION_WEIGHT, FUSION_BONUS = 0.3, 3.0
+"""Of the device's 4-gram in the search: its share, and what a token is given per share."""
 FIRST = Weights()
 """How candidates for choosing weights are found."""
 
@@ -225,7 +226,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--beam", type=int, default=8)
     parser.add_argument("--temperature", type=float, default=1.4)
     parser.add_argument(
-        "--fusion", type=float, default=DEFAULT_LANGUAGE_WEIGHT, help="weight of the device's 4-gram; 0 to leave it out"
+        "--fusion", type=float, default=FUSION_WEIGHT, help="weight of the device's 4-gram; 0 to leave it out"
     )
     parser.add_argument("--onnx", type=Path, help="folder of a transformer")
     parser.add_argument("--write-exclude", type=Path, help="write the sentences to leave out in training, and end")
@@ -257,7 +258,7 @@ def main() -> None:
         opus, pcm = opus + opus_bytes(samples), pcm + 2 * len(samples)
         if options.fusion:
             with_lm = replace(
-                search, language=Weighted(small, options.fusion, token_bonus=BONUS_PER_WEIGHT * options.fusion)
+                search, language=Weighted(small, options.fusion, token_bonus=FUSION_BONUS * options.fusion)
             )
             fused.append(Heard(recording, lattice_of(model, samples, with_lm)))
     print(f"{folder.name}, beam {options.beam}, temperature {options.temperature}, {len(heard)} utterances")
