@@ -5,6 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from nearword.biasing import ClassSettings, Phrase
+from nearword.models import Transducer
+from nearword.runtime import BeamSettings
+from nearword.runtime.biasing import load_biasing
+from nearword.runtime.search import SearchOptions
 from onnx import TensorProto, helper, numpy_helper
 
 FRAMES = 4
@@ -75,6 +80,19 @@ def write_scripted_model(folder: Path, tokens: Sequence[str], script: Sequence[d
     )
     (folder / "tokens.txt").write_text("".join(f"{token} {number}\n" for number, token in enumerate(tokens)))
     return folder
+
+
+def hear_with(folder: Path, phrases: Sequence[str], max_active: int = 4) -> list[str]:
+    """Return the tokens that are heard in half a second where phrases are on the list."""
+    model = Transducer.load(folder)
+    biasing, _ = load_biasing(model, [])
+    biasing.replace("device", [Phrase(phrase) for phrase in phrases])
+    biasing.set_class("device", ClassSettings(1.0))
+    search = SearchOptions(BeamSettings(max_active=max_active), bias=biasing).begin(model)
+    encoder = model.encoder_stream()
+    for _ in range(12):
+        search.advance(encoder.run(np.zeros((model.info.chunk_frames, 80), np.float32)))
+    return [model.vocabulary.tokens[token] for token in search.tokens]
 
 
 def _save(path, nodes, inputs, outputs, constants, metadata) -> None:

@@ -7,12 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from biasing.scripted_model import write_scripted_model
-from nearword.biasing import ClassSettings, Phrase
-from nearword.models import Transducer
-from nearword.runtime import BeamSettings
-from nearword.runtime.biasing import load_biasing
-from nearword.runtime.search import SearchOptions
+from biasing.scripted_model import hear_with, write_scripted_model
 
 TOKENS = ("<blk>", "turn", "on", "living", "room", "lamp", "land", "den", "then", "bathroom")
 NEAR = 1 / (1 + math.e)
@@ -21,18 +16,6 @@ SAID = {word: {word: 1.0} for word in TOKENS}
 SAID |= {"lamp?": {"land": 1 - NEAR, "lamp": NEAR}, "den?": {"then": 1 - NEAR, "den": NEAR}}
 SCORE = 2.0
 """Of each token, in sherpa-onnx."""
-
-
-def nearword(folder, phrases):
-    model = Transducer.load(folder)
-    biasing, _ = load_biasing(model, [])
-    biasing.replace("device", [Phrase(phrase) for phrase in phrases])
-    biasing.set_class("device", ClassSettings(1.0))
-    search = SearchOptions(BeamSettings(max_active=4), bias=biasing).begin(model)
-    encoder = model.encoder_stream()
-    for _ in range(12):
-        search.advance(encoder.run(np.zeros((model.info.chunk_frames, 80), np.float32)))
-    return [model.vocabulary.tokens[token] for token in search.tokens]
 
 
 def sherpa(folder, phrases):
@@ -52,9 +35,13 @@ def sherpa(folder, phrases):
     return list(recogniser.tokens(stream))
 
 
+def folder_of(tmp_path, words):
+    return write_scripted_model(tmp_path / "scripted", TOKENS, [SAID[word] for word in words.split()])
+
+
 def compare(tmp_path, words, phrases):
-    folder = write_scripted_model(tmp_path / "scripted", TOKENS, [SAID[word] for word in words.split()])
-    ours, theirs = nearword(folder, phrases), sherpa(folder, phrases)
+    folder = folder_of(tmp_path, words)
+    ours, theirs = hear_with(folder, phrases), sherpa(folder, phrases)
     print(f"\n{words!r} with {phrases}:\n  nearword    {' '.join(ours)}\n  sherpa-onnx {' '.join(theirs)}")
     return ours, theirs
 
@@ -78,4 +65,12 @@ def test_a_phrase_that_begins_another_does_not_starve_it(tmp_path):
 def test_an_unfinished_phrase_keeps_nothing_at_the_end(tmp_path):
     ours, theirs = compare(tmp_path, "turn on den?", ["den lamp"])
     assert ours == ["turn", "on", "then"]
+    assert hear_with(folder_of(tmp_path, "turn on den?"), ["den lamp"], max_active=1) == ours
     assert theirs == ["turn", "on", "den"], "sherpa-onnx has learned it: say so in the README"
+
+
+@pytest.mark.parametrize("max_active", [1, 2, 4])
+def test_phrases_under_way_push_nothing_out_that_wins_without_them(tmp_path, max_active):
+    folder = folder_of(tmp_path, "turn on den? bathroom")
+    assert hear_with(folder, ["den lamp", "den land"], max_active=max_active) == ["turn", "on", "then", "bathroom"]
+    assert hear_with(folder, ["den bathroom"], max_active=max_active) == ["turn", "on", "den", "bathroom"]
