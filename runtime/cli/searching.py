@@ -35,14 +35,17 @@ Strength = Annotated[
 ]
 LanguageModel = Annotated[
     Path | None,
-    typer.Option("--lm", metavar="FILE", help="N-gram language model (see: nearword lm train).", show_default=False),
+    typer.Option(
+        "--lm",
+        metavar="FILE",
+        help="N-gram language model in place of the model's own (see: nearword lm train); none: without.",
+        show_default=False,
+    ),
 ]
 LanguageWeight = Annotated[
     float, typer.Option("--lm-weight", min=0.0, max=5.0, help="How much the language model counts.")
 ]
-DEFAULT_LANGUAGE_WEIGHT = 0.3
-BONUS_PER_WEIGHT = 3.0
-"""What each token is given per weight of the language model: about its price, so that words are not left out."""
+DEFAULT_LANGUAGE_WEIGHT = 0.2
 
 
 def search_options(
@@ -60,19 +63,24 @@ def search_options(
         LanguageModelError: the language model cannot be read.
     """
     from ..search import BeamSettings, SearchOptions
+    from ..search.language import load_own, weighted
 
     if strength is not None and not bias:
         raise typer.BadParameter("there is nothing to boost; give --bias FILE too", param_hint="--bias-strength")
-    biasing = scorer = None
+    biasing = None
     if bias:
         from ..biasing import load_biasing
 
         biasing, refused = load_biasing(model, bias, strength=strength)
         for one in refused:
             fail(str(one))
-    if language is not None:
-        from ...lattice.rescoring import Weighted, load_ngram
+    if language is None:
+        ngram = load_own(model) if beam > 1 else None
+    elif str(language) == "none":
+        ngram = None
+    else:
+        from ...lattice.rescoring import load_ngram
 
         ngram = load_ngram(language, model.vocabulary.tokens)
-        scorer = Weighted(ngram, weight, BONUS_PER_WEIGHT * weight)
+    scorer = None if ngram is None else weighted(ngram, weight)
     return SearchOptions(BeamSettings(max_active=beam), bias=biasing, language=scorer)

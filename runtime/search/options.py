@@ -1,12 +1,13 @@
 """What to search with: how wide, what is boosted, and how much of the lattice is kept."""
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 from ...lattice import DeterminizeSettings
 from ...models import Transducer
 from .beam import BeamSearch
 from .greedy import GreedySearch
+from .language import own_language
 from .scorer import BiasScorer, LiveBias, TokenScorer
 from .settings import BeamSettings
 
@@ -22,8 +23,9 @@ class SearchOptions:
     """With ``max_active`` 1, the greedy search runs: less than half the work, one path."""
     bias: BiasScorer | LiveBias | None = None
     """Boosts phrases; lists that change take effect at the next encoder chunk."""
-    language: TokenScorer | None = None
-    """A language model, weighted."""
+    language: TokenScorer | Literal["own"] | None = "own"
+    """A language model, weighted. ``own``: the one in the model's folder, if it has one and the search is no greedy
+    one; None: none."""
     lattice: DeterminizeSettings = field(default_factory=DeterminizeSettings)
     """How much of what was searched becomes the word lattice."""
 
@@ -37,10 +39,17 @@ class SearchOptions:
         return live.snapshot() if len(live) else None
 
     def begin(self, model: Transducer) -> Search:
-        """Return a search for a new utterance."""
-        if self.bias is None and self.language is None and self.beam.max_active == 1 and self.beam.is_plain:
+        """Return a search for a new utterance.
+
+        Raises:
+            LanguageModelError: the model's own language model cannot be read.
+        """
+        language = None if isinstance(self.language, str) else self.language
+        if self.bias is None and language is None and self.beam.max_active == 1 and self.beam.is_plain:
             return GreedySearch(model)
-        return BeamSearch(model, self.beam, bias=self.phrases(), language=self.language)
+        if isinstance(self.language, str):
+            language = own_language(model)
+        return BeamSearch(model, self.beam, bias=self.phrases(), language=language)
 
     def refresh(self, search: Search) -> None:
         """Move a search to what is boosted now, if that is something else."""
@@ -54,6 +63,6 @@ class SearchOptions:
 
 
 DEFAULT_SEARCH = SearchOptions()
-"""Beam search over four hypotheses, nothing boosted."""
+"""Beam search over four hypotheses with the model's own language model, nothing boosted."""
 GREEDY = SearchOptions(BeamSettings(max_active=1))
 """The fast path."""

@@ -1,6 +1,7 @@
 """A transducer as a table: the log-probabilities of every frame and context are just there."""
 
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ class TableModel:
     def __init__(self, tokens: tuple[str, ...], frames: int, seed: int, context_size: int = 2) -> None:
         rng = np.random.default_rng(seed)
         self.vocabulary = Vocabulary(tokens)
-        self.info = SimpleNamespace(context_size=context_size, vocab_size=len(tokens))
+        self.info = SimpleNamespace(context_size=context_size, vocab_size=len(tokens), folder=Path("no-folder"))
         contexts = itertools.product(range(-1, len(tokens)), repeat=context_size)
         self._numbers = {context: number for number, context in enumerate(contexts)}
         self._logits = rng.normal(0, 2, (frames, len(self._numbers), len(tokens))).astype(np.float32)

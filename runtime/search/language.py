@@ -1,0 +1,50 @@
+"""The language model that a speech model brings along: shallow fusion with an n-gram over the same word pieces.
+
+Shallow fusion after Gulcehre et al. 2015 (arXiv 1503.03535). The file is what ``nearword lm train`` writes.
+"""
+
+import threading
+from weakref import WeakKeyDictionary
+
+from ...lattice.rescoring import NgramModel, Weighted, load_ngram
+from ...models import Transducer
+
+FILE = "lm.bin"
+"""Its name in the model's folder."""
+DEFAULT_WEIGHT = 0.2
+"""How much a language model counts beside the acoustic score: least errors on the dev sets, in 0.1 to 0.4."""
+BONUS_PER_WEIGHT = 3.0
+"""What each token is given per weight of the language model: about its price, so that words are not left out."""
+
+_known: WeakKeyDictionary[Transducer, Weighted | None] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def weighted(ngram: NgramModel, weight: float = DEFAULT_WEIGHT) -> Weighted:
+    """Return what ``ngram`` adds to a search's scores."""
+    return Weighted(ngram, weight, BONUS_PER_WEIGHT * weight)
+
+
+def load_own(model: Transducer) -> NgramModel | None:
+    """Read the language model in the folder of ``model``; None where there is none.
+
+    Raises:
+        LanguageModelError: it cannot be read, or is over other word pieces.
+    """
+    path = model.info.folder / FILE
+    if not path.exists():
+        return None
+    return load_ngram(path, model.vocabulary.tokens)
+
+
+def own_language(model: Transducer) -> Weighted | None:
+    """Return the language model of ``model`` at its usual weight, loaded once and shared by all streams.
+
+    Raises:
+        LanguageModelError: it cannot be read, or is over other word pieces.
+    """
+    with _lock:
+        if model not in _known:
+            ngram = load_own(model)
+            _known[model] = None if ngram is None else weighted(ngram)
+        return _known[model]

@@ -1,0 +1,85 @@
+"""The language model that a model folder brings along."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+import sentencepiece
+from conftest import DEMO
+from nearword.lattice import LANGUAGE, encode
+from nearword.lattice.rescoring import LanguageModelError, NgramModel, save_ngram, train_pieces
+from nearword.models import Transducer
+from nearword.models.audio import read_audio
+from nearword.runtime import SearchOptions, Transcriber, transcribe_file
+from nearword.runtime.search import GREEDY, BeamSettings
+from nearword.runtime.search.language import FILE, own_language, weighted
+
+
+@pytest.fixture(scope="module")
+def folder(bundled: Transducer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the bundled model that has another language model, which knows two sentences."""
+    copy = tmp_path_factory.mktemp("models") / "model"
+    shutil.copytree(bundled.info.folder, copy)
+    save_ngram(two_sentences(bundled), copy / FILE)
+    return copy
+
+
+def two_sentences(model: Transducer) -> NgramModel:
+    texts = ["turn on the light", "call my mother"] * 50
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(model.info.folder / "bpe.model"))
+    return train_pieces(texts, model.vocabulary.tokens, pieces.encode, order=3)
+
+
+def test_a_folders_language_model_is_used_and_none_turns_it_off(folder: Path) -> None:
+    model = Transducer.load(folder)
+    language = own_language(model)
+    assert language is not None
+    lattices = {}
+    for name, options in {
+        "own": SearchOptions(), "given": SearchOptions(language=language), "none": SearchOptions(language=None)
+    }.items():  # fmt: skip
+        transcriber = Transcriber(model, options)
+        transcriber.accept(read_audio(DEMO))
+        transcriber.finish()
+        lattices[name] = transcriber.lattice()
+    assert encode(lattices["own"]) == encode(lattices["given"])
+    assert lattices["own"].scores[:, LANGUAGE].any()
+    assert not lattices["none"].scores[:, LANGUAGE].any()
+    assert own_language(model) is language
+
+
+def test_greedy_search_goes_without(folder: Path) -> None:
+    model = Transducer.load(folder)
+    assert transcribe_file(model, DEMO, GREEDY) == transcribe_file(
+        model, DEMO, SearchOptions(BeamSettings(max_active=1), language=None)
+    )
+
+
+def test_a_folder_without_one_searches_without(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    (tmp_path / "model" / FILE).unlink()
+    model = Transducer.load(tmp_path / "model")
+    assert own_language(model) is None
+    assert transcribe_file(model, DEMO) == transcribe_file(model, DEMO, SearchOptions(language=None))
+
+
+def test_a_broken_one_is_told_in_one_line(
+    folder: Path, tmp_path: Path, run_cli: Callable[..., CompletedProcess[str]]
+) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    (tmp_path / "model" / FILE).write_bytes(b"no language model")
+    with pytest.raises(LanguageModelError, match=r"lm\.bin"):
+        own_language(Transducer.load(tmp_path / "model"))
+    done = run_cli("transcribe", str(DEMO), "--model", str(tmp_path / "model"))
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "lm.bin" in done.stderr
+    assert run_cli("transcribe", str(DEMO), "--model", str(tmp_path / "model"), "--lm", "none").returncode == 0
+
+
+def test_weight_scales_what_is_added(bundled: Transducer) -> None:
+    ngram = two_sentences(bundled)
+    half, whole = weighted(ngram, 0.1), weighted(ngram, 0.2)
+    assert whole.scores(whole.start) == pytest.approx(2 * half.scores(half.start), rel=1e-5)
