@@ -18,9 +18,11 @@ from ..lattice.viterbi import best_to_end
 from ..models import Transducer
 from ..models.audio import Samples
 from .biasing import bias_vocabulary, surprise_of
-from .search import DEFAULT_SEARCH, BeamSettings, SearchOptions
+from .search import BeamSettings, SearchOptions
 from .transcriber import Transcriber
 
+FREE_SEARCH = SearchOptions(BeamSettings(max_active=4), language=None)
+"""What an order has to hold its own against: a search whose scores are the speech model's alone."""
 GRAMMAR_BEAM = BeamSettings(max_active=24, beam=12.0)
 """Wider than for free speech: what fits may lie far behind what the model holds likeliest."""
 
@@ -83,7 +85,7 @@ def understand(
         search: as ``search_with_grammar`` gives it; to be kept where there are many recordings.
     """
     constrained = Transcriber(model, search or search_with_grammar(model, grammar))
-    free = Transcriber(model, DEFAULT_SEARCH)
+    free = Transcriber(model, FREE_SEARCH)
     for samples in audio:
         for transcriber in (constrained, free):
             transcriber.accept(samples)

@@ -10,11 +10,16 @@ from ..transducer import ModelInfo, Transducer
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
-def evaluate(folder: Path, manifest: Path, precision: str, beam: int) -> dict[str, float]:
+SEARCHES = (("int8", 8, True), ("int8", 8, False), ("int8", 1, False), ("float", 8, True))
+"""Graphs, hypotheses followed, and whether the language model in the folder helps, of each row."""
+
+
+def evaluate(folder: Path, manifest: Path, precision: str, beam: int, language: bool) -> dict[str, float]:
     """Run ``nearword evaluate`` on one manifest and return its figures."""
     key = "aligned_text" if manifest.suffix == ".jsonl" else "text"
     command = [sys.executable, "-m", "nearword.runtime.cli", "evaluate", str(manifest), "--text-key", key]
     command += ["--model", str(folder), "--precision", precision, "--beam", str(beam), "--format", "json"]
+    command += [] if language else ["--lm", "none"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     figures: dict[str, float] = json.loads(output)
     return figures
@@ -24,15 +29,18 @@ def figures_table(folder: Path, manifests: list[Path]) -> str:
     """Return the table of error rates: every manifest, int8 and float where the folder has both."""
     has_float = any(not path.name.endswith(".int8.onnx") for path in folder.glob("encoder*.onnx"))
     lines = [
-        "| set | graphs | beam | utterances | words | WER % | 95 % interval | sub / del / ins | CPU s per s |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| set | graphs | beam | n-gram | utterances | words | WER % | 95 % interval | sub / del / ins | CPU s per s |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for manifest in manifests:
-        for precision, beam in (("int8", 4), ("int8", 1), ("float", 4)) if has_float else (("int8", 4), ("int8", 1)):
-            row = evaluate(folder, manifest, "auto" if precision == "int8" else "float", beam)
+        for precision, beam, language in SEARCHES:
+            if precision == "float" and not has_float:
+                continue
+            row = evaluate(folder, manifest, "auto" if precision == "int8" else "float", beam, language)
             interval = f"{100 * row['wer_low']:.1f} to {100 * row['wer_high']:.1f}"
             parts = f"{row['substitutions']} / {row['deletions']} / {row['insertions']}"
-            cells = [f"{manifest.parent.name}/{manifest.stem}", precision, beam, row["utterances"], row["words"]]
+            cells = [f"{manifest.parent.name}/{manifest.stem}", precision, beam, "yes" if language else "no"]
+            cells += [row["utterances"], row["words"]]
             cells += [f"{100 * row['wer']:.1f}", interval, parts, f"{row['real_time_factor']:.4f}"]
             lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)

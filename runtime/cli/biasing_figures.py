@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Model, Report, Root, fail, open_output
-from .searching import Beam, Strength
+from .searching import DEFAULT_BEAM, Beam, Strength
 
 if TYPE_CHECKING:
     from ...biasing import Biasing
@@ -32,8 +32,6 @@ TUNE_EXAMPLES = (
     "nearword biasing tune calls.tsv --bias contacts.txt --output strengths.json\n\n"
     "nearword transcribe call.wav --bias contacts.txt --bias strengths.json"
 )
-DEFAULT_BEAM = 8
-"""Hypotheses to follow where phrases are looked for: a rare name begins far from the top."""
 Manifest = Annotated[
     Path,
     typer.Argument(help="TSV with header, or JSON lines; 'path' and 'text' per utterance.", show_default=False),

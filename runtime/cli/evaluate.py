@@ -13,7 +13,16 @@ import typer
 
 from .interrupt import whole_steps
 from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output
-from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
+from .searching import (
+    DEFAULT_BEAM,
+    DEFAULT_LANGUAGE_WEIGHT,
+    Beam,
+    Bias,
+    LanguageModel,
+    LanguageWeight,
+    Strength,
+    search_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +61,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Write reference and hypothesis of each utterance here, as JSON lines.", show_default=False),
     ] = None,
-    beam: Beam = 4,
+    beam: Beam = DEFAULT_BEAM,
     bias: Bias = None,
     bias_strength: Strength = None,
     lm: LanguageModel = None,

@@ -13,7 +13,16 @@ import typer
 
 from .options import Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
-from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
+from .searching import (
+    DEFAULT_BEAM,
+    DEFAULT_LANGUAGE_WEIGHT,
+    Beam,
+    Bias,
+    LanguageModel,
+    LanguageWeight,
+    Strength,
+    search_options,
+)
 
 if TYPE_CHECKING:
     from ...lattice.rescoring import RescoringSettings
@@ -68,7 +77,7 @@ def listen(
         Preset, typer.Option("--preset", "-p", help="How soon silence counts as the end.")
     ] = Preset.balanced,
     keep_case: KeepCase = False,
-    beam: Beam = 4,
+    beam: Beam = DEFAULT_BEAM,
     bias: Bias = None,
     bias_strength: Strength = None,
     lm: LanguageModel = None,

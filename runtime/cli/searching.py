@@ -45,7 +45,8 @@ LanguageModel = Annotated[
 LanguageWeight = Annotated[
     float, typer.Option("--lm-weight", min=0.0, max=5.0, help="How much the language model counts.")
 ]
-DEFAULT_LANGUAGE_WEIGHT = 0.2
+DEFAULT_BEAM = 8
+DEFAULT_LANGUAGE_WEIGHT = 0.3
 
 
 def search_options(

@@ -12,7 +12,16 @@ from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
 from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
-from .searching import DEFAULT_LANGUAGE_WEIGHT, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
+from .searching import (
+    DEFAULT_BEAM,
+    DEFAULT_LANGUAGE_WEIGHT,
+    Beam,
+    Bias,
+    LanguageModel,
+    LanguageWeight,
+    Strength,
+    search_options,
+)
 
 if TYPE_CHECKING:
     from ...lattice import Lattice
@@ -55,7 +64,7 @@ def transcribe(
         typer.Option("--output", "-o", help="Write here instead of to standard output.", show_default=False),
     ] = None,
     keep_case: KeepCase = False,
-    beam: Beam = 4,
+    beam: Beam = DEFAULT_BEAM,
     bias: Bias = None,
     bias_strength: Strength = None,
     lm: LanguageModel = None,

@@ -11,7 +11,7 @@ from ...models import Transducer
 
 FILE = "lm.bin"
 """Its name in the model's folder."""
-DEFAULT_WEIGHT = 0.2
+DEFAULT_WEIGHT = 0.3
 """How much a language model counts beside the acoustic score: least errors on the dev sets, in 0.1 to 0.4."""
 BONUS_PER_WEIGHT = 3.0
 """What each token is given per weight of the language model: about its price, so that words are not left out."""

@@ -63,6 +63,6 @@ class SearchOptions:
 
 
 DEFAULT_SEARCH = SearchOptions()
-"""Beam search over four hypotheses with the model's own language model, nothing boosted."""
+"""Beam search over eight hypotheses with the model's own language model, nothing boosted."""
 GREEDY = SearchOptions(BeamSettings(max_active=1))
 """The fast path."""

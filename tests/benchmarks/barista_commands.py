@@ -9,9 +9,10 @@ nothing beyond the labels is heard either. Terms and the order are told to the r
 written from ``barista-slots.json``; ``--keep FILE`` keeps it, for ``nearword transcribe --bias FILE``.
 
 - plain: nothing told, 1-best
+- free: likewise, without the model's own language model
 - bias, 1-best and lattice: terms boosted where the order has them; of the lattice, the best path that fits the order
 - grammar, 1-best and lattice: the search is kept to what the order allows
-- grammar, accepted: of the latter, what is likelier than the words of "plain"; all else counts as not understood. How
+- grammar, accepted: of the latter, what is likelier than the words of "free"; all else counts as not understood. How
   many sentences that are no orders are accepted so is measured on dev/speechocean762
 - pocketsphinx: with a JSGF grammar of the same orders and the English model it brings
 
@@ -51,14 +52,14 @@ from nearword.lattice import Lattice, determinize
 from nearword.models import Transducer, read_audio, resolve
 from nearword.runtime.biasing import load_biasing
 from nearword.runtime.evaluation import normalise, read_manifest
-from nearword.runtime.grammar import GRAMMAR_BEAM, compare, search_with_grammar
+from nearword.runtime.grammar import FREE_SEARCH, GRAMMAR_BEAM, compare, search_with_grammar
 from nearword.runtime.search import BeamSettings, SearchOptions
 
 LEVELS = (None, 24, 21, 18, 15, 12, 9, 6)
 """Signal-to-noise ratios in dB; None is clean."""
 QUICK_LEVELS = (None, 24, 15, 6)
 QUICK_COMMANDS = 40
-WAYS = ("plain", "bias", "grammar")
+WAYS = ("plain", "free", "bias", "grammar")
 PUBLISHED = {
     "Rhino": (0.99, 0.99, 0.99, 0.99, 0.98, 0.97, 0.96),
     "Watson": (0.96, 0.95, 0.95, 0.93, 0.89, 0.84, 0.72),
@@ -118,7 +119,12 @@ def searches(model: Transducer, told: Mapping[str, Any], settings: argparse.Name
         reward=settings.reward,
         share=settings.share,
     )
-    found = {"plain": SearchOptions(), "bias": SearchOptions(beam, biasing), "grammar": constrained}
+    found = {
+        "plain": SearchOptions(),
+        "free": FREE_SEARCH,
+        "bias": SearchOptions(beam, biasing),
+        "grammar": constrained,
+    }
     return {way: found[way] for way in settings.only}
 
 
@@ -156,11 +162,13 @@ def understood(heard: Mapping[str, Heard]) -> dict[str, Filled | None]:
     found: dict[str, Filled | None] = {}
     for name, each in heard.items():
         found |= (
-            {name: each.best} if name == "plain" else {f"{name}, 1-best": each.best, f"{name}, lattice": each.filled}
+            {f"{name}, 1-best": each.best, f"{name}, lattice": each.filled}
+            if name in ("bias", "grammar")
+            else {name: each.best}
         )
-    if "plain" in heard and "grammar" in heard:
+    if "free" in heard and "grammar" in heard:
         filled = heard["grammar"].filled
-        found["grammar, accepted"] = filled if compare(filled, heard["plain"].lattice).log_odds > 0 else None
+        found["grammar, accepted"] = filled if compare(filled, heard["free"].lattice).log_odds > 0 else None
     return found
 
 

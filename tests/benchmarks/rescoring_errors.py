@@ -248,7 +248,7 @@ def main() -> None:
     text = [sentence for sentence in text if sentence not in left_out]
     small = train_pieces(text, model.vocabulary.tokens, pieces, order=4, max_bytes=2_000_000)
     models = Models(train_pieces(text, model.vocabulary.tokens, pieces, order=6), pieces, options.onnx)
-    search = SearchOptions(BeamSettings(max_active=options.beam, temperature=options.temperature))
+    search = SearchOptions(BeamSettings(max_active=options.beam, temperature=options.temperature), language=None)
     heard: list[Heard] = []
     fused: list[Heard] = []
     opus = pcm = 0
