@@ -1,4 +1,4 @@
-"""The recipe's commands: ``python -m nearword.models.training prepare|train|export|card|lm-transformer``."""
+"""The recipe's commands: ``python -m nearword.models.training prepare|train|export|texts|card|...``."""
 
 import json
 from enum import Enum
@@ -150,6 +150,34 @@ def heldout(
     from .synthesize import held_out, read_texts, synthesize
 
     print(synthesize(held_out(read_texts(speech), count, seed), folder))
+
+
+@app.command()
+def texts(
+    speech: Speech,
+    output: Annotated[Path, typer.Argument(help="Text file to write, a sentence a line.")],
+    templates: Annotated[
+        int, typer.Option(min=0, help="Sentences from the templates, beside those of text/.")
+    ] = 40_000,
+    exclude: Annotated[
+        list[Path] | None, typer.Option(help="Manifests (TSV) whose sentences are left out, e.g. a test set's.")
+    ] = None,
+    seed: int = 777,
+) -> None:
+    """Write the sentences that the n-gram in the model folder is trained on: `nearword lm train` takes them."""
+    import csv
+    from itertools import islice
+
+    from .phrases import generate, normalise
+    from .synthesize import read_texts
+
+    left_out: set[str] = set()
+    for manifest in exclude or []:
+        with manifest.open() as table:
+            left_out |= {normalise(row["text"]) for row in csv.DictReader(table, delimiter="\t")}
+    lines = [text for text in (*read_texts(speech), *islice(generate(seed), templates)) if text not in left_out]
+    output.write_text("\n".join(lines) + "\n")
+    print(f"{output}: {len(lines):,} sentences")
 
 
 @app.command()

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from biasing.definition import earned
+from definition import earned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.biasing.graph import BiasGraph, ScoredClass

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from biasing.scripted_model import hear_with, write_scripted_model
+from scripted_model import hear_with, write_scripted_model
 
 TOKENS = ("<blk>", "turn", "on", "living", "room", "lamp", "land", "den", "then", "bathroom")
 NEAR = 1 / (1 + math.e)
