@@ -104,6 +104,7 @@ def bound(settings: ServeSettings) -> Iterator[socket.socket]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((settings.host, settings.port))
+            listening.listen()  # from here on callers wait and are not refused
         except OSError as error:
             raise OSError(error.errno, f"cannot listen at {settings.host}:{settings.port}: {error.strerror}") from error
         yield listening

@@ -77,17 +77,21 @@ def fbank(samples: Samples) -> Features:
 
 
 def melodies(seconds: float, rng: np.random.Generator) -> Samples:
-    """Return tunes of plain tones with overtones, at many tempos: music-like sound that nobody sings to."""
+    """Return tunes and long chords of plain tones with overtones: music-like sound that nobody sings to."""
     parts: list[npt.NDArray[np.float64]] = []
     length = 0
     while length < seconds * 16000:
-        note = int(rng.uniform(0.1, 0.6) * 16000)
-        notes = 110 * 2 ** (rng.integers(0, 48, 24) / 12)
-        phase = np.cumsum(2 * np.pi * notes.repeat(note) / 16000)
-        tune = sum(rng.uniform(0, 1) / k * np.sin(k * phase) for k in range(1, 6))
-        fade = np.exp(-rng.uniform(0, 5) * (np.arange(len(phase)) % note) / note)
+        held = rng.random() < 0.3
+        note = int((rng.uniform(2, 10) if held else rng.uniform(0.1, 0.6)) * 16000)
+        tune = np.zeros(note * (1 if held else 24))
+        for _ in range(int(rng.integers(1, 5)) if held else 1):
+            notes = 110 * 2 ** (rng.integers(0, 48, len(tune) // note) / 12)
+            phase = np.cumsum(2 * np.pi * notes.repeat(note) / 16000)
+            overtones = 1 if held and rng.random() < 0.5 else 5
+            tune += sum(rng.uniform(0, 1) / k * np.sin(k * phase) for k in range(1, overtones + 1))
+        fade = np.exp(-rng.uniform(0, 5) * (np.arange(len(tune)) % note) / note) if not held else 1.0
         parts.append(10 ** rng.uniform(-2, -0.7) * tune * fade)
-        length += len(phase)
+        length += len(tune)
     tunes = np.concatenate(parts)
     return np.asarray(tunes + rng.normal(0, 1e-4, len(tunes)), np.float32)
 
