@@ -15,7 +15,6 @@ from .interrupt import whole_steps
 from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output
 from .searching import (
     DEFAULT_BEAM,
-    DEFAULT_LANGUAGE_WEIGHT,
     Beam,
     Bias,
     LanguageModel,
@@ -65,7 +64,7 @@ def evaluate(
     bias: Bias = None,
     bias_strength: Strength = None,
     lm: LanguageModel = None,
-    lm_weight: LanguageWeight = DEFAULT_LANGUAGE_WEIGHT,
+    lm_weight: LanguageWeight = None,
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
 ) -> None:

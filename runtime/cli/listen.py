@@ -15,7 +15,6 @@ from .options import Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
 from .searching import (
     DEFAULT_BEAM,
-    DEFAULT_LANGUAGE_WEIGHT,
     Beam,
     Bias,
     LanguageModel,
@@ -81,7 +80,7 @@ def listen(
     bias: Bias = None,
     bias_strength: Strength = None,
     lm: LanguageModel = None,
-    lm_weight: LanguageWeight = DEFAULT_LANGUAGE_WEIGHT,
+    lm_weight: LanguageWeight = None,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
     precision: Graphs = Precision.auto,

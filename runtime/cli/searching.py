@@ -43,10 +43,16 @@ LanguageModel = Annotated[
     ),
 ]
 LanguageWeight = Annotated[
-    float, typer.Option("--lm-weight", min=0.0, max=5.0, help="How much the language model counts.")
+    float | None,
+    typer.Option(
+        "--lm-weight",
+        min=0.0,
+        max=5.0,
+        help="How much the language model counts.",
+        show_default="0.3; the model's own with --bias 0.15",
+    ),
 ]
 DEFAULT_BEAM = 8
-DEFAULT_LANGUAGE_WEIGHT = 0.3
 
 
 def search_options(
@@ -55,7 +61,7 @@ def search_options(
     bias: list[Path] | None = None,
     strength: float | None = None,
     language: Path | None = None,
-    weight: float = DEFAULT_LANGUAGE_WEIGHT,
+    weight: float | None = None,
 ) -> "SearchOptions":
     """Return what the options of a command line ask for; phrases that cannot be used are told on standard error.
 
@@ -64,7 +70,7 @@ def search_options(
         LanguageModelError: the language model cannot be read.
     """
     from ..search import BeamSettings, SearchOptions
-    from ..search.language import load_own, weighted
+    from ..search.language import DEFAULT_WEIGHT, load_own, weighted
 
     if strength is not None and not bias:
         raise typer.BadParameter("there is nothing to boost; give --bias FILE too", param_hint="--bias-strength")
@@ -75,13 +81,16 @@ def search_options(
         biasing, refused = load_biasing(model, bias, strength=strength)
         for one in refused:
             fail(str(one))
+    beams = BeamSettings(max_active=beam)
+    if language is None and weight is None:
+        return SearchOptions(beams, bias=biasing)
     if language is None:
-        ngram = load_own(model) if beam > 1 else None
+        ngram = load_own(model)
     elif str(language) == "none":
         ngram = None
     else:
         from ...lattice.rescoring import load_ngram
 
         ngram = load_ngram(language, model.vocabulary.tokens)
-    scorer = None if ngram is None else weighted(ngram, weight)
-    return SearchOptions(BeamSettings(max_active=beam), bias=biasing, language=scorer)
+    scorer = None if ngram is None else weighted(ngram, DEFAULT_WEIGHT if weight is None else weight)
+    return SearchOptions(beams, bias=biasing, language=scorer)

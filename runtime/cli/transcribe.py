@@ -14,7 +14,6 @@ from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, 
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
 from .searching import (
     DEFAULT_BEAM,
-    DEFAULT_LANGUAGE_WEIGHT,
     Beam,
     Bias,
     LanguageModel,
@@ -68,7 +67,7 @@ def transcribe(
     bias: Bias = None,
     bias_strength: Strength = None,
     lm: LanguageModel = None,
-    lm_weight: LanguageWeight = DEFAULT_LANGUAGE_WEIGHT,
+    lm_weight: LanguageWeight = None,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
     precision: Graphs = Precision.auto,
