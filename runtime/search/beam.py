@@ -8,7 +8,7 @@ what no live hypothesis can reach any more is freed while the search goes on.
 
 import itertools
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from ...lattice import TokenLattice
 from ...models import Transducer
+from .candidates import Candidate, best_of, boosted, candidate_score, log_sum
 from .nodes import EPSILON, Arc, Emitted, Node, collect, common_prefix, leads_through, tokens_of
-from .scorer import BiasScorer, TokenScorer
+from .scorer import BiasScorer, Nothing, TokenScorer
 from .settings import DEFAULT_BEAM, BeamSettings
-from .step import KEPT_CANDIDATES, LEAST_SCORE, Following, Step
+from .step import KEPT_CANDIDATES, Following, Step
 
 Array = npt.NDArray[np.float32]
 
@@ -31,21 +32,6 @@ KEPT_SUMS = 512
 """States of the scorers whose sums a search remembers."""
 
 
-class _Candidate(NamedTuple):
-    """A live hypothesis, and a token or a blank after it."""
-
-    score: float
-    key: Hashable
-    """What decides its future."""
-    node: Node
-    blanks: float
-    """Log-probability of the blanks since ``node`` was made."""
-    token: int
-    log_prob: float
-    bias: float = 0.0
-    language: float = 0.0
-
-
 class _Path(NamedTuple):
     """The best path, token by token; a new one is made when it changes."""
 
@@ -53,35 +39,6 @@ class _Path(NamedTuple):
     tokens: list[int]
     frames: list[int]
     log_probs: list[float]
-
-
-class _Nothing:
-    """A scorer that scores nothing."""
-
-    start = 0
-
-    def __init__(self, vocab_size: int) -> None:
-        self._zeros = np.zeros(vocab_size, np.float32)
-        self.values: list[float] = self._zeros.tolist()
-        """The same as a list."""
-
-    def scores(self, state: int) -> Array:
-        del state
-        return self._zeros
-
-    def advance(self, state: int, token: int) -> int:
-        del token
-        return state
-
-    def final(self, state: int) -> float:
-        del state
-        return 0.0
-
-    pending = final
-
-    def replay(self, tokens: Iterable[int]) -> int:
-        del tokens
-        return 0
 
 
 class BeamSearch:
@@ -109,7 +66,7 @@ class BeamSearch:
         more = min(2 * settings.max_active, 1024)
         self._phrase_settings = replace(settings, beam=settings.beam + reach, max_active=more)
         """How far tokens are looked at, and how many, where phrases are boosted: names begin far from the top."""
-        self._nothing = _Nothing(len(model.vocabulary))
+        self._nothing = Nothing(len(model.vocabulary))
         self._bias: BiasScorer = self._nothing if bias is None else bias
         self._language: TokenScorer = self._nothing if language is None else language
         self._sums: dict[tuple[int, int], tuple[Array, list[float], float]] = {}
@@ -183,7 +140,7 @@ class BeamSearch:
         for key, arcs in groups.items():
             arcs.sort(key=_arc_score, reverse=True)
             values = [_arc_score(arc) for arc in arcs]
-            score = _log_sum(values) if self._settings.summed else values[0]
+            score = log_sum(values) if self._settings.summed else values[0]
             first = arcs[0].source
             node = Node(next(self._numbers), key, first.context, states[key], score, tuple(arcs), first.history)
             live.append((node, 0.0))
@@ -279,7 +236,7 @@ class BeamSearch:
             if emitted > 1:
                 following = step.following(moving, position)
             staying = [
-                _Candidate(node.score + blanks + blank, node.key, node, blanks, EPSILON, blank)
+                Candidate(node.score + blanks + blank, node.key, node, blanks, EPSILON, blank)
                 for (node, blanks), (blank, _, _) in zip(moving, following, strict=True)
             ]
             emissions = self._emissions(step, position, staying, following)
@@ -302,8 +259,8 @@ class BeamSearch:
         return probability
 
     def _emissions(
-        self, step: Step, position: int, staying: list[_Candidate], following: list[Following]
-    ) -> list[_Candidate]:
+        self, step: Step, position: int, staying: list[Candidate], following: list[Following]
+    ) -> list[Candidate]:
         """Return the tokens worth following."""
         settings, scored = self._settings, self._scored
         if self._language is self._nothing and not any(best for _, best, _ in following):
@@ -316,7 +273,7 @@ class BeamSearch:
         met = {c.key for c in staying}
         met_tokens = {c.node.context[-1] for c in staying}
         advances, lead = self._advances(staying)
-        spare: _Candidate | None = None
+        spare: Candidate | None = None
         values, out = self._nothing.values, []
         for (_, _, node, blanks, *_), (_, pairs, least), advance in zip(staying, following, advances, strict=True):
             score = node.score + blanks
@@ -324,7 +281,7 @@ class BeamSearch:
             if scored:
                 added, values, highest = self._added(node.states)
                 if least + highest >= enough:
-                    worth = pairs + _boosted(step.tokens(node, position), added, pairs, enough)
+                    worth = pairs + boosted(step.tokens(node, position), added, pairs, enough)
             for log_prob, token in worth:
                 gain = log_prob + values[token]
                 if gain >= enough or log_prob > leading or (token in met_tokens and score + gain >= threshold):
@@ -332,12 +289,12 @@ class BeamSearch:
                     if gain >= enough or log_prob > leading or key in met:
                         bias = float(self._bias.scores(node.states[0])[token]) if scored else 0.0
                         language = values[token] - bias if scored else 0.0
-                        out.append(_Candidate(score + gain, key, node, blanks, token, log_prob, bias, language))
+                        out.append(Candidate(score + gain, key, node, blanks, token, log_prob, bias, language))
                         if log_prob > leading:
                             spare, lead, leading = out[-1], lead + log_prob - leading, log_prob
-        return _best_of(out, KEPT_CANDIDATES * self._token_settings.max_active, spare)
+        return best_of(out, KEPT_CANDIDATES * self._token_settings.max_active, spare)
 
-    def _advances(self, staying: list[_Candidate]) -> tuple[list[float], float]:
+    def _advances(self, staying: list[Candidate]) -> tuple[list[float], float]:
         """Return what each was given in advance for phrases, and the best score without that; it is followed too."""
         if self._bias is self._nothing:
             return [0.0] * len(staying), math.inf
@@ -362,12 +319,12 @@ class BeamSearch:
             found = self._sums[states] = (added, values, highest)
         return found
 
-    def _recombine(self, candidates: list[_Candidate]) -> list[tuple[Node, float]]:
+    def _recombine(self, candidates: list[Candidate]) -> list[tuple[Node, float]]:
         """Return the nodes that live on out of what leads to them, the best first."""
-        groups: dict[Hashable, list[_Candidate]] = {}
+        groups: dict[Hashable, list[Candidate]] = {}
         for candidate in candidates:
             groups.setdefault(candidate.key, []).append(candidate)
-        total = _log_sum if self._settings.summed else max
+        total = log_sum if self._settings.summed else max
         scored = [
             (-(total([c.score for c in group]) if len(group) > 1 else group[0].score), order, key)
             for order, (key, group) in enumerate(groups.items())
@@ -404,17 +361,17 @@ class BeamSearch:
             return node.states
         return self._bias.advance(node.states[0], token), self._language.advance(node.states[1], token)
 
-    def _settled(self, cost: float, candidate: _Candidate) -> float:
+    def _settled(self, cost: float, candidate: Candidate) -> float:
         """Return a cost without what was given in advance for phrases."""
         state = candidate.node.states[0]
         return cost + self._bias.pending(
             state if candidate.token == EPSILON else self._bias.advance(state, candidate.token)
         )
 
-    def _make(self, key: Hashable, score: float, group: list[_Candidate]) -> Node:
+    def _make(self, key: Hashable, score: float, group: list[Candidate]) -> Node:
         frame = self.frames_seen
         if len(group) > 1:
-            group.sort(key=_candidate_score, reverse=True)
+            group.sort(key=candidate_score, reverse=True)
         arcs = tuple(Arc(c.node, c.token, frame, c.blanks + c.log_prob, c.bias, c.language) for c in group)
         leading, source = group[0], group[0].node
         number = next(self._numbers)
@@ -426,36 +383,9 @@ class BeamSearch:
         return Node(number, key, context, self._states(source, leading.token), score, arcs, history)
 
 
-def _boosted(log_probs: Array, added: Array, best: list[tuple[float, int]], least: float) -> list[tuple[float, int]]:
-    """Return the tokens that are not among the model's best, but with what is added have at least ``least``."""
-    total = log_probs + added
-    total[[token for _, token in best]] = -np.inf
-    found = np.flatnonzero(total >= max(least, LEAST_SCORE))
-    return list(zip(log_probs[found].tolist(), found.tolist(), strict=True))
-
-
-def _best_of(candidates: list[_Candidate], limit: int, spare: _Candidate | None) -> list[_Candidate]:
-    """Return the best candidates, and the spare one."""
-    if len(candidates) > limit:
-        candidates.sort(key=_candidate_score, reverse=True)
-        del candidates[limit:]
-        if spare is not None and spare.score < candidates[-1].score:
-            candidates.append(spare)
-    return candidates
-
-
 def _score(live: tuple[Node, float]) -> float:
     return live[0].score + live[1]
 
 
-def _candidate_score(candidate: _Candidate) -> float:
-    return candidate.score
-
-
 def _arc_score(arc: Arc) -> float:
     return arc.source.score + arc.acoustic + arc.bias
-
-
-def _log_sum(values: list[float]) -> float:
-    highest = max(values)
-    return highest + math.log(sum(math.exp(value - highest) for value in values))

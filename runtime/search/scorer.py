@@ -49,3 +49,36 @@ class LiveBias(Protocol):
 
     def end_turn(self) -> None:
         """Note that an utterance has ended."""
+
+
+class Nothing:
+    """A scorer that scores nothing."""
+
+    start = 0
+
+    def __init__(self, vocab_size: int) -> None:
+        self._zeros = np.zeros(vocab_size, np.float32)
+        self.values: list[float] = self._zeros.tolist()
+        """The same as a list."""
+
+    def scores(self, state: int) -> npt.NDArray[np.float32]:
+        """Return zeros, [vocab_size]."""
+        del state
+        return self._zeros
+
+    def advance(self, state: int, token: int) -> int:
+        """Return the only state."""
+        del token
+        return state
+
+    def final(self, state: int) -> float:
+        """Return 0."""
+        del state
+        return 0.0
+
+    pending = final
+
+    def replay(self, tokens: Iterable[int]) -> int:
+        """Return the only state."""
+        del tokens
+        return 0
