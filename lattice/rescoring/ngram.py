@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .trie import Trie
 
 Row = npt.NDArray[np.float32]
-CACHED_BYTES = 16_000_000
+CACHED_BYTES = 1_500_000
 """Rows that a model keeps, the last used ones, in bytes."""
 BLANKS = ("<blk>", "<blank>", "<eps>")
 """Names of the token that says nothing; always token 0."""
