@@ -139,6 +139,45 @@ def card(
     print(path)
 
 
+class Subject(str, Enum):
+    """What ``ablate`` varies."""
+
+    parts = "parts"
+    shapes = "shapes"
+
+
+@app.command()
+def ablate(
+    subject: Annotated[Subject, typer.Argument(help="Parts of the recipe to leave out, or shapes of the network.")],
+    speech: Speech,
+    work: Work = Path("work"),
+    run_name: Annotated[str, typer.Option("--run", help="Folder of the run whose weights all start from.")] = "run",
+    only: Annotated[list[str] | None, typer.Option(help="Variant to run; again for more. Default: all.")] = None,
+    updates: Annotated[int, typer.Option(min=4, help="Updates of each variant.")] = 300,
+    peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-4,
+    threads: int = 2,
+) -> None:
+    """Train the weights of a run on, shortly, without one part or in another shape each; prints a table; resumable."""
+    import torch
+
+    from .ablation import PARTS, SHAPES, table
+    from .ablation import ablate as go
+    from .decode import load_dev_sets
+    from .train import TrainConfig, config_from
+
+    choice = PARTS if subject is Subject.parts else SHAPES
+    known = [variant.name for variant in choice]
+    for name in only or []:
+        if name not in known:
+            raise typer.BadParameter(f"no variant {name!r}; expected one of: {', '.join(known)}", param_hint="--only")
+    saved = torch.load(work / run_name / "checkpoint.pt", weights_only=True)
+    start = (config_from(saved["config"]), saved["average"])
+    variants = [variant for variant in choice if not only or variant.name in only]
+    config = TrainConfig(updates=updates, peak_rate=peak_rate, warmup=min(50, updates // 4), threads=threads)
+    folder = work / f"ablate-{subject.value}"
+    print(table(go(variants, work / "prepared", folder, load_dev_sets(speech), config, start, print)))
+
+
 @app.command()
 def heldout(
     speech: Speech,

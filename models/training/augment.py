@@ -69,16 +69,22 @@ def add_room(features: Features, decay: float, ratio: float) -> Features:
     return np.asarray(np.log(np.maximum(power + delayed, 1.2e-7)), np.float32)
 
 
-def augment(features: Features, noise_bank: Features, config: AugmentConfig, rng: np.random.Generator) -> Features:
-    """Return a distorted copy of features [T, 80]; T may change by the stretch."""
+def change_tempo(features: Features, config: AugmentConfig, rng: np.random.Generator) -> Features:
+    """Return features [T, 80], now and then at another tempo: the only distortion that moves anything in time."""
+    s = config.strength
+    if rng.random() >= config.stretch * s:
+        return features
+    count = max(8, int(len(features) * rng.uniform(1 - 0.2 * s, 1 + 0.25 * s)))
+    return interpolate_rows(features, np.linspace(0, len(features) - 1, count))
+
+
+def distort(features: Features, noise_bank: Features, config: AugmentConfig, rng: np.random.Generator) -> Features:
+    """Return a distorted copy of features [T, 80]."""
     s = config.strength
 
     def happens(probability: float) -> bool:
         return bool(rng.random() < probability * s)
 
-    if happens(config.stretch):
-        count = max(8, int(len(features) * rng.uniform(1 - 0.2 * s, 1 + 0.25 * s)))
-        features = interpolate_rows(features, np.linspace(0, len(features) - 1, count))
     if happens(config.warp):
         factor = rng.uniform(1 - 0.15 * s, 1 + 0.17 * s)
         bins = features.shape[1]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .augment import AugmentConfig, augment, pad_with_floor
+from .augment import AugmentConfig, Features, change_tempo, distort, pad_with_floor
 from .model import ModelConfig
 
 WEIGHTS = {"speechocean762": 0.30, "wuw": 0.13, "wakeword": 0.04, "digits": 0.04, "rhvoice": 0.19, "synthetic": 0.30}
@@ -32,10 +32,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded tensors of one update."""
+    """Padded tensors of one update; with two views the second half of the rows is the first, distorted otherwise."""
 
     features: Tensor
-    """[N, T, 80] float32, T = 4 n + 3 with n even past the look-ahead."""
+    """[N, T, 80] float32, T = whole chunks and the model's ``extra_frames``."""
     frames: Tensor
     """Encoder frames (80 ms) that count, [N]."""
     tokens: Tensor
@@ -84,13 +84,15 @@ class Batches:
         max_frames: int,
         augmentation: AugmentConfig,
         seed: int,
-        weights: dict[str, float] | None = None,
+        weights: dict[str, float] = WEIGHTS,
+        views: int = 1,
     ) -> None:
         self.corpus, self.model, self.batch_frames, self.augmentation = corpus, model, batch_frames, augmentation
+        self.views = views
         self.rng = np.random.default_rng(seed)
         self.pools: list[list[Item]] = []
         shares: list[float] = []
-        for name, share in (weights or WEIGHTS).items():
+        for name, share in weights.items():
             pool = [i for i in corpus.by_corpus.get(name, []) if i.frames <= max_frames]
             if pool:
                 self.pools.append(pool)
@@ -102,17 +104,15 @@ class Batches:
         choice = self.rng.choice(len(self.pools), count, p=self.shares)
         return [self.pools[k][int(self.rng.integers(len(self.pools[k])))] for k in choice]
 
-    def example(self, item: Item) -> tuple[npt.NDArray[np.float32], Item]:
-        """Return augmented features with silence around them; now and then noise alone, or two recordings in a row."""
+    def example(self, item: Item) -> tuple[list[Features], Item]:
+        """Return views of a recording with silence around it; now and then of noise alone, or of two in a row."""
         rng, strength = self.rng, self.augmentation.strength
         features = self.corpus.load(item)
         if rng.random() < 0.06 * strength:
             start = int(rng.integers(0, len(self.corpus.noise) - 200))
             noise = self.corpus.noise[start : start + 200] + np.float32(rng.uniform(-6, 1))
             quiet = rng.normal(rng.uniform(-15, -9), 1.0, (200, 80)).astype(np.float32)
-            return augment(noise if rng.random() < 0.6 else quiet, self.corpus.noise, self.augmentation, rng), replace(
-                item, tokens=(), phones=()
-            )
+            return self.distorted(noise if rng.random() < 0.6 else quiet), replace(item, tokens=(), phones=())
         if item.frames < 300 and rng.random() < 0.12 * strength:
             other = self.pools[int(rng.integers(len(self.pools)))]
             second = other[int(rng.integers(len(other)))]
@@ -122,16 +122,21 @@ class Batches:
                 item = replace(item, tokens=item.tokens + second.tokens, phones=item.phones + second.phones)
         longest = 5 + int(60 * strength)
         features = pad_with_floor(features, int(rng.integers(0, longest)), int(rng.integers(0, longest)), rng)
-        features = augment(features, self.corpus.noise, self.augmentation, rng)
+        features = change_tempo(features, self.augmentation, rng)
         needed = max(8 * (len(item.tokens) + 1), 4 * (len(item.phones) + 6)) - len(features)
         if needed > 0:
             features = pad_with_floor(features, 0, needed, rng)
-        return features, item
+        return self.distorted(features), item
 
-    def collate(self, examples: list[tuple[npt.NDArray[np.float32], Item]]) -> Batch:
+    def distorted(self, features: Features) -> list[Features]:
+        """Return each view of features [T, 80], distorted in its own way."""
+        return [distort(features, self.corpus.noise, self.augmentation, self.rng) for _ in range(self.views)]
+
+    def collate(self, drawn: list[tuple[list[Features], Item]]) -> Batch:
         """Pad examples to one batch."""
+        examples = [(views[k], item) for k in range(self.views) for views, item in drawn]
         lengths = [(len(features) + 7) // 8 for features, _ in examples]
-        total = 8 * max(lengths) + self.model.extra_frames
+        total = self.model.padded_frames(8 * max(lengths))
         features = np.empty((len(examples), total, 80), np.float32)
         for row, (values, _) in zip(features, examples, strict=True):
             pad = total - len(values)
@@ -151,10 +156,10 @@ class Batches:
     def generate(self) -> Iterator[Batch]:
         """Yield batches without end: a large draw, sorted by length, cut, and shuffled."""
         while True:
-            drawn = sorted(self.draw(int(40 * self.batch_frames / 250)), key=lambda i: i.frames)
+            drawn = sorted(self.draw(int(40 * self.batch_frames / self.views / 250)), key=lambda i: i.frames)
             groups: list[list[Item]] = [[]]
             for item in drawn:
-                if (len(groups[-1]) + 1) * (item.frames + 30) > self.batch_frames and groups[-1]:
+                if (len(groups[-1]) + 1) * (item.frames + 30) * self.views > self.batch_frames and groups[-1]:
                     groups.append([])
                 groups[-1].append(item)
             for k in self.rng.permutation(len(groups)):

@@ -50,7 +50,7 @@ def greedy(model: TransducerModel, features: Sequence[npt.NDArray[np.float32]]) 
     """Return token ids per utterance; at most one token per encoder frame, as the runtime searches."""
     config = model.config
     lengths = [max(1, (len(f) - config.extra_frames) // 8) for f in features]
-    total = 8 * max(lengths) + config.extra_frames
+    total = config.padded_frames(8 * max(lengths))
     batch = torch.full((len(features), total, 80), -15.9)
     for row, values in zip(batch, features, strict=True):
         row[: len(values)] = torch.from_numpy(values[:total])

@@ -1,7 +1,7 @@
 """Weights to a model folder: ONNX graphs with cached states in the icefall / sherpa-onnx layout, float and int8.
 
 The graphs are written node by node rather than traced, so that one step of the encoder is as few operators as it
-can be: a small device pays for every one of them. The caches of the causal convolutions (14 frames per block)
+can be: a small device pays for every one of them. The caches of the convolutions (14 frames per block)
 travel as ``h0`` (the older half) and ``c0`` (the newer half), the two states sherpa-onnx's ``lstm`` type carries.
 """
 
@@ -86,16 +86,27 @@ def info(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT) -> on
 
 
 def depthwise(graph: Graph, window: str, name: str, frames: int, kernel: int) -> str:
-    """Causal depthwise convolution of a window [N, kernel - 1 + frames, dim] to [N, frames, dim].
+    """Depthwise convolution within a chunk of a window [N, kernel - 1 + frames, dim] to [N, frames, dim].
 
-    Gathered and summed: a grouped Conv of this shape runs channel by channel in onnxruntime.
+    Multiplied out and summed: a grouped Conv of this shape runs channel by channel in onnxruntime. The weights of
+    every frame, [frames, kernel - 1 + frames, dim], are laid out from the kernel's when the graph is loaded.
     """
-    taps = np.arange(frames)[:, None] + np.arange(kernel)[None]
-    gathered = graph.op("Gather", window, graph.constant(f"taps_{frames}", taps.astype(np.int64)), axis=1)
-    weight = graph.weights[f"{name}.weight"][:, 0].T
-    weighted = graph.op("Mul", gathered, graph.constant(f"{name}.weight", weight))
+    source, later = np.triu_indices(frames, 1)
+    layout = np.full((frames, kernel - 1 + frames), kernel + len(later), np.int64)
+    layout[np.arange(frames)[:, None], np.arange(frames)[:, None] + np.arange(kernel)] = np.arange(kernel)
+    layout[source, later + kernel - 1] = kernel + np.arange(len(later))
+    dim = graph.weights[f"{name}.ahead"].shape[1]
+    weights = graph.op(
+        "Concat",
+        graph.constant(f"{name}.conv.weight", graph.weights[f"{name}.conv.weight"][:, 0].T),
+        graph.constant(f"{name}.ahead", graph.weights[f"{name}.ahead"]),
+        graph.constant("no_weight", np.zeros((1, dim), np.float32)),
+        axis=0,
+    )
+    weights = graph.op("GatherND", weights, graph.constant(f"layout_{frames}", layout[..., None]))
+    weighted = graph.op("Mul", graph.op("Unsqueeze", window, graph.ints(1)), weights)
     summed = graph.op("ReduceSum", weighted, graph.ints(2), keepdims=0)
-    return graph.op("Add", summed, graph.constant(f"{name}.bias", graph.weights[f"{name}.bias"]))
+    return graph.op("Add", summed, graph.constant(f"{name}.conv.bias", graph.weights[f"{name}.conv.bias"]))
 
 
 def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConfig) -> onnx.ModelProto:
@@ -134,7 +145,7 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
         older, newer = (g.op("Reshape", halves[state][k], g.ints(-1, cached // 2, dim)) for state in ("h0", "c0"))
         window = g.op("Concat", older, newer, g.norm(x, f"{name}.conv_norm"), axis=1)
         tails.append(g.part(window, frames, frames + cached))
-        mixed = depthwise(g, window, f"{name}.conv", frames, config.kernel)
+        mixed = depthwise(g, window, name, frames, config.kernel)
         x = g.op("Add", x, g.linear(g.silu(mixed), f"{name}.gate"))
         hidden = g.silu(g.linear(g.norm(x, f"{name}.norm"), f"{name}.expand"))
         x = g.op("Add", x, g.linear(hidden, f"{name}.contract"))
@@ -150,7 +161,7 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
             "model_type": "lstm",
             "version": "1",
             "model_author": "nearword",
-            "comment": "causal convolutions, caches as h0 and c0",
+            "comment": "chunked convolutions, caches as h0 and c0",
             "num_encoder_layers": config.blocks,
             "d_model": half,
             "rnn_hidden_size": half,
@@ -238,7 +249,7 @@ def read_weights(source: Path) -> dict[str, torch.Tensor]:
                 zero = values[f"{base}_zero_point"].astype(np.float32)
                 values[base] = (values[key].astype(np.float32) - zero) * values[f"{base}_scale"]
         for key, value in values.items():
-            if "." not in key or key.rsplit(".", 1)[1] not in ("weight", "bias", "weights"):
+            if "." not in key or key.rsplit(".", 1)[1] not in ("weight", "bias", "weights", "ahead"):
                 continue
             weights[key] = torch.from_numpy(np.array(_as_parameter(key, value), np.float32))
     return weights

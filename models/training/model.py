@@ -1,9 +1,10 @@
-"""The network: causal depthwise convolutions, a stateless predictor and an additive joiner.
+"""The network: depthwise convolutions within reach of a chunk, a stateless predictor and an additive joiner.
 
-Encoder after ConvNeXt (Liu et al. 2022, arXiv 2201.03545) turned causal: each block is a depthwise
-convolution over time and a feed-forward layer. Predictor after Ghodsi et al. 2020 ("RNN-Transducer with
-stateless prediction network"). The streaming state is nothing but the last frames each convolution has
-seen, so chunked and whole-utterance computation are the same sums.
+Encoder after ConvNeXt (Liu et al. 2022, arXiv 2201.03545) turned streaming: each block is a depthwise convolution
+over time and a feed-forward layer. The convolution sees frames before the present one and, as in Zipformer (Yao
+et al. 2023, arXiv 2310.11230), those after it in its own chunk, which are there at no delay. Predictor after Ghodsi
+et al. 2020 ("RNN-Transducer with stateless prediction network"). The streaming state is nothing but the last frames
+each convolution has seen, so chunked and whole-utterance computation are the same sums.
 """
 
 from dataclasses import asdict, dataclass
@@ -37,7 +38,7 @@ class ModelConfig:
     context_size: int = 2
     """Tokens the predictor sees."""
     chunk_frames: int = 32
-    """Feature frames (10 ms) the exported encoder advances per step."""
+    """Feature frames (10 ms) the encoder advances per step; a multiple of 8."""
     dropout: float = 0.08
     """Share of what each layer adds that is left out at random while training."""
 
@@ -55,6 +56,10 @@ class ModelConfig:
     def extra_frames(self) -> int:
         """Feature frames beyond the chunk: what the front end and the look-ahead layer need."""
         return self.input_frames - self.chunk_frames
+
+    def padded_frames(self, frames: int) -> int:
+        """Return the feature frames that the encoder is fed for ``frames`` of speech: whole chunks and some."""
+        return -(-frames // self.chunk_frames) * self.chunk_frames + self.extra_frames
 
     def to_dict(self) -> dict[str, int | float]:
         """Return the fields as plain values."""
@@ -80,12 +85,15 @@ class Subsampling(nn.Module):
 
 
 class Block(nn.Module):
-    """Causal depthwise convolution, then a feed-forward layer, each residual."""
+    """Depthwise convolution within reach of the chunk, then a feed-forward layer, each residual."""
 
-    def __init__(self, dim: int, hidden: int, kernel: int, dropout: float) -> None:
+    def __init__(self, dim: int, hidden: int, kernel: int, chunk: int, dropout: float) -> None:
         super().__init__()
+        self.chunk = chunk
         self.conv_norm = nn.LayerNorm(dim)
         self.conv = nn.Conv1d(dim, dim, kernel, groups=dim)
+        self.ahead = nn.Parameter(torch.zeros(chunk * (chunk - 1) // 2, dim))
+        """Weights of later frames of the chunk: for frame 0 those of 1, 2, ..., for frame 1 those of 2, and so on."""
         self.gate = nn.Linear(dim, dim)
         self.norm = nn.LayerNorm(dim)
         self.expand = nn.Linear(dim, hidden)
@@ -96,9 +104,14 @@ class Block(nn.Module):
             self.contract.weight.mul_(0.3)
 
     def forward(self, x: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
-        """Map x [N, T, dim] and the last frames [N, kernel - 1, dim] to the same shapes."""
-        window = torch.cat([cache, self.conv_norm(x)], dim=1)
+        """Map x [N, T, dim], T in whole chunks, and the last frames [N, kernel - 1, dim] to the same shapes."""
+        present = self.conv_norm(x)
+        window = torch.cat([cache, present], dim=1)
         mixed = self.conv(window.transpose(1, 2)).transpose(1, 2)
+        weights = self.ahead.new_zeros(self.chunk, self.chunk, x.shape[2])
+        weights[tuple(torch.triu_indices(self.chunk, self.chunk, 1))] = self.ahead
+        chunks = present.reshape(len(x), -1, self.chunk, x.shape[2])
+        mixed = mixed + torch.einsum("nksc,tsc->nktc", chunks, weights).reshape(x.shape)
         x = x + self.dropout(self.gate(functional.silu(mixed)))
         x = x + self.dropout(self.contract(functional.silu(self.expand(self.norm(x)))))
         return x, window[:, -cache.shape[1] :]
@@ -114,7 +127,10 @@ class Encoder(nn.Module):
         self.subsampling = Subsampling(dim)
         self.look_ahead = nn.Conv1d(dim, dim, config.look_ahead + 1)
         hidden = [config.fast_hidden] * config.fast_blocks + [config.slow_hidden] * config.slow_blocks
-        self.blocks = nn.ModuleList(Block(dim, size, config.kernel, config.dropout) for size in hidden)
+        chunks = [config.chunk_frames // 4] * config.fast_blocks + [config.chunk_frames // 8] * config.slow_blocks
+        self.blocks = nn.ModuleList(
+            Block(dim, size, config.kernel, chunk, config.dropout) for size, chunk in zip(hidden, chunks, strict=True)
+        )
         self.merge = nn.Linear(2 * dim, dim)
         self.final_norm = nn.LayerNorm(dim)
         self.project = nn.Linear(dim, dim)
@@ -126,7 +142,10 @@ class Encoder(nn.Module):
         return torch.zeros(self.config.blocks, batch, (self.config.kernel - 1) * self.config.dim)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Run on x [N, T, 80]: joiner input [N, T', dim], phone logits [N, 2 T', phones], next state."""
+        """Run on x [N, T, 80]: joiner input [N, T', dim], phone logits [N, 2 T', phones], next state.
+
+        T is ``padded_frames``: whole chunks and what is beyond.
+        """
         config = self.config
         x = self.subsampling(x)
         ahead = self.look_ahead(x.transpose(1, 2)).transpose(1, 2)

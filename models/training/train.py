@@ -17,10 +17,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from .augment import AugmentConfig
-from .dataset import Batch, Batches, Corpus
+from .dataset import WEIGHTS, Batch, Batches, Corpus
 from .decode import DevSet, word_error_rate
 from .loss import transducer_loss
 from .model import ModelConfig, TransducerModel
+
+AUGMENTATION = AugmentConfig()
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Stage:
     phone: float
     token: float
     delay_penalty: float = 0.0
+    consistency: float = 0.0
+    """Weight of what two views of a recording differ in; above 0 a batch holds two of each."""
 
 
 CURRICULUM = (
@@ -47,7 +51,7 @@ CURRICULUM = (
     Stage(3500, 5000, 700, 0.4, 1.0, 0.5, 0.2),
     Stage(8500, 3500, 700, 0.4, 1.0, 0.5, 0.15),
     Stage(19000, 3500, 1000, 0.45, 1.0, 0.3, 0.1, 0.004),
-    Stage(10**9, 3500, 1000, 1.0, 1.0, 0.3, 0.1, 0.004),
+    Stage(10**9, 3500, 1000, 1.0, 1.0, 0.3, 0.1, 0.004, 0.2),
 )
 
 
@@ -87,13 +91,27 @@ def contexts(tokens: Tensor, size: int) -> Tensor:
     return torch.cat([start, tokens], dim=1).unfold(1, size, 1)
 
 
+def disagreement(log_probs: Tensor, frames: Tensor) -> Tensor:
+    """Return how far the CTC outputs [2 N, T, classes] of two views are apart.
+
+    CR-CTC, Yao et al. 2024 (arXiv 2410.05101): each one's Kullback-Leibler divergence from the other, which is
+    taken as given, summed over ``frames`` [2 N].
+    """
+    first, second = log_probs.chunk(2)
+    other = torch.cat([second, first]).detach()
+    per_frame = (other.exp() * (other - log_probs)).sum(-1)
+    return (per_frame * (torch.arange(log_probs.shape[1]) < frames[:, None])).sum()
+
+
 def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, Tensor, Tensor]:
-    """Return transducer, phone CTC and token CTC losses, each per label."""
+    """Return transducer, phone CTC and token CTC losses, each per label; CTC with what two views differ in."""
     state = model.encoder.initial_state(len(batch.features))
     encoded, phone_logits, _ = model.encoder(batch.features, state)
     labels = batch.token_lengths.sum().clamp(min=1)
+    phone_log_probs = functional.log_softmax(phone_logits, -1)
+    token_log_probs = functional.log_softmax(model.token_head(functional.silu(encoded)), -1)
     phone = functional.ctc_loss(
-        functional.log_softmax(phone_logits, -1).transpose(0, 1),
+        phone_log_probs.transpose(0, 1),
         batch.phones,
         2 * batch.frames,
         batch.phone_lengths,
@@ -102,7 +120,7 @@ def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, 
     ) / batch.phone_lengths.sum().clamp(min=1)
     token = (
         functional.ctc_loss(
-            functional.log_softmax(model.token_head(functional.silu(encoded)), -1).transpose(0, 1),
+            token_log_probs.transpose(0, 1),
             batch.tokens,
             batch.frames,
             batch.token_lengths,
@@ -111,6 +129,10 @@ def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, 
         )
         / labels
     )
+    if stage.consistency:
+        apart = disagreement(phone_log_probs, 2 * batch.frames) / batch.phone_lengths.sum().clamp(min=1)
+        phone = phone + stage.consistency * apart
+        token = token + stage.consistency * disagreement(token_log_probs, batch.frames) / labels
     if stage.transducer == 0:
         return torch.zeros(()), phone, token
     predicted = model.predictor(contexts(batch.tokens, model.config.context_size))
@@ -197,9 +219,18 @@ def evaluate(run: Run, dev_sets: Sequence[DevSet], bpe_model: Path) -> dict[str,
 
 
 def train(
-    corpus: Corpus, run: Run, dev_sets: Sequence[DevSet] = (), curriculum: tuple[Stage, ...] = CURRICULUM
+    corpus: Corpus,
+    run: Run,
+    dev_sets: Sequence[DevSet] = (),
+    curriculum: tuple[Stage, ...] = CURRICULUM,
+    *,
+    weights: dict[str, float] = WEIGHTS,
+    augmentation: AugmentConfig = AUGMENTATION,
 ) -> None:
-    """Train until the schedule's end; interrupting saves."""
+    """Train until the schedule's end; interrupting saves.
+
+    ``weights`` is each set's share of the frames; ``augmentation``'s strength is the stage's, times its own.
+    """
     torch.set_num_threads(run.config.threads)
     # a job that is told to go, not only one that is interrupted at the keyboard, saves before it does
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -215,8 +246,10 @@ def train(
                 run.model.config,
                 batch_frames=stage.batch_frames,
                 max_frames=stage.max_frames,
-                augmentation=replace(AugmentConfig(), strength=stage.strength),
+                augmentation=replace(augmentation, strength=stage.strength * augmentation.strength),
+                weights=weights,
                 seed=run.config.seed + run.update,
+                views=2 if stage.consistency else 1,
             )
             for batch in batches:
                 values = run.step(batch, stage)

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,17 @@ torch = pytest.importorskip("torch", reason="needs the extra nearword[train]")
 pytest.importorskip("onnx")
 
 from nearword.models import Transducer, read_audio
-from nearword.models.training.augment import AugmentConfig, add_noise, augment
+from nearword.models.training.ablation import SHAPES, Variant, ablate, reshaped, table
+from nearword.models.training.augment import AugmentConfig, add_noise, change_tempo, distort
 from nearword.models.training.dataset import Batches, Corpus
-from nearword.models.training.decode import greedy
+from nearword.models.training.decode import DevSet, greedy
 from nearword.models.training.export import export, read_weights
 from nearword.models.training.lexicon import pronounce
 from nearword.models.training.loss import transducer_loss
 from nearword.models.training.model import ModelConfig, TransducerModel
 from nearword.models.training.phrases import generate, normalise, spell_number
 from nearword.models.training.prepare import Recording, fbank, prepare, trim
-from nearword.models.training.train import Run, Stage, TrainConfig, load_averaged, load_weights, train
+from nearword.models.training.train import Run, Stage, TrainConfig, disagreement, load_averaged, load_weights, train
 from nearword.runtime import Transcriber
 from nearword.runtime.search import GREEDY
 
@@ -73,9 +75,62 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_exported_steps_are_the_network_and_greedy_search_agrees(tmp_path: Path, vocabulary: Path) -> None:
-    torch.manual_seed(1)
+def random_network(seed: int) -> TransducerModel:
+    torch.manual_seed(seed)
     network = TransducerModel(SMALL).eval()
+    with torch.no_grad():
+        for block in network.encoder.blocks:
+            block.ahead.normal_(0.0, 0.3)
+    return network
+
+
+def test_a_frame_sees_its_own_chunk_and_what_was_before() -> None:
+    network = random_network(2)
+    features = torch.randn(1, SMALL.padded_frames(160), 80)
+    with torch.inference_mode():
+        before = network.encoder(features, network.encoder.initial_state(1))[0][0]
+        changed = features.clone()
+        changed[:, 96 + SMALL.extra_frames - 1] += 1.0  # the last feature frame that the third chunk of 32 needs
+        after = network.encoder(changed, network.encoder.initial_state(1))[0][0]
+    touched = (before - after).abs().amax(1) > 1e-7
+    assert touched.tolist() == [False] * 8 + [True] * (len(touched) - 8)
+
+
+def test_another_shape_begins_as_the_same_network_where_it_can() -> None:
+    network = random_network(3)
+    features = torch.randn(1, 400, 80)
+
+    def run(shape: ModelConfig) -> torch.Tensor:
+        other = TransducerModel(shape).eval()
+        other.load_state_dict(reshaped(network.state_dict(), SMALL, shape))
+        with torch.inference_mode():
+            frames = features[:, : shape.padded_frames(256)]
+            return other.encoder(frames, other.encoder.initial_state(1))[0]
+
+    torch.testing.assert_close(run(replace(SMALL, look_ahead=5)), run(SMALL))
+    torch.testing.assert_close(run(replace(SMALL, chunk_frames=64)), run(SMALL))
+    for variant in SHAPES:
+        if "slow_blocks" not in variant.model:
+            assert run(replace(SMALL, **variant.model)).shape == run(SMALL).shape
+    assert run(replace(SMALL, slow_blocks=1)).shape == run(SMALL).shape
+
+
+def test_views_that_say_the_same_do_not_disagree() -> None:
+    log_probs = torch.randn(4, 6, 5).log_softmax(-1)
+    frames = torch.tensor([6, 3, 6, 3])
+    twice = torch.cat([log_probs[:2], log_probs[:2]])
+    assert disagreement(twice, frames).item() == 0.0
+    # only frames that count are compared
+    late = twice.clone()
+    late[1, 3:] = log_probs[3, 3:]
+    assert disagreement(late, frames).item() == 0.0
+    first, second = log_probs[:2], log_probs[2:]
+    each = (first.exp() * (first - second)).sum(-1) + (second.exp() * (second - first)).sum(-1)
+    assert disagreement(log_probs, frames).item() == pytest.approx((each[0].sum() + each[1, :3].sum()).item(), rel=1e-5)
+
+
+def test_exported_steps_are_the_network_and_greedy_search_agrees(tmp_path: Path, vocabulary: Path) -> None:
+    network = random_network(1)
     with torch.no_grad():
         network.joiner.output.weight.mul_(8)
     export(network, vocabulary, tmp_path / "m")
@@ -149,7 +204,7 @@ def test_augmentation_keeps_the_shape_of_features() -> None:
     noise = rng.normal(-6, 1, (500, 80)).astype(np.float32)
     for _ in range(100):
         features = rng.normal(-6, 3, (int(rng.integers(15, 300)), 80)).astype(np.float32)
-        out = augment(features, noise, AugmentConfig(), rng)
+        out = distort(change_tempo(features, AugmentConfig(), rng), noise, AugmentConfig(), rng)
         assert out.dtype == np.float32
         assert out.shape[1] == 80
         assert np.isfinite(out).all()
@@ -172,8 +227,8 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     pytest.importorskip("faker")
     utterances = plan(["turn on the light", "stop the music"], 40, seed=1, shares={"flite": 1.0})
     manifest = synthesize(utterances, tmp_path / "speech", workers=1)
-    with manifest.open() as table:
-        rows = list(csv.DictReader(table, delimiter="\t"))
+    with manifest.open() as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
     assert len(rows) == 40
     recordings = [Recording(tmp_path / "speech" / row["path"], row["text"], "synthetic", 1.0) for row in rows]
     prepare(recordings, [DEMO], tmp_path / "prepared", vocab_size=40)
@@ -183,12 +238,11 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     config = ModelConfig(
         vocab_size=corpus.vocab_size, dim=32, fast_blocks=1, slow_blocks=1, fast_hidden=32, slow_hidden=32
     )
-    stages = (Stage(10, 800, 1600, 0.0, 0.0, 1.0, 0.3), Stage(10**9, 800, 1600, 0.5, 1.0, 0.5, 0.2, 0.004))
+    stages = (Stage(10, 800, 1600, 0.0, 0.0, 1.0, 0.3), Stage(10**9, 1600, 1600, 0.5, 1.0, 0.5, 0.2, 0.004, 0.1))
     settings = TrainConfig(updates=60, warmup=5, threads=1, peak_rate=5e-3)
     run = Run(tmp_path / "run", config, settings)
-    batch = next(
-        iter(Batches(corpus, config, batch_frames=800, max_frames=1600, augmentation=AugmentConfig(strength=0), seed=0))
-    )
+    quiet = AugmentConfig(strength=0)
+    batch = next(iter(Batches(corpus, config, batch_frames=1600, max_frames=1600, augmentation=quiet, seed=0, views=2)))
     before = run.step(batch, stages[1])[:3]
     train(corpus, run, curriculum=stages)
     after = run.step(batch, stages[1])[:3]
@@ -208,3 +262,14 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     for name, value in load_averaged(tmp_path / "run").state_dict().items():
         if "phone_" not in name and "token_head" not in name:
             torch.testing.assert_close(again.model.state_dict()[name], value)
+
+    dev = DevSet("demo", ("turn on the light",), (fbank(read_audio(DEMO)),))
+    start = (config, load_averaged(tmp_path / "run").state_dict())
+    variants = (Variant("all of it"), Variant("half the chunk", model={"chunk_frames": 16}))
+    short = replace(settings, updates=2)
+    results = ablate(variants, tmp_path / "prepared", tmp_path / "short", [dev], short, start, print)
+    assert [(row["variant"], row["chunk ms"]) for row in results] == [("all of it", 320), ("half the chunk", 160)]
+    assert "half the chunk" in table(results)
+    # what is done is not done again
+    rest = ablate(variants, tmp_path / "prepared", tmp_path / "short", [dev], settings, start, pytest.fail)
+    assert rest == results

@@ -1,0 +1,168 @@
+"""What each part of the recipe is worth, and what size, chunk and look-ahead cost: many short runs, one table.
+
+Every run takes the same trained weights on for the same number of updates: ``PARTS`` each without one part of the
+recipe, ``SHAPES`` each in another shape. That compares like with like. It understates what a set of recordings is
+worth, because the weights have heard it before.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .augment import AugmentConfig
+from .dataset import WEIGHTS, Batches, Corpus, Item
+from .decode import DevSet, word_error_rate
+from .model import ModelConfig, TransducerModel
+from .train import CURRICULUM, Run, Stage, TrainConfig, load_weights, losses, train
+
+Start = tuple[ModelConfig, Mapping[str, Tensor]]
+"""The shape of trained weights, and the weights by name."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One run: what it changes."""
+
+    name: str
+    model: Mapping[str, int] = field(default_factory=dict)
+    """Fields of ``ModelConfig``."""
+    augmentation: Mapping[str, float] = field(default_factory=dict)
+    """Fields of ``AugmentConfig``."""
+    without: tuple[str, ...] = ()
+    """Sets that it does not hear."""
+    stage: Mapping[str, float] = field(default_factory=dict)
+    """Fields of ``Stage``."""
+
+
+DISTORTIONS = ("stretch", "warp", "room", "tilt", "noise", "telephone", "level", "mask")
+PARTS = (
+    Variant("all of it"),
+    *(Variant(f"without {name}", without=(name,)) for name in ("speechocean762", "wuw", "rhvoice")),
+    Variant("without wakeword and digits", without=("wakeword", "digits")),
+    Variant("without speech of our own synthesis", without=("synthetic", "pico")),
+    Variant("without real voices", without=("speechocean762", "wuw", "wakeword", "digits")),
+    Variant("without augmentation", augmentation={"strength": 0.0}),
+    *(Variant(f"without {name}", augmentation={name: 0.0}) for name in DISTORTIONS),
+    Variant("without helper CTC", stage={"phone": 0.0, "token": 0.0}),
+    Variant("without a second view", stage={"consistency": 0.0}),
+)
+SHAPES = (
+    Variant("as it is"),
+    *(Variant(f"{10 * frames} ms chunks", model={"chunk_frames": frames}) for frames in (16, 64)),
+    *(Variant(f"{40 * frames} ms look-ahead", model={"look_ahead": frames}) for frames in (0, 7)),
+    *(Variant(f"{blocks} of 9 slow blocks", model={"slow_blocks": blocks}) for blocks in (7, 5, 3)),
+)
+
+
+def reshaped(weights: Mapping[str, Tensor], old: ModelConfig, new: ModelConfig) -> dict[str, Tensor]:
+    """Return weights for a network of another chunk, look-ahead or number of slow blocks; what is new is zero."""
+    out = dict(weights)
+    taps = out["encoder.look_ahead.weight"][..., : new.look_ahead + 1]
+    missing = new.look_ahead + 1 - taps.shape[-1]
+    out["encoder.look_ahead.weight"] = torch.nn.functional.pad(taps, (0, missing))
+    kept = [round(k * (old.slow_blocks - 1) / max(1, new.slow_blocks - 1)) for k in range(new.slow_blocks)]
+    order = [*range(old.fast_blocks), *(old.fast_blocks + k for k in kept)]
+    for key in [key for key in out if key.startswith("encoder.blocks.")]:
+        del out[key]
+    for target, source in enumerate(order):
+        divisor = 4 if target < old.fast_blocks else 8
+        before, after = old.chunk_frames // divisor, new.chunk_frames // divisor
+        start = f"encoder.blocks.{source}."
+        block = {key.removeprefix(start): value for key, value in weights.items() if key.startswith(start)}
+        count = -(-after // before)
+        square = torch.zeros(count, before, count, before, old.dim)
+        source_frame, later_frame = torch.triu_indices(before, before, 1)
+        for k in range(count):
+            square[k, source_frame, k, later_frame] = block["ahead"]
+        square = square.reshape(count * before, count * before, old.dim)
+        block["ahead"] = square[tuple(torch.triu_indices(after, after, 1))]
+        out.update({f"encoder.blocks.{target}.{key}": value for key, value in block.items()})
+    return out
+
+
+@torch.inference_mode()
+def token_loss(model: TransducerModel, dev: DevSet, corpus: Corpus) -> float:
+    """Return the transducer loss per token on ``dev``, natural logarithm."""
+    import sentencepiece
+
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(corpus.folder / "bpe.model"))
+    quiet = AugmentConfig(strength=0.0)
+    batches = Batches(corpus, model.config, batch_frames=1, max_frames=1600, augmentation=quiet, seed=0)
+    stage = Stage(1, 1, 1, 0.0, transducer=1.0, phone=0.0, token=0.0)
+    examples = [
+        ([features], Item(0, len(features), dev.name, tuple(pieces.encode(text)), ()))
+        for text, features in sorted(zip(dev.texts, dev.features, strict=True), key=lambda pair: len(pair[1]))
+    ]
+    total = count = 0.0
+    for start in range(0, len(examples), 12):
+        batch = batches.collate(examples[start : start + 12])
+        labels = float(batch.token_lengths.sum())
+        total += labels * losses(model, batch, stage)[0].item()
+        count += labels
+    return total / count
+
+
+def run_variant(
+    variant: Variant,
+    prepared: Path,
+    folder: Path,
+    dev_sets: Sequence[DevSet],
+    config: TrainConfig,
+    start: Start,
+) -> dict[str, object]:
+    """Train one variant on from ``start`` and return what came out."""
+    corpus = Corpus(prepared)
+    shape = replace(start[0], **variant.model)  # type: ignore[arg-type]
+    run = Run(folder, shape, config)
+    if run.update == 0:
+        load_weights(run, reshaped(start[1], start[0], shape))
+    weights = {name: share for name, share in WEIGHTS.items() if name not in variant.without}
+    stage = replace(CURRICULUM[-1], **variant.stage)  # type: ignore[arg-type]
+    train(corpus, run, (), (stage,), weights=weights, augmentation=replace(AugmentConfig(), **variant.augmentation))
+    averaged = TransducerModel(shape)
+    averaged.load_state_dict(run.average)
+    averaged.eval()
+    row: dict[str, object] = {
+        "variant": variant.name,
+        "million parameters": round(run.model.parameter_count() / 1e6, 2),
+        "chunk ms": 10 * shape.chunk_frames,
+        "look-ahead ms": 40 * shape.look_ahead,
+    }
+    for dev in dev_sets:
+        row[f"{dev.name} loss"] = round(token_loss(averaged, dev, corpus), 3)
+        row[f"{dev.name} WER %"] = round(100 * word_error_rate(averaged, dev, prepared / "bpe.model")[0], 1)
+    return row
+
+
+def ablate(
+    variants: Sequence[Variant],
+    prepared: Path,
+    folder: Path,
+    dev_sets: Sequence[DevSet],
+    config: TrainConfig,
+    start: Start,
+    report: Callable[[dict[str, object]], None],
+) -> list[dict[str, object]]:
+    """Run the variants that ``folder`` has no result of yet; returns all results, in order."""
+    results = []
+    for variant in variants:
+        place = folder / variant.name.replace(" ", "-")
+        done = place / "result.json"
+        if not done.exists():
+            result = run_variant(variant, prepared, place, dev_sets, config, start)
+            done.write_text(json.dumps(result))
+            (place / "checkpoint.pt").unlink()
+            report(result)
+        results.append(json.loads(done.read_text()))
+    return results
+
+
+def table(results: Sequence[Mapping[str, object]]) -> str:
+    """Return results as a Markdown table."""
+    names = list(results[0])
+    lines = [names, ["---"] * len(names), *([str(row[name]) for name in names] for row in results)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
