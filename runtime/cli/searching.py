@@ -49,7 +49,7 @@ LanguageWeight = Annotated[
         min=0.0,
         max=5.0,
         help="How much the language model counts.",
-        show_default="0.3; the model's own with --bias 0.15",
+        show_default="0.4; the model's own with --bias 0.15",
     ),
 ]
 DEFAULT_BEAM = 8
@@ -70,7 +70,7 @@ def search_options(
         LanguageModelError: the language model cannot be read.
     """
     from ..search import BeamSettings, SearchOptions
-    from ..search.language import DEFAULT_WEIGHT, load_own, weighted
+    from ..search.language import DEFAULT_WEIGHT, Fusion, load_own
 
     if strength is not None and not bias:
         raise typer.BadParameter("there is nothing to boost; give --bias FILE too", param_hint="--bias-strength")
@@ -92,5 +92,5 @@ def search_options(
         from ...lattice.rescoring import load_ngram
 
         ngram = load_ngram(language, model.vocabulary.tokens)
-    scorer = None if ngram is None else weighted(ngram, DEFAULT_WEIGHT if weight is None else weight)
+    scorer = None if ngram is None else Fusion(model, ngram, DEFAULT_WEIGHT if weight is None else weight)
     return SearchOptions(beams, bias=biasing, language=scorer)

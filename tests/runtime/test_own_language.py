@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import numpy as np
 import pytest
 import sentencepiece
 from conftest import DEMO
@@ -14,7 +15,15 @@ from nearword.models import Transducer
 from nearword.models.audio import read_audio
 from nearword.runtime import SearchOptions, Transcriber, transcribe_file
 from nearword.runtime.search import GREEDY, BeamSettings
-from nearword.runtime.search.language import FILE, own_language, weighted
+from nearword.runtime.search.internal import internal_log_probs
+from nearword.runtime.search.language import (
+    BONUS_PER_WEIGHT,
+    FILE,
+    INTERNAL_PER_WEIGHT,
+    LEAST_INTERNAL,
+    Fusion,
+    own_language,
+)
 
 
 @pytest.fixture(scope="module")
@@ -81,5 +90,22 @@ def test_a_broken_one_is_told_in_one_line(
 
 def test_weight_scales_what_is_added(bundled: Transducer) -> None:
     ngram = two_sentences(bundled)
-    half, whole = weighted(ngram, 0.1), weighted(ngram, 0.2)
+    half, whole = Fusion(bundled, ngram, 0.1), Fusion(bundled, ngram, 0.2)
     assert whole.scores(whole.start) == pytest.approx(2 * half.scores(half.start), rel=1e-5)
+
+
+def test_the_transducers_own_language_model_is_taken_off(bundled: Transducer) -> None:
+    ngram = two_sentences(bundled)
+    fusion = Fusion(bundled, ngram, 0.4)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(bundled.info.folder / "bpe.model"))
+    context, inner, state = (-1, bundled.vocabulary.blank_id), ngram.start, fusion.start
+    for token in pieces.encode("turn on the light"):
+        internal = internal_log_probs(bundled, [context])[0]
+        assert np.exp(internal).sum() == pytest.approx(1.0, rel=1e-4)
+        internal = np.maximum(internal, LEAST_INTERNAL)
+        expected = 0.4 * (ngram.scores(inner) - INTERNAL_PER_WEIGHT * internal + BONUS_PER_WEIGHT)
+        scores = fusion.scores(state)
+        assert scores[bundled.vocabulary.blank_id] == 0.0
+        assert scores[2:] == pytest.approx(expected[2:], abs=1e-4)
+        context, inner, state = (context[1], token), ngram.advance(inner, token), fusion.advance(state, token)
+    assert fusion.final(state) == pytest.approx(0.4 * ngram.final(inner))
