@@ -70,7 +70,7 @@ def prepare(
 def train(
     speech: Speech,
     work: Work = Path("work"),
-    updates: Annotated[int, typer.Option(help="Length of the learning-rate schedule.")] = 27_000,
+    updates: Annotated[int, typer.Option(help="Length of the learning-rate schedule.")] = 35_000,
     peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     init_from: Annotated[
         Path | None, typer.Option(help="Start from a checkpoint's averaged weights or an exported model folder.")
@@ -198,6 +198,7 @@ def texts(
     templates: Annotated[
         int, typer.Option(min=0, help="Sentences from the templates, beside those of text/.")
     ] = 40_000,
+    strings: Annotated[int, typer.Option(min=0, help="Strings of common words, for what no request holds.")] = 15_000,
     exclude: Annotated[
         list[Path] | None, typer.Option(help="Manifests (TSV) whose sentences are left out, e.g. a test set's.")
     ] = None,
@@ -207,14 +208,15 @@ def texts(
     import csv
     from itertools import islice
 
-    from .phrases import generate, normalise
+    from .phrases import generate, normalise, word_strings
     from .synthesize import read_texts
 
     left_out: set[str] = set()
     for manifest in exclude or []:
         with manifest.open() as table:
             left_out |= {normalise(row["text"]) for row in csv.DictReader(table, delimiter="\t")}
-    lines = [text for text in (*read_texts(speech), *islice(generate(seed), templates)) if text not in left_out]
+    made = (*islice(generate(seed), templates), *islice(word_strings(seed), strings))
+    lines = [text for text in (*read_texts(speech), *made) if text not in left_out]
     output.write_text("\n".join(lines) + "\n")
     print(f"{output}: {len(lines):,} sentences")
 

@@ -1,7 +1,8 @@
 """Augmentation of log-mel features: cheap, new in every epoch, and close to what happens to sound.
 
 Powers add, so noise and late reverberation can be mixed in the mel domain with little error; a vocal tract of
-another length is a warp of the mel axis (Jaitly and Hinton 2013), a telephone a band, a microphone a smooth tilt.
+another length or shape is a warp of the mel axis (Jaitly and Hinton 2013), a telephone a band, a microphone a smooth
+tilt.
 Masking after Park et al. 2019 (SpecAugment, arXiv 1904.08779).
 """
 
@@ -75,7 +76,11 @@ def change_tempo(features: Features, config: AugmentConfig, rng: np.random.Gener
     if rng.random() >= config.stretch * s:
         return features
     count = max(8, int(len(features) * rng.uniform(1 - 0.2 * s, 1 + 0.25 * s)))
-    return interpolate_rows(features, np.linspace(0, len(features) - 1, count))
+    # nobody speaks evenly: about three times a second the tempo is another one
+    knots = 2 + count // 30
+    tempo = np.interp(np.linspace(0, knots - 1, count), np.arange(knots), np.exp(rng.normal(0, 0.15 * s, knots)))
+    positions = np.cumsum(tempo) - tempo[0]
+    return interpolate_rows(features, positions * ((len(features) - 1) / positions[-1]))
 
 
 def distort(features: Features, noise_bank: Features, config: AugmentConfig, rng: np.random.Generator) -> Features:
@@ -88,7 +93,9 @@ def distort(features: Features, noise_bank: Features, config: AugmentConfig, rng
     if happens(config.warp):
         factor = rng.uniform(1 - 0.15 * s, 1 + 0.17 * s)
         bins = features.shape[1]
-        features = np.ascontiguousarray(interpolate_rows(features.T, np.clip(np.arange(bins) * factor, 0, bins - 1)).T)
+        shape = np.interp(np.linspace(0, 5, bins), np.arange(6), rng.normal(0, 1.0 * s, 6))
+        positions = np.clip(np.arange(bins) * factor + shape, 0, bins - 1)
+        features = np.ascontiguousarray(interpolate_rows(features.T, positions).T)
     if happens(config.room):
         features = add_room(features, rng.uniform(4, 20), rng.uniform(0.05, 0.7))
     if happens(config.tilt):

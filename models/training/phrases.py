@@ -78,6 +78,20 @@ def generate(seed: int) -> Iterator[str]:
             yield text
 
 
+def word_strings(seed: int, vocabulary: int = 8000) -> Iterator[str]:
+    """Yield strings of common words in no order, without end: words that no request holds are heard too.
+
+    A word is the rarer the further down it is in the list of the ``vocabulary`` commonest ones (wordfreq).
+    """
+    from wordfreq import top_n_list
+
+    words = [word for word in top_n_list("en", vocabulary) if normalise(word) == word]
+    weights = [(rank + 10) ** -0.5 for rank in range(len(words))]
+    rng = random.Random(seed)
+    while True:
+        yield " ".join(rng.choices(words, weights, k=rng.randint(2, 7)))
+
+
 def normalise(text: str) -> str:
     """Lower case, letters and apostrophes only, single spaces; empty if other letters are in it."""
     text = text.lower().replace("-", " ").replace(".", " ").replace("\u2019", "'")

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .phrases import generate, normalise
+from .phrases import generate, normalise, word_strings
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
 ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-029")
@@ -67,12 +67,16 @@ class Utterance:
 
 
 def plan(texts: Sequence[str], count: int, seed: int, shares: Mapping[str, float] = SHARES) -> list[Utterance]:
-    """Choose ``count`` sentences and voice settings: 45 % templates, the rest from ``texts``; engines by ``shares``."""
+    """Choose ``count`` sentences and voice settings, engines by ``shares``.
+
+    40 % come from templates, 15 % are strings of common words, the rest is from ``texts``.
+    """
     rng = random.Random(seed)
-    templates = generate(seed)
+    templates, strings = generate(seed), word_strings(seed)
     utterances: list[Utterance] = []
     while len(utterances) < count:
-        text = next(templates) if rng.random() < 0.45 else rng.choice(texts)
+        kind = rng.random()
+        text = next(templates) if kind < 0.4 else next(strings) if kind < 0.55 else rng.choice(texts)
         if not 1 <= len(text.split()) <= 14:
             continue
         [engine] = rng.choices(list(shares), list(shares.values()))

@@ -59,7 +59,7 @@ CURRICULUM = (
 class TrainConfig:
     """Settings of a run; everything that is not the network's shape."""
 
-    updates: int = 27_000
+    updates: int = 35_000
     """Length of the learning-rate schedule."""
     peak_rate: float = 2e-3
     warmup: int = 300

@@ -21,7 +21,7 @@ from nearword.models.training.export import export, read_weights
 from nearword.models.training.lexicon import pronounce
 from nearword.models.training.loss import transducer_loss
 from nearword.models.training.model import ModelConfig, TransducerModel
-from nearword.models.training.phrases import generate, normalise, spell_number
+from nearword.models.training.phrases import generate, normalise, spell_number, word_strings
 from nearword.models.training.prepare import Recording, fbank, prepare, trim
 from nearword.models.training.train import Run, Stage, TrainConfig, disagreement, load_averaged, load_weights, train
 from nearword.runtime import Transcriber
@@ -176,6 +176,14 @@ def test_sentences_are_lower_case_letters_and_repeat_with_the_seed() -> None:
     assert len(set(first)) > 200
 
 
+def test_strings_of_common_words_repeat_with_the_seed() -> None:
+    pytest.importorskip("wordfreq")
+    first = list(itertools.islice(word_strings(1, 500), 300))
+    assert first == list(itertools.islice(word_strings(1, 500), 300))
+    assert all(set(text) <= set("abcdefghijklmnopqrstuvwxyz' ") and 2 <= len(text.split()) <= 7 for text in first)
+    assert 300 < len({word for text in first for word in text.split()}) <= 500
+
+
 def test_numbers_are_spelt() -> None:
     assert [spell_number(n) for n in (0, 13, 40, 72, 100, 305, 1999)] == [
         "zero", "thirteen", "forty", "seventy two", "one hundred", "three hundred five",
@@ -225,6 +233,7 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     from nearword.models.training.synthesize import plan, synthesize
 
     pytest.importorskip("faker")
+    pytest.importorskip("wordfreq")
     utterances = plan(["turn on the light", "stop the music"], 40, seed=1, shares={"flite": 1.0})
     manifest = synthesize(utterances, tmp_path / "speech", workers=1)
     with manifest.open() as lines:
