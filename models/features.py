@@ -34,6 +34,8 @@ class FeatureExtractor:
     def __init__(self) -> None:
         self._fbank = knf.OnlineFbank(_options())
         self._popped = 0
+        self._taken: Features = np.empty((0, NUM_BINS), np.float32)
+        """The frames that were taken last, from ``_popped`` on."""
 
     @property
     def frames_ready(self) -> int:
@@ -52,6 +54,8 @@ class FeatureExtractor:
     def take(self, start: int, count: int) -> Features:
         """Return frames ``start`` to ``start + count``, [count, 80]; frames before ``start`` are given up for good.
 
+        Not to be written to.
+
         Raises:
             IndexError: a frame is not ready yet, or was given up by an earlier call.
         """
@@ -61,8 +65,8 @@ class FeatureExtractor:
             )
         if start > self._popped:
             self._fbank.pop(start - self._popped)
-            self._popped = start
-        out = np.empty((count, NUM_BINS), np.float32)
-        for row in range(count):
-            out[row] = self._fbank.get_frame(start + row)
-        return out
+        # steps overlap: what the one before has taken is not fetched again
+        known = self._taken[start - self._popped :][:count]
+        fetched = [self._fbank.get_frame(frame) for frame in range(start + len(known), start + count)]
+        self._popped, self._taken = start, np.concatenate([known.ravel(), *fetched]).reshape(count, NUM_BINS)
+        return self._taken

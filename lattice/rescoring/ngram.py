@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,12 @@ import numpy.typing as npt
 from .trie import Trie
 
 Row = npt.NDArray[np.float32]
-CACHED_BYTES = 1_500_000
-"""Rows that a model keeps, the last used ones, in bytes."""
+States = npt.NDArray[np.int32]
+Kept = TypeVar("Kept")
+CACHED_BYTES = 2_000_000
+"""Rows that are kept, the last used ones, in bytes."""
+FEW_SYMBOLS = 4096
+"""With so many at most, all that may follow a state is looked up at once: it is soon asked for again."""
 BLANKS = ("<blk>", "<blank>", "<eps>")
 """Names of the token that says nothing; always token 0."""
 UNKNOWN = "<unk>"
@@ -23,23 +27,24 @@ UNKNOWN_LOG_PROB = -16.0
 """Of a symbol that a model without ``<unk>`` has never seen (natural logarithm)."""
 
 
-class _Rows:
-    """The last used rows; safe in several threads."""
+class _Rows(Generic[Kept]):
+    """What was last made for states; safe in several threads."""
 
-    def __init__(self, size: int, make: Callable[[int], Row]) -> None:
-        self._limit = max(16, CACHED_BYTES // max(4 * size, 1))
+    def __init__(self, row_bytes: int, make: Callable[[int], Kept]) -> None:
+        self._limit = max(16, CACHED_BYTES // max(row_bytes, 1))
         self._make = make
-        self._rows: OrderedDict[int, Row] = OrderedDict()
+        self._rows: OrderedDict[int, Kept] = OrderedDict()
         self._lock = threading.Lock()
+        self.peek = self._rows.get
+        """Returns what is kept for a state, None if nothing is; does not count as a use."""
 
-    def get(self, state: int) -> Row:
+    def get(self, state: int) -> Kept:
         with self._lock:
             row = self._rows.get(state)
             if row is not None:
                 self._rows.move_to_end(state)
                 return row
         row = self._make(state)
-        row.flags.writeable = False
         with self._lock:
             self._rows[state] = row
             while len(self._rows) > self._limit:
@@ -78,14 +83,14 @@ class NgramModel:
     """N-grams over token numbers; V is the end of a sentence and V + 1 its beginning."""
     unit: str = "pieces"
     """What a token is: ``pieces`` or ``words``."""
-    _rows: _Rows = field(init=False, repr=False)
+    _rows: _Rows[tuple[Row, States]] = field(init=False, repr=False)
     _numbers: dict[str, int] = field(init=False, repr=False)
     _unknown: float = field(init=False, repr=False)
     _blank: int = field(init=False, repr=False)
     _start: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_rows", _Rows(len(self.symbols), self._make_row))
+        object.__setattr__(self, "_rows", _Rows(8 * len(self.symbols), self._make_row))
         numbers = {symbol: number for number, symbol in enumerate(self.symbols)}
         object.__setattr__(self, "_numbers", numbers)
         unknown = self.trie.step(0, numbers[UNKNOWN]) if UNKNOWN in numbers else None
@@ -112,7 +117,7 @@ class NgramModel:
 
     def scores(self, state: int) -> Row:
         """Return the log-probability of each token in ``state``, [V]; 0 for blank. Not to be written to."""
-        return self._rows.get(state)
+        return self._rows.get(state)[0]
 
     def score(self, state: int, token: int) -> float:
         """Return the log-probability of one token; the same as in ``scores``, without making the row."""
@@ -125,6 +130,8 @@ class NgramModel:
         """Return the state after ``token``; the smallest one that tells apart what can follow."""
         if token == self._blank:
             return state
+        if len(self.symbols) <= FEW_SYMBOLS:
+            return int((self._rows.peek(state) or self._rows.get(state))[1].item(token))
         found = self.trie.step(state, token)
         return 0 if found is None else self.trie.shorten(found[0])
 
@@ -171,21 +178,24 @@ class NgramModel:
             state = int(self.trie.suffix[state])
         return total
 
-    def _make_row(self, state: int) -> Row:
-        trie = self.trie
-        chain = [state]
-        while chain[-1]:
-            chain.append(int(trie.suffix[chain[-1]]))
-        row = np.full(len(self.symbols), self._unknown, np.float32)
-        for node in reversed(chain):
-            row += trie.backoff[node] if node else 0.0
-            children = slice(int(trie.first[node]), int(trie.first[node + 1]))
-            words = trie.word[children]
-            inside = words < len(self.symbols)  # the sentence's end and beginning are no tokens
-            row[words[inside]] = trie.log_prob[children][inside]
+    def _make_row(self, state: int) -> tuple[Row, States]:
+        """Return the scores of all tokens in a state, and the states after them."""
+        trie, size = self.trie, len(self.symbols)
+        if state:
+            row, after = (values.copy() for values in self._rows.get(int(trie.suffix[state])))
+            row += trie.backoff[state]
+        else:
+            row, after = np.full(size, self._unknown, np.float32), np.zeros(size, np.int32)
+        children = slice(int(trie.first[state]), int(trie.first[state + 1]))
+        words = trie.word[children]
+        # the sentence's end and beginning are no tokens; they have the highest numbers
+        count = int(np.searchsorted(words, size))
+        row[words[:count]] = trie.log_prob[children][:count]
+        after[words[:count]] = trie.shortened[children][:count]
         if self._blank >= 0:
-            row[self._blank] = 0.0
-        return row
+            row[self._blank], after[self._blank] = 0.0, state
+        row.flags.writeable = after.flags.writeable = False
+        return row, after
 
 
 def _renumbered(trie: Trie, table: npt.NDArray[np.int32]) -> Trie:
@@ -213,11 +223,11 @@ class Weighted:
     """Its share beside the acoustic score."""
     token_bonus: float = 0.0
     """Added for every token but the blank (natural logarithm); makes up for the preference for few tokens."""
-    _rows: _Rows = field(init=False, repr=False)
+    _rows: _Rows[Row] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         size = len(self.model.scores(self.model.start))
-        object.__setattr__(self, "_rows", _Rows(size, self._make_row))
+        object.__setattr__(self, "_rows", _Rows(4 * size, self._make_row))
 
     @property
     def start(self) -> int:
@@ -240,4 +250,5 @@ class Weighted:
         scores = self.model.scores(state)
         row = scores * np.float32(self.weight) + np.float32(self.token_bonus)
         row[scores == 0.0] = 0.0  # blank alone: nothing else is ever certain
+        row.flags.writeable = False
         return np.asarray(row, np.float32)

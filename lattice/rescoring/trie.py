@@ -89,6 +89,16 @@ class Trie:
         return suffix
 
     @cached_property
+    def shortened(self) -> Ints:
+        """[nodes] ``shorten`` of each."""
+        silent = (np.diff(self.first) == 0) & (self.backoff == 0.0)
+        silent[0] = False
+        found = np.arange(self.num_nodes, dtype=np.int32)
+        while (rest := silent[found]).any():
+            found[rest] = self.suffix[found[rest]]
+        return found
+
+    @cached_property
     def _keys(self) -> Longs:
         return self.parent.astype(np.int64) * self._stride + self.word
 

@@ -17,19 +17,18 @@ import numpy.typing as npt
 
 from ...lattice import TokenLattice
 from ...models import Transducer
-from .candidates import Candidate, best_of, boosted, candidate_score, log_sum
+from .added import Scorers, States
+from .candidates import Candidate, Limits, candidate_score, follow, log_sum
 from .nodes import EPSILON, Arc, Emitted, Node, collect, common_prefix, leads_through, tokens_of
-from .scorer import BiasScorer, Nothing, TokenScorer
+from .scorer import BiasScorer, TokenScorer
 from .settings import DEFAULT_BEAM, BeamSettings
-from .step import KEPT_CANDIDATES, Following, Step
+from .step import KEPT_CANDIDATES, Step
 
 Array = npt.NDArray[np.float32]
 
 PHRASES_REACH = 2.0
 """Log-probability by which tokens of phrases may be worse than the beam allows others, at most: what is further from
 what was said is no part of a phrase. Less in narrow beams, which cannot hold it anyway."""
-KEPT_SUMS = 512
-"""States of the scorers whose sums a search remembers."""
 
 
 class _Path(NamedTuple):
@@ -66,14 +65,10 @@ class BeamSearch:
         more = min(2 * settings.max_active, 1024)
         self._phrase_settings = replace(settings, beam=settings.beam + reach, max_active=more)
         """How far tokens are looked at, and how many, where phrases are boosted: names begin far from the top."""
-        self._nothing = Nothing(len(model.vocabulary))
-        self._bias: BiasScorer = self._nothing if bias is None else bias
-        self._language: TokenScorer = self._nothing if language is None else language
-        self._sums: dict[tuple[int, int], tuple[Array, list[float], float]] = {}
-        """What both scorers add together, in states that were met."""
+        self._scorers = Scorers(len(model.vocabulary), bias, language)
         self._numbers = itertools.count(1)
         context = (-1,) * (model.info.context_size - 1) + (model.vocabulary.blank_id,)
-        states = (self._bias.start, self._language.start)
+        states = self._scorers.start
         key: Hashable = (context, states) if settings.recombine else ()
         self._root = Node(0, key, context, states, 0.0, (), None)
         self._live: list[tuple[Node, float]] = [(self._root, 0.0)]
@@ -114,25 +109,20 @@ class BeamSearch:
         return max(0, common_prefix([node.history for node, _ in self._live]) - self._dropped)
 
     @property
-    def _scored(self) -> bool:
-        return self._bias is not self._nothing or self._language is not self._nothing
-
-    @property
     def _token_settings(self) -> BeamSettings:
-        return self._settings if self._bias is self._nothing else self._phrase_settings
+        return self._phrase_settings if self._scorers.has_bias else self._settings
 
     def rebias(self, bias: BiasScorer | None) -> None:
         """Go on with other phrases: what was earned stays, what is under way is scored by the new ones."""
-        new: BiasScorer = self._nothing if bias is None else bias
-        old, self._bias = self._bias, new
-        if new is old:
+        old = self._scorers
+        if bias is old.bias or (bias is None and not old.has_bias):
             return
-        self._sums = {}
+        self._scorers = new = old.with_bias(len(self._model.vocabulary), bias)
         groups: dict[Hashable, list[Arc]] = {}
-        states: dict[Hashable, tuple[int, int]] = {}
+        states: dict[Hashable, States] = {}
         for node, blanks in self._live:
-            state = new.replay(tokens_of(node.history)), node.states[1]
-            change = new.pending(state[0]) - old.pending(node.states[0])
+            state = new.bias.replay(tokens_of(node.history)), node.states[1]
+            change = new.bias.pending(state[0]) - old.bias.pending(node.states[0])
             key: Hashable = (node.context, state) if self._settings.recombine else node.key
             groups.setdefault(key, []).append(Arc(node, EPSILON, self.frames_seen, blanks, change, 0.0))
             states[key] = state
@@ -185,23 +175,19 @@ class BeamSearch:
 
     def lattice(self) -> TokenLattice:
         """Return all paths that the live hypotheses have come, as if they ended here."""
+        bias, language = self._scorers.bias, self._scorers.language
         return collect(
             self._root,
             [
-                (node, (blanks, self._bias.final(node.states[0]), self._language.final(node.states[1])))
+                (node, (blanks, bias.final(node.states[0]), language.final(node.states[1])))
                 for node, blanks in self._live
             ],
         )
 
     def _best(self) -> int:
-        def ending(k: int) -> float:
-            node, blanks = self._live[k]
-            score = node.score + blanks
-            if self._scored:
-                score += self._bias.final(node.states[0]) + self._language.final(node.states[1])
-            return score
-
-        return max(range(len(self._live)), key=ending)
+        at = self._scorers.at
+        ends = [node.score + blanks + at(node.states).final for node, blanks in self._live]
+        return ends.index(max(ends))
 
     def _best_path(self) -> "_Path":
         if not self._path_is_new:
@@ -228,96 +214,55 @@ class BeamSearch:
     def _frame(self, step: Step, position: int) -> float:
         """Search one encoder frame; returns the probability of the blank in the hypothesis that led before it."""
         settings = self._settings
-        moving, done = self._live, []
+        moving: list[tuple[Node, float]] = self._live
+        done: list[Candidate] = []
         following = step.following(moving, position)
-        leading = max(range(len(moving)), key=lambda k: _score(moving[k]))
-        probability = math.exp(following[leading][0])
+        before = [node.score + blanks for node, blanks in moving]
+        probability = math.exp(following[before.index(max(before))][0])
         for emitted in range(1, settings.max_symbols + 1):
             if emitted > 1:
                 following = step.following(moving, position)
-            staying = [
-                Candidate(node.score + blanks + blank, node.key, node, blanks, EPSILON, blank)
-                for (node, blanks), (blank, _, _) in zip(moving, following, strict=True)
-            ]
-            emissions = self._emissions(step, position, staying, following)
+                before = [node.score + blanks for node, blanks in moving]
+            scores = [score + row[0] for score, row in zip(before, following, strict=True)]
+            emissions: list[Candidate] = []
+            if self._scorers.has_language or any(row[1] for row in following):
+                limits = self._limits(moving, scores)
+                emissions = follow(step, position, moving, following, before, self._scorers, limits)
             if emitted == 1 and not emissions:
                 # nothing meets, nothing is made: most frames of most speech
-                threshold = max([c.score for c in staying]) - settings.beam
-                if self._bias is not self._nothing and min([c.score for c in staying]) < threshold:
-                    self._live = self._recombine(staying)
+                threshold = max(scores) - settings.beam
+                if not self._scorers.has_bias or min(scores) >= threshold:
+                    self._live = [
+                        (node, blanks + row[0])
+                        for (node, blanks), row, score in zip(moving, following, scores, strict=True)
+                        if score >= threshold
+                    ]
                     return probability
-                self._live = [(c.node, c.blanks + c.log_prob) for c in staying if c.score >= threshold]
-                return probability
-            done += staying
+            done += [
+                Candidate(score, node.key, node, blanks, EPSILON, row[0])
+                for (node, blanks), row, score in zip(moving, following, scores, strict=True)
+            ]
             if emitted == settings.max_symbols:
                 done += emissions
+            if emitted == settings.max_symbols or not emissions:
                 break
             moving = self._recombine(emissions)
-            if not moving:
-                break
         self._live = self._recombine(done)
         return probability
 
-    def _emissions(
-        self, step: Step, position: int, staying: list[Candidate], following: list[Following]
-    ) -> list[Candidate]:
-        """Return the tokens worth following."""
-        settings, scored = self._settings, self._scored
-        if self._language is self._nothing and not any(best for _, best, _ in following):
-            return []
-        scores = sorted([c.score for c in staying], reverse=True)
-        floor = threshold = scores[0] - settings.beam
-        if settings.recombine and settings.max_symbols == 1 and len(scores) >= settings.max_active:
+    def _limits(self, moving: list[tuple[Node, float]], staying: list[float]) -> Limits:
+        """Return how good a token must be; ``staying`` are the scores of the hypotheses that have a blank instead."""
+        settings, scorers = self._settings, self._scorers
+        floor = threshold = max(staying) - settings.beam
+        if settings.recombine and settings.max_symbols == 1 and len(staying) >= settings.max_active:
             # what is worse than all that may stay is of use only where it meets one of them
-            floor = max(threshold, scores[settings.max_active - 1])
-        met = {c.key for c in staying}
-        met_tokens = {c.node.context[-1] for c in staying}
-        advances, lead = self._advances(staying)
-        spare: Candidate | None = None
-        values, out = self._nothing.values, []
-        for (_, _, node, blanks, *_), (_, pairs, least), advance in zip(staying, following, advances, strict=True):
-            score = node.score + blanks
-            worth, enough, leading = pairs, floor - score, lead - score + advance
-            if scored:
-                added, values, highest = self._added(node.states)
-                if least + highest >= enough:
-                    worth = pairs + boosted(step.tokens(node, position), added, pairs, enough)
-            for log_prob, token in worth:
-                gain = log_prob + values[token]
-                if gain >= enough or log_prob > leading or (token in met_tokens and score + gain >= threshold):
-                    key = self._key_after(node, token)
-                    if gain >= enough or log_prob > leading or key in met:
-                        bias = float(self._bias.scores(node.states[0])[token]) if scored else 0.0
-                        language = values[token] - bias if scored else 0.0
-                        out.append(Candidate(score + gain, key, node, blanks, token, log_prob, bias, language))
-                        if log_prob > leading:
-                            spare, lead, leading = out[-1], lead + log_prob - leading, log_prob
-        return best_of(out, KEPT_CANDIDATES * self._token_settings.max_active, spare)
-
-    def _advances(self, staying: list[Candidate]) -> tuple[list[float], float]:
-        """Return what each was given in advance for phrases, and the best score without that; it is followed too."""
-        if self._bias is self._nothing:
-            return [0.0] * len(staying), math.inf
-        advances = [self._bias.pending(c.node.states[0]) for c in staying]
-        return advances, max([c.score - advance for c, advance in zip(staying, advances, strict=True)])
-
-    def _added(self, states: tuple[int, int]) -> tuple[Array, list[float], float]:
-        """Return what the scorers add to each token in their states, twice, and the most of it."""
-        found = self._sums.get(states)
-        if found is None:
-            if len(self._sums) >= KEPT_SUMS:
-                self._sums.clear()
-            if self._language is self._nothing:
-                added = self._bias.scores(states[0])
-            elif self._bias is self._nothing:
-                added = self._language.scores(states[1])
-            else:
-                added = self._bias.scores(states[0]) + self._language.scores(states[1])
-            values: list[float] = added.tolist()
-            # without a language model, what the model itself thinks little of is not looked at
-            highest = -math.inf if self._language is self._nothing else max(values)
-            found = self._sums[states] = (added, values, highest)
-        return found
+            floor = max(threshold, sorted(staying)[-settings.max_active])
+        lead = math.inf
+        if scorers.has_bias:
+            lead = max(
+                score - scorers.at(node.states).pending for score, (node, _) in zip(staying, moving, strict=True)
+            )
+        return Limits(threshold, floor, lead, KEPT_CANDIDATES * self._token_settings.max_active, settings.recombine)
 
     def _recombine(self, candidates: list[Candidate]) -> list[tuple[Node, float]]:
         """Return the nodes that live on out of what leads to them, the best first."""
@@ -330,8 +275,9 @@ class BeamSearch:
             for order, (key, group) in enumerate(groups.items())
         ]
         scored.sort()
-        chosen = [one for one in scored[: self._settings.max_active] if one[0] <= scored[0][0] + self._settings.beam]
-        if self._bias is not self._nothing and len(chosen) < len(scored):
+        least = scored[0][0] + self._settings.beam
+        chosen = [one for one in scored[: self._settings.max_active] if one[0] <= least]
+        if self._scorers.has_bias and len(chosen) < len(scored):
             # phrases that are under way must not push out what wins if none of them comes true
             lead, spare = min([self._settled(cost, groups[key][0]) for cost, _, key in chosen]), chosen[:0]
             for one in scored[len(chosen) :]:
@@ -350,29 +296,18 @@ class BeamSearch:
                 out.append((self._make(key, -score, group), 0.0))
         return out
 
-    def _key_after(self, node: Node, token: int) -> Hashable:
-        """Return what decides the future after a token."""
-        if not self._settings.recombine:
-            return (node.key, token)
-        return (*node.context[1:], token), self._states(node, token)
-
-    def _states(self, node: Node, token: int) -> tuple[int, int]:
-        if not self._scored:
-            return node.states
-        return self._bias.advance(node.states[0], token), self._language.advance(node.states[1], token)
-
     def _settled(self, cost: float, candidate: Candidate) -> float:
         """Return a cost without what was given in advance for phrases."""
-        state = candidate.node.states[0]
-        return cost + self._bias.pending(
-            state if candidate.token == EPSILON else self._bias.advance(state, candidate.token)
-        )
+        states = candidate.node.states
+        if candidate.token != EPSILON:
+            states = self._scorers.at(states).after(candidate.token)
+        return cost + self._scorers.bias.pending(states[0])
 
     def _make(self, key: Hashable, score: float, group: list[Candidate]) -> Node:
         frame = self.frames_seen
         if len(group) > 1:
             group.sort(key=candidate_score, reverse=True)
-        arcs = tuple(Arc(c.node, c.token, frame, c.blanks + c.log_prob, c.bias, c.language) for c in group)
+        arcs = tuple([Arc(c.node, c.token, frame, c.blanks + c.log_prob, c.bias, c.language) for c in group])
         leading, source = group[0], group[0].node
         number = next(self._numbers)
         if leading.token == EPSILON:
@@ -380,7 +315,8 @@ class BeamSearch:
         count = (source.history.length if source.history is not None else 0) + 1
         history = Emitted(source.history, leading.token, frame, leading.log_prob, source, count)
         context = (*source.context[1:], leading.token)
-        return Node(number, key, context, self._states(source, leading.token), score, arcs, history)
+        states = self._scorers.at(source.states).after(leading.token)
+        return Node(number, key, context, states, score, arcs, history)
 
 
 def _score(live: tuple[Node, float]) -> float:

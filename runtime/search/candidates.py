@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Hashable
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from .added import Scorers
 from .nodes import Node
-from .step import LEAST_SCORE
+from .step import LEAST_SCORE, Following, Step
 
 Array = npt.NDArray[np.float32]
+ROUNDING = 1e-6
+"""By which a bound on sums of scores is loosened, since they are rounded."""
 
 
 class Candidate(NamedTuple):
@@ -28,15 +32,71 @@ class Candidate(NamedTuple):
     language: float = 0.0
 
 
-def boosted(log_probs: Array, added: Array, best: list[tuple[float, int]], least: float) -> list[tuple[float, int]]:
+candidate_score = attrgetter("score")
+"""What candidates are sorted by."""
+
+
+class Limits(NamedTuple):
+    """How good a token on one frame must be."""
+
+    threshold: float
+    """Least score of a hypothesis within the beam."""
+    floor: float
+    """Least score of one that meets no other."""
+    lead: float
+    """Best score of all, less what was given in advance for phrases; what is better by that is followed too."""
+    most: int
+    """Tokens that are followed."""
+    recombine: bool
+    """Whether equal futures are one."""
+
+
+def follow(
+    step: Step,
+    position: int,
+    live: list[tuple[Node, float]],
+    following: list[Following],
+    scores: list[float],
+    scorers: Scorers,
+    limits: Limits,
+) -> list[Candidate]:
+    """Return the tokens worth following on a frame after live hypotheses, which have ``scores``."""
+    threshold, floor, lead, most, recombine = limits
+    meeting = floor > threshold
+    met = {node.key for node, _ in live} if meeting else ()
+    met_tokens = {node.context[-1] for node, _ in live} if meeting else ()
+    spare: Candidate | None = None
+    out: list[Candidate] = []
+    for (node, blanks), (_, pairs, least), score in zip(live, following, scores, strict=True):
+        added = scorers.at(node.states)
+        worth, enough, leading = pairs, floor - score, lead - score + added.pending
+        if least + added.reach >= enough:
+            worth = pairs + _boosted(step.tokens(node, position), added.values, pairs, enough)
+        possible = min((threshold - score if meeting else enough) - added.highest - ROUNDING, leading)
+        item = added.item
+        for log_prob, token in worth:
+            if log_prob < possible:
+                continue
+            gain = log_prob + item(token)
+            good = gain >= enough or log_prob > leading
+            if good or (token in met_tokens and score + gain >= threshold):
+                key = ((*node.context[1:], token), added.after(token)) if recombine else (node.key, token)
+                if good or key in met:
+                    bias = added.bias.item(token)
+                    out.append(Candidate(score + gain, key, node, blanks, token, log_prob, bias, item(token) - bias))
+                    if log_prob > leading:
+                        spare, lead, leading = out[-1], lead + log_prob - leading, log_prob
+    return _best_of(out, most, spare)
+
+
+def _boosted(log_probs: Array, added: Array, best: list[tuple[float, int]], least: float) -> list[tuple[float, int]]:
     """Return the tokens that are not among the model's best, but with what is added have at least ``least``."""
-    total = log_probs + added
-    total[[token for _, token in best]] = -np.inf
-    found = np.flatnonzero(total >= max(least, LEAST_SCORE))
-    return list(zip(log_probs[found].tolist(), found.tolist(), strict=True))
+    found = (log_probs + added >= np.float32(max(least, LEAST_SCORE))).nonzero()[0]
+    taken = {token for _, token in best}
+    return [(log_probs.item(token), token) for token in found.tolist() if token not in taken]
 
 
-def best_of(candidates: list[Candidate], limit: int, spare: Candidate | None) -> list[Candidate]:
+def _best_of(candidates: list[Candidate], limit: int, spare: Candidate | None) -> list[Candidate]:
     """Return the best candidates, and the spare one."""
     if len(candidates) > limit:
         candidates.sort(key=candidate_score, reverse=True)
@@ -46,12 +106,9 @@ def best_of(candidates: list[Candidate], limit: int, spare: Candidate | None) ->
     return candidates
 
 
-def candidate_score(candidate: Candidate) -> float:
-    """Return what candidates are sorted by."""
-    return candidate.score
-
-
 def log_sum(values: list[float]) -> float:
     """Return the logarithm of the sum of probabilities that are given as logarithms."""
     highest = max(values)
-    return highest + math.log(sum(math.exp(value - highest) for value in values))
+    if len(values) == 2:  # nearly always
+        return highest + math.log(1.0 + math.exp(min(values) - highest))
+    return highest + math.log(sum([math.exp(value - highest) for value in values]))

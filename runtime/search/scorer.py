@@ -58,8 +58,6 @@ class Nothing:
 
     def __init__(self, vocab_size: int) -> None:
         self._zeros = np.zeros(vocab_size, np.float32)
-        self.values: list[float] = self._zeros.tolist()
-        """The same as a list."""
 
     def scores(self, state: int) -> npt.NDArray[np.float32]:
         """Return zeros, [vocab_size]."""

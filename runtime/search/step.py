@@ -70,18 +70,18 @@ class Step:
 
     def _following(self, logits: Array, normalizer: list[float], blanks: list[float]) -> list[Following]:
         # a token so much worse than the best, be that the blank, is out whatever the hypothesis before it
-        least = max(-self._settings.beam, LEAST_SCORE)
+        floor: Array | np.float32 = np.float32(max(-self._settings.beam, LEAST_SCORE))
+        size, most = logits.shape[1], KEPT_CANDIDATES * self._settings.max_active
+        if most < size:
+            floor = np.maximum(np.partition(logits, size - most, axis=1)[:, size - most :][:, :1], floor)
+        flat = logits.ravel()
+        places = (logits >= floor).ravel().nonzero()[0]
         best: list[list[tuple[float, int]]] = [[] for _ in blanks]
-        flat, size = logits.ravel(), logits.shape[1]
-        places = (flat >= np.float32(least)).nonzero()[0]
         for place, value in zip(places.tolist(), flat[places].tolist(), strict=True):
             row = place // size
             best[row].append((value - normalizer[row], place - row * size))
-        most, out = KEPT_CANDIDATES * self._settings.max_active, []
-        for blank, normal, found in zip(blanks, normalizer, best, strict=True):
-            pairs, floor = found, least - normal
-            if len(found) > most:
-                floor = sorted([value for value, _ in found])[-most]
-                pairs = [pair for pair in found if pair[0] >= floor]
-            out.append((blank - normal, pairs, floor))
-        return out
+        least = np.broadcast_to(floor, (len(blanks), 1)).ravel().tolist()
+        return [
+            (blank - normal, pairs, low - normal)
+            for blank, normal, pairs, low in zip(blanks, normalizer, best, least, strict=True)
+        ]

@@ -151,11 +151,18 @@ def test_a_weight_scales_and_a_bonus_counts_tokens_but_not_blanks(model: NgramMo
 
 
 def test_rows_are_kept_within_a_bound(model: NgramModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nearword.lattice.rescoring.ngram.CACHED_BYTES", 24 * 20)
+    monkeypatch.setattr("nearword.lattice.rescoring.ngram.CACHED_BYTES", 48 * 20)
     fresh = model.aligned(("<blk>", *reversed(SYMBOLS[1:])))
     wanted = {state: fresh.scores(state).copy() for state in range(fresh.trie.num_nodes)}
     assert len(fresh._rows._rows) == 20
     assert all(np.array_equal(fresh.scores(state), row) for state, row in wanted.items())
+
+
+def test_states_after_tokens_are_the_same_one_by_one(model: NgramModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [(state, token) for state in range(model.trie.num_nodes) for token in range(len(model.symbols))]
+    together = [model.advance(state, token) for state, token in pairs]
+    monkeypatch.setattr("nearword.lattice.rescoring.ngram.FEW_SYMBOLS", 0)
+    assert [model.advance(state, token) for state, token in pairs] == together
 
 
 def test_the_command_line_trains_and_measures(run_cli, tmp_path: Path) -> None:
