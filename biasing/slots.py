@@ -18,8 +18,8 @@ from .templates import Templates
 
 DEFAULT_FILLER = 2.0
 """Price of a word that the template does not have (natural logarithm)."""
-_END = "__end__"
-"""Class that stands behind each template, so that one can tell where it may end."""
+_END = "__end"
+"""Begins the class that stands behind the templates of each intent, so that one can tell where they may end."""
 
 
 class WordGraph(Protocol):
@@ -62,6 +62,8 @@ class Filled:
     """Words of them that are no part of the template."""
     score: float
     """Total of the path less the price of its fillers."""
+    intent: str = ""
+    """What the template stands for; empty where the templates have no names."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,16 @@ class SlotGrammar:
     """
 
     def __init__(
-        self, templates: Sequence[str], classes: Mapping[str, Iterable[str]], *, filler: float = DEFAULT_FILLER
+        self,
+        templates: Sequence[str] | Mapping[str, Sequence[str]],
+        classes: Mapping[str, Iterable[str]],
+        *,
+        filler: float = DEFAULT_FILLER,
     ) -> None:
         """Make the grammar.
 
         Args:
-            templates: as for biasing; words and classes in order.
+            templates: as for biasing; words and classes in order. By intent, if there are several.
             classes: name to phrases; letter case does not matter.
             filler: price of a word that is no part of a template.
 
@@ -128,21 +134,23 @@ class SlotGrammar:
         """
         if not filler >= 0:
             raise BiasingError(f"filler is {filler}: expected 0 or more")
-        named = Templates.parse(templates).classes
+        intents = templates if isinstance(templates, Mapping) else {"": templates}
+        named = Templates.parse([text for texts in intents.values() for text in texts]).classes
         listed = {name.lower(): tuple(phrases) for name, phrases in classes.items()}
         for name in sorted(named - listed.keys()):
             raise BiasingError(f"a template has ${name.upper()}, a class without phrases; there are {sorted(listed)}")
         self.phrases = {name: listed[name] for name in sorted(named)}
         """Of the classes that templates name."""
-        net = Templates.parse([f"({text}) ${_END}" for text in templates])
+        ends = {f"{_END}{number}": intent for number, intent in enumerate(intents)}
+        net = Templates.parse([f"({text}) ${end}" for end, intent in ends.items() for text in intents[intent]])
         self.beginning = net.beginning
         """Places where a template begins."""
-        self.ends = tuple(_END in by_class for by_class in net.by_class)
-        """[places] Whether a template may end there."""
+        self.ends = tuple(tuple(ends[name] for name in by_class if name in ends) for by_class in net.by_class)
+        """[places] Intents whose templates may end there."""
         self.by_word = net.by_word
         """[places] Where each word leads."""
         self.by_class = tuple(
-            {name: after for name, after in by_class.items() if name != _END} for by_class in net.by_class
+            {name: after for name, after in by_class.items() if name not in ends} for by_class in net.by_class
         )
         """[places] Where a phrase of each class leads."""
         self._filler = filler
@@ -176,7 +184,7 @@ class SlotGrammar:
                     if known is None or score > known.score:
                         entering[after] = _Step(score, step, graph.words[number], filler, filled)
         ends = [
-            (step.score + final, step)
+            (step.score + final, step, self.ends[place][0])
             for states, final in zip(at, graph.final_totals.tolist(), strict=True)
             for (place, name, _), step in states.items()
             if final > -np.inf and not name and self.ends[place]
@@ -222,7 +230,7 @@ class SlotGrammar:
                     yield (after, "", 0), False, (name, said)
 
 
-def _filled(score: float, last: _Step) -> Filled:
+def _filled(score: float, last: _Step, intent: str) -> Filled:
     path: list[_Step] = []
     step: _Step | None = last
     while step is not None and step.before is not None:
@@ -234,4 +242,5 @@ def _filled(score: float, last: _Step) -> Filled:
         tuple(each.word for each in path),
         sum(each.filler for each in path),
         score,
+        intent,
     )

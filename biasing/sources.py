@@ -26,6 +26,8 @@ class BiasSource:
     """Carrier phrases; see ``templates``."""
     settings: dict[str, ClassSettings] = field(default_factory=dict)
     """What the file says about how much its classes count."""
+    intents: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The templates by what they stand for; one without a name holds all, if the file has no names for them."""
 
 
 def read_source(path: str | Path, *, cls: str | None = None) -> BiasSource:
@@ -120,8 +122,11 @@ def _read_json(text: str, path: Path, cls: str) -> BiasSource:
                 f"{path}: expected a list of phrases, or an object with phrases, classes {{name: list}}, templates"
             )
         templates = data.get("templates", [])
-        if not isinstance(templates, list) or not all(isinstance(each, str) for each in templates):
-            raise BiasingError(f"{path}: 'templates' is no list of texts; expected for example ['call $CONTACT']")
+        intents = templates if isinstance(templates, dict) else {"": templates}
+        for intent, texts in intents.items():
+            if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+                named = f"'templates' of {intent!r}" if intent else "'templates'"
+                raise BiasingError(f"{path}: {named} is no list of texts; expected for example ['call $CONTACT']")
         phrases, refused = _entries(data.get("phrases", []), cls, path)
         settings: dict[str, ClassSettings] = {}
         for name, value in classes.items():
@@ -129,7 +134,12 @@ def _read_json(text: str, path: Path, cls: str) -> BiasSource:
             more, wrong = _entries(value.get("phrases", []) if isinstance(value, dict) else value, name, path)
             phrases += more
             refused += wrong
-        return BiasSource(PhraseList.of(phrases, refused), tuple(templates), settings)
+        return BiasSource(
+            PhraseList.of(phrases, refused),
+            tuple(text for texts in intents.values() for text in texts),
+            settings,
+            {intent: tuple(texts) for intent, texts in intents.items() if texts},
+        )
     return BiasSource(PhraseList.of(*_entries(data, cls, path)))
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..biasing import Biasing, Phrase, TokenizedPhrase, Tokenizer
-from ..models import SAMPLE_RATE, FeatureExtractor, NearwordError, Transducer, stream_audio
+from ..models import SAMPLE_RATE, NearwordError, Transducer, stream_audio
 from .biasing import bias_vocabulary
+from .encoding import EncodedAudio
 from .evaluation import Entry, normalise
 from .search import BeamSettings, SearchOptions
-from .transcriber import TAIL_SECONDS
 
 
 @dataclass(frozen=True)
@@ -104,23 +104,17 @@ def finder_for(model: Transducer, phrases: Iterable[Phrase]) -> PhraseFinder:
 def hear(model: Transducer, entries: Iterable[Entry], failed: Callable[[NearwordError], None]) -> list[Heard]:
     """Encode the audio of a manifest; about 50 kB stay per second of it. What cannot be read is told to ``failed``."""
     out = []
-    info = model.info
     for entry in entries:
         started = time.process_time()
-        features, encoder, samples = FeatureExtractor(), model.encoder_stream(), 0
+        encoded, steps, samples = EncodedAudio(model), [], 0
         try:
             for block in stream_audio(entry.path):
-                features.accept(block)
+                steps += [step.copy() for step in encoded.accept(block)]
                 samples += len(block)
         except NearwordError as error:
             failed(error)
             continue
-        tail = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift) * 0.01
-        features.accept(np.zeros(int(tail * SAMPLE_RATE), np.float32))
-        steps = [
-            encoder.run(features.take(start, info.chunk_frames)).copy()
-            for start in range(0, features.frames_ready - info.chunk_frames + 1, info.chunk_shift)
-        ]
+        steps += [step.copy() for step in encoded.finish()]
         spent = time.process_time() - started
         out.append(Heard(normalise(entry.text), tuple(steps), samples / SAMPLE_RATE, spent))
     return out

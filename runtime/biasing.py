@@ -9,11 +9,10 @@ import numpy.typing as npt
 from ..biasing import Biasing, BiasVocabulary, ClassSettings, Refused, Surprise, read_source
 from ..models import Transducer
 from ..models.tokens import Vocabulary
+from .search.internal import internal_log_probs
 
 KEPT_BYTES = 16_000_000
 """Memory for what tokens are expected where."""
-ROWS_AT_ONCE = 256
-"""Rows that a joiner computes together."""
 
 
 def bias_vocabulary(vocabulary: Vocabulary, surprise: Surprise | None = None, context_size: int = 2) -> BiasVocabulary:
@@ -36,20 +35,14 @@ def surprise_of(model: Transducer) -> Surprise:
     That is the language model which training left in its predictor and joiner: what they say of tokens when the
     encoder says nothing, its output being zero (Meng et al. 2020, arXiv 2011.01991). Keeps what it computed.
     """
-    blank, width = model.vocabulary.blank_id, model.info.joiner_dim
     most = max(1024, KEPT_BYTES // (4 * len(model.vocabulary)))
     known: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
 
     def compute(contexts: list[tuple[int, ...]]) -> None:
         if len(known) + len(contexts) > most:
             known.clear()
-        for begin in range(0, len(contexts), ROWS_AT_ONCE):
-            part = contexts[begin : begin + ROWS_AT_ONCE]
-            predicted = np.concatenate([model.predict(context) for context in part])
-            logits = model.join(np.zeros((len(part), width), np.float32), predicted).astype(np.float32)
-            logits[:, blank] = -np.inf
-            logits -= logits.max(axis=1, keepdims=True)
-            known.update(zip(part, np.log(np.exp(logits).sum(axis=1, keepdims=True)) - logits, strict=True))
+        if contexts:
+            known.update(zip(contexts, -internal_log_probs(model, contexts), strict=True))
 
     def surprise(contexts: npt.NDArray[np.int32], tokens: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         keys = [*map(tuple, contexts.tolist())]

@@ -41,9 +41,9 @@ def to_dict(path: str, transcript: Transcript, model: str) -> dict[str, object]:
     }
 
 
-def to_json(path: str, transcript: Transcript, model: str) -> str:
-    """Return one line of JSON."""
-    row = to_dict(path, transcript, model)
+def to_json(path: str, transcript: Transcript, model: str, **more: object) -> str:
+    """Return one line of JSON, with more keys than it always has."""
+    row = to_dict(path, transcript, model) | more
     # a file name need not be valid text; its stray bytes are escaped, and read back as the same name
     return json.dumps(row, ensure_ascii=not path.isprintable()) + "\n"
 
@@ -117,11 +117,11 @@ def to_ctm(path: str, transcript: Transcript, model: str) -> str:
     )
 
 
-WRITERS: dict[str, Callable[[str, Transcript, str], str]] = {
+WRITERS: dict[str, Callable[..., str]] = {
     "text": to_text,
     "json": to_json,
     "srt": to_srt,
     "vtt": to_vtt,
     "ctm": to_ctm,
 }
-"""Format name to writer: (path, transcript, model name) to what is printed."""
+"""Format name to writer: (path, transcript, model name) to what is printed; JSON takes more keys."""

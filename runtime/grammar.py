@@ -2,29 +2,37 @@
 
 >>> grammar = SlotGrammar(["(brew|make me) [a] [$SIZE] $DRINK"], {"size": ["large"], "drink": ["mocha", "latte"]})
 >>> command = understand(load_model(), stream_audio("order.wav"), grammar)
->>> command.filled.slots if command.log_odds > 0 else "something else was said"
+>>> command.filled.slots if command.accepted else "something else was said"
 {'size': 'large', 'drink': 'mocha'}
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
 
-from ..biasing import Tokenizer
+from ..biasing import BiasingError, Refused, Tokenizer, read_source
 from ..biasing.constraint import DEFAULT_PENALTY, DEFAULT_REWARD, DEFAULT_SHARE, GrammarScorer
 from ..biasing.slots import Filled, SlotGrammar
-from ..lattice import Lattice
+from ..lattice import Lattice, determinize
 from ..lattice.viterbi import best_to_end
 from ..models import Transducer
 from ..models.audio import Samples
 from .biasing import bias_vocabulary, surprise_of
-from .search import BeamSettings, SearchOptions
-from .transcriber import Transcriber
+from .encoding import EncodedAudio
+from .evaluation import normalise
+from .search import BeamSettings, Search, SearchOptions
 
 FREE_SEARCH = SearchOptions(BeamSettings(max_active=4), language=None)
 """What an order has to hold its own against: a search whose scores are the speech model's alone."""
 GRAMMAR_BEAM = BeamSettings(max_active=24, beam=12.0)
 """Wider than for free speech: what fits may lie far behind what the model holds likeliest."""
+LEAST_ODDS = 1.4
+"""By how much each word of a command has to be likelier than what was heard without the grammar (natural logarithm).
+Rewards add up with every word, so longer commands have more to prove. Of 240 sentences that are none, 2 pass, where 32
+are likelier than what was heard; of the orders in kitchen noise, one of 98 that are understood does not."""
+EXAMPLE = '{"templates": {"tell": ["tell my $WHO [that] i am $WHAT"]}, "classes": {"who": [...], "what": [...]}}'
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,33 @@ class Understood:
     filled: Filled | None
     """Of all that the grammar allows, what was most probably said; None if nothing was."""
     log_odds: float
-    """How much likelier that is than words of any kind (natural logarithm); below 0, something else was said."""
+    """How much likelier that is than words of any kind (natural logarithm)."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is so much likelier that nothing else was said."""
+        return self.filled is not None and self.log_odds > LEAST_ODDS * len(self.filled.words)
+
+
+def read_grammar(path: str | Path) -> tuple[SlotGrammar, list[Refused]]:
+    """Return the grammar of a file, and what of it is not used, with reasons.
+
+    The file is JSON: ``classes`` name to list of phrases, as in a file of phrases, and ``templates``, in which they
+    stand as ``$NAME``: a list, or by the intent that they stand for. Slots come out in lower case.
+
+    Raises:
+        BiasingError: the file cannot be read, has no templates, or one that cannot be used; names it.
+    """
+    source = read_source(path)
+    if not source.templates:
+        raise BiasingError(f"{path}: a grammar needs templates; expected for example {EXAMPLE}")
+    classes: dict[str, list[str]] = {}
+    for phrase in source.phrases.phrases:
+        classes.setdefault(phrase.cls, []).append(normalise(phrase.text))
+    try:
+        return SlotGrammar(source.intents, classes), list(source.phrases.refused)
+    except BiasingError as error:
+        raise BiasingError(f"{path}: {error}") from error
 
 
 def search_with_grammar(
@@ -76,7 +110,7 @@ def understand(
 ) -> Understood:
     """Return what a recording asks for.
 
-    It is listened to twice, with the grammar and without: only so can it be told from what no grammar knows.
+    It is searched twice, with the grammar and without: only so can it be told from what no grammar knows.
 
     Args:
         model: that listens.
@@ -84,14 +118,23 @@ def understand(
         grammar: what may be said.
         search: as ``search_with_grammar`` gives it; to be kept where there are many recordings.
     """
-    constrained = Transcriber(model, search or search_with_grammar(model, grammar))
-    free = Transcriber(model, FREE_SEARCH)
-    for samples in audio:
-        for transcriber in (constrained, free):
-            transcriber.accept(samples)
-    for transcriber in (constrained, free):
-        transcriber.finish()
-    return compare(grammar.fill_best(constrained.lattice()), free.lattice())
+    constrained = (search or search_with_grammar(model, grammar)).begin(model)
+    free = FREE_SEARCH.begin(model)
+    encoded = EncodedAudio(model)
+    for steps in (*map(encoded.accept, audio), encoded.finish()):
+        for step in steps:
+            constrained.advance(step)
+            free.advance(step)
+    return compare(grammar.fill_best(_lattice(model, constrained)), _lattice(model, free))
+
+
+def _lattice(model: Transducer, search: Search) -> Lattice:
+    return determinize(
+        search.lattice(),
+        lru_cache(partial(model.vocabulary.text, lower=True)),
+        model.vocabulary.word_starts,
+        frame_seconds=model.info.frame_seconds,
+    )
 
 
 def compare(filled: Filled | None, free: Lattice) -> Understood:

@@ -4,19 +4,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..endpointing import PRESETS, EndpointSettings
-from ..models import Transducer
+from ..models import SAMPLE_RATE, Transducer
 from ..models.audio import Samples
-from .events import Final, Partial
+from .events import Final, Partial, SpeechStarted
+from .hypothesis import line
 from .recognizer import Recognizer
 from .search import DEFAULT_SEARCH, SearchOptions
 from .transcript import Transcript, Word
 
 if TYPE_CHECKING:
     from ..lattice import Lattice
+    from .grammar import Understood
 
 SETTINGS = replace(PRESETS["patient"], stable=0.5)
 """Nobody waits for the end of an utterance in a recording: better late than cut off."""
+LEAD_SECONDS = 0.6
+"""Audio before an utterance was noticed that is its own: its first sounds."""
 
 
 class Segmenter:
@@ -25,14 +31,28 @@ class Segmenter:
     def __init__(
         self,
         model: Transducer,
-        settings: EndpointSettings = SETTINGS,
+        settings: EndpointSettings | None = None,
         *,
         search: SearchOptions = DEFAULT_SEARCH,
         lower: bool = True,
         correct: Callable[[Final], Final] | None = None,
+        understand: "Callable[[Samples], Understood] | None" = None,
     ) -> None:
-        """Begin a recording; ``correct`` may give an utterance other words, once it has ended."""
+        """Begin a recording; ``correct`` may give an utterance other words, once it has ended.
+
+        ``understand`` says what the audio of an utterance asks for; utterances end as in live listening then, unless
+        ``settings`` say when.
+        """
         self._correct = correct
+        self._understand = understand
+        self.commands: list[Understood] | None = None if understand is None else []
+        """What the utterances that have ended ask for, each; None if nobody asked."""
+        self._audio = np.zeros(0, np.float32)
+        """Of the present utterance, and before it."""
+        self._audio_end = 0
+        """Samples of the recording up to the end of it."""
+        self._began = 0.0
+        settings = settings or (SETTINGS if understand is None else PRESETS["balanced"])
         self._recognizer = Recognizer(model, settings, search=search, lower=lower)
         self.lattices: list[Lattice] = []
         """Of the utterances that have ended."""
@@ -51,6 +71,14 @@ class Segmenter:
         """All words so far that will not change any more."""
         return " ".join(word.text for word in (*self._words, *self._present[: self._stable]))
 
+    @property
+    def utterance_texts(self) -> list[str]:
+        """The words of each utterance that has ended."""
+        ends = [*self._utterances[1:], len(self._words)]
+        return [
+            line(tuple(self._words[begin:end])) for begin, end in zip(self._utterances, ends, strict=False)
+        ]  # without utterances there is an end, but no beginning
+
     def accept(self, samples: Samples) -> bool:
         """Take samples [n], 16 kHz mono float32 in [-1, 1]; returns whether there are new words.
 
@@ -58,18 +86,27 @@ class Segmenter:
             AudioError: a sample is not a finite number.
             RuntimeError: the stream was finished.
         """
+        if self._understand is not None:
+            self._audio = np.concatenate([self._audio, samples])
+            self._audio_end += len(samples)
         events = self._recognizer.accept(samples)
         for event in events:
-            if isinstance(event, Partial):
+            if isinstance(event, SpeechStarted):
+                self._began = event.time
+            elif isinstance(event, Partial):
                 self._present, self._stable = event.words, event.stable
             elif isinstance(event, Final):
                 self._take(event)
+        if not self._recognizer.in_utterance:
+            self._audio = self._audio[-round(LEAD_SECONDS * SAMPLE_RATE) :]
         return any(isinstance(event, Partial | Final) for event in events)
 
     def finish(self) -> Transcript:
         """End the stream and return all its words; again and again the same."""
         for event in self._recognizer.finish():
-            if isinstance(event, Final):
+            if isinstance(event, SpeechStarted):
+                self._began = event.time
+            elif isinstance(event, Final):
                 self._take(event)
         return Transcript(
             self.text, tuple(self._words), (), self._recognizer.seconds, utterances=tuple(self._utterances)
@@ -83,4 +120,8 @@ class Segmenter:
             self._words += final.words
             if final.lattice is not None:
                 self.lattices.append(final.lattice)
+            if self._understand is not None and self.commands is not None:
+                first = self._audio_end - len(self._audio)
+                begin = max(0, round((self._began - LEAD_SECONDS) * SAMPLE_RATE) - first)
+                self.commands.append(self._understand(self._audio[begin : round(final.time * SAMPLE_RATE) - first]))
         self._present = ()

@@ -1,18 +1,18 @@
 """One stream of audio through the model, from the first sample to the last: no end-pointing, one transcript."""
 
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..lattice import Lattice, determinize
-from ..models import SAMPLE_RATE, FeatureExtractor, Transducer, resolve, stream_audio
+from ..models import SAMPLE_RATE, Transducer, resolve, stream_audio
 from ..models.audio import Samples
+from .encoding import EncodedAudio
 from .search import DEFAULT_SEARCH, SearchOptions
 from .transcript import Transcript, make_transcript
-
-TAIL_SECONDS = 0.5
-"""Silence appended at the end, so that the last words come through the model's delay."""
 
 
 def load_model(model: str | Path | Transducer = "assistant-en", *, threads: int = 1) -> Transducer:
@@ -37,11 +37,9 @@ class Transcriber:
     def __init__(self, model: Transducer, search: SearchOptions = DEFAULT_SEARCH, *, lower: bool = True) -> None:
         self._model = model
         self._lower = lower
-        self._features = FeatureExtractor()
-        self._encoder = model.encoder_stream()
+        self._encoded = EncodedAudio(model)
         self._options = search
         self._search = search.begin(model)
-        self._position = 0
         self._samples = 0
         self._finished = False
 
@@ -59,21 +57,14 @@ class Transcriber:
         if self._finished:
             raise RuntimeError("the stream is finished; make a new Transcriber for more audio")
         self._samples += len(samples)
-        return self._decode(samples)
-
-    def _decode(self, samples: Samples) -> bool:
         before = self._search.tokens[:]
-        info = self._model.info
-        # in slices: the features of a whole hour at once would be the largest thing in memory
-        for start in range(0, len(samples), 10 * SAMPLE_RATE):
-            self._features.accept(samples[start : start + 10 * SAMPLE_RATE])
-            ready = self._features.frames_ready
-            while self._position + info.chunk_frames <= ready:
-                chunk = self._features.take(self._position, info.chunk_frames)
-                self._options.refresh(self._search)
-                self._search.advance(self._encoder.run(chunk))
-                self._position += info.chunk_shift
+        self._advance(self._encoded.accept(samples))
         return self._search.tokens != before
+
+    def _advance(self, steps: Iterable[npt.NDArray[np.float32]]) -> None:
+        for step in steps:
+            self._options.refresh(self._search)
+            self._search.advance(step)
 
     @property
     def partial(self) -> Transcript:
@@ -104,9 +95,7 @@ class Transcriber:
         """End the stream and return all its words; again and again the same."""
         if not self._finished:
             self._finished = True
-            info = self._model.info
-            tail = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift) * 0.01
-            self._decode(np.zeros(int(tail * SAMPLE_RATE), np.float32))
+            self._advance(self._encoded.finish())
         return self.partial
 
 

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from .commands import GRAMMAR_HELP, CommandLines, GrammarFile, keys_of, understanding
 from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
 from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output
@@ -43,7 +44,9 @@ EXAMPLES = (
     "nearword transcribe --format srt talk.mp3 --output talk.srt\n\n"
     "nearword transcribe --lattice-dir lattices *.flac\n\n"
     "nearword transcribe --bias contacts.vcf --bias rooms.txt call.wav\n\n"
-    "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -"
+    "nearword transcribe --grammar orders.json order.wav\n\n"
+    "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -\n\n"
+    f"{GRAMMAR_HELP}"
 )
 
 
@@ -66,6 +69,7 @@ def transcribe(
     beam: Beam = DEFAULT_BEAM,
     bias: Bias = None,
     bias_strength: Strength = None,
+    grammar: GrammarFile = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     rescore: RescoreUrl = None,
@@ -100,6 +104,7 @@ def transcribe(
     lattices = _LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
+    understand = understanding(loaded, grammar, output_format)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     write = WRITERS[output_format.value]
     prefixed = output_format is Format.text and len(files) > 1
@@ -112,11 +117,12 @@ def transcribe(
             correct = None if service is None else _corrector(stack.enter_context(_rescoring(service)))
             for path in files:
                 prefix = f"{path}: " if prefixed else ""
-                transcriber = Segmenter(loaded, search=search, lower=not keep_case, correct=correct)
-                growing: _GrowingLine | None = None
+                transcriber = Segmenter(
+                    loaded, search=search, lower=not keep_case, correct=correct, understand=understand
+                )
+                growing = _growing(transcriber, out, prefix, path) if output_format is Format.text else None
                 try:
                     if path == STANDARD_INPUT:
-                        growing = _GrowingLine(out, prefix) if output_format is Format.text else None
                         interrupted = _standard_input(transcriber, growing)
                     else:
                         interrupted = _file(transcriber, path, progress)
@@ -132,7 +138,7 @@ def transcribe(
                     if growing is not None:
                         growing.end(transcript.text)
                     else:
-                        out.write(prefix + write(str(path), transcript, loaded.info.name))
+                        out.write(prefix + write(str(path), transcript, loaded.info.name, **keys_of(transcriber)))
                     out.flush()
                 if interrupted:
                     break
@@ -192,7 +198,14 @@ def _file(transcriber: "Segmenter", path: Path, progress: "_Progress") -> bool:
     return False
 
 
-def _standard_input(transcriber: "Segmenter", growing: "_GrowingLine | None") -> bool:
+def _growing(transcriber: "Segmenter", out: TextIO, prefix: str, path: Path) -> "_GrowingLine | CommandLines | None":
+    """Return what shows the words, or what they ask for, as they come; None where all is printed at the end."""
+    if transcriber.commands is not None:
+        return CommandLines(out, prefix, transcriber)
+    return _GrowingLine(out, prefix) if path == STANDARD_INPUT else None
+
+
+def _standard_input(transcriber: "Segmenter", growing: "_GrowingLine | CommandLines | None") -> bool:
     """Take raw samples in; returns whether Ctrl-C ended them. ``growing`` shows the words as they come."""
     import numpy as np
 

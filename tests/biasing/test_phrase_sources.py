@@ -155,6 +155,7 @@ def test_a_simple_export_of_a_home_does_too(tmp_path):
         ("a.json", b'{"a": 1}', "expected a list of phrases"),
         ("a.json", b"7", "expected a list of phrases"),
         ("a.json", b'{"templates": [1]}', "templates"),
+        ("a.json", b'{"templates": {"call": "me"}}', "'templates' of 'call'"),
         ("a.json", b'{"classes": {"x": {"strength": 4, "phrases": []}}}', "strength is 4"),
         ("a.json", b"[" * 100_000, "not JSON"),
         ("a.vcf", b"hello", "no vCard"),

@@ -157,6 +157,17 @@ def test_fillers_are_as_few_as_can_be(words):
     assert filled is None or filled.fillers == min(fillers)
 
 
+def test_templates_of_several_intents_say_which_was_meant():
+    grammar = SlotGrammar({"call": ["call $WHO"], "text": ["text $WHO [late]", "write to $WHO"]}, {"who": ["meg"]})
+    found = [grammar.fill(words.split()) for words in ("call meg", "write to meg", "text meg late")]
+    assert [(each.intent, each.slots) for each in found] == [
+        ("call", {"who": "meg"}),
+        ("text", {"who": "meg"}),
+        ("text", {"who": "meg"}),
+    ]
+    assert SlotGrammar(["call $WHO"], {"who": ["meg"]}).fill(["call", "meg"]).intent == ""
+
+
 def _in_order(sentence, words):
     left = iter(words)
     return all(word in left for word in sentence)

@@ -1,13 +1,14 @@
+import json
 import math
 
 import numpy as np
 import pytest
 from conftest import DEMO
 from nearword.biasing import BiasingError
-from nearword.biasing.slots import SlotGrammar
+from nearword.biasing.slots import Filled, SlotGrammar
 from nearword.models import read_audio
 from nearword.runtime.events import Final
-from nearword.runtime.grammar import search_with_grammar, understand
+from nearword.runtime.grammar import Understood, read_grammar, search_with_grammar, understand
 from nearword.runtime.recognizer import Recognizer
 
 CLASSES = {
@@ -30,18 +31,34 @@ def test_a_command_is_likelier_than_words_of_any_kind(bundled):
     command = understand(bundled, [read_audio(DEMO)], grammar)
     assert command.filled is not None
     assert command.filled.slots == {"who": "brother", "what": "on my way", "time": "seven"}
-    assert command.log_odds > 0
+    assert command.accepted
 
 
 def test_what_no_grammar_knows_is_told_from_a_command(bundled):
     grammar = SlotGrammar(["brew [a] [$SIZE] $DRINK"], {"size": ["small", "large"], "drink": ["mocha", "latte"]})
-    assert understand(bundled, [read_audio(DEMO)], grammar).log_odds < 0
+    assert not understand(bundled, [read_audio(DEMO)], grammar).accepted
 
 
 def test_silence_asks_for_nothing(bundled):
     command = understand(bundled, [np.zeros(32000, np.float32)], GRAMMAR)
     assert command.filled is None
     assert command.log_odds == -math.inf
+    assert not command.accepted
+
+
+def test_a_longer_command_has_more_to_prove():
+    short, long = (Filled({}, ("go",) * count, 0, 0.0) for count in (1, 9))
+    assert Understood(short, 5.0).accepted
+    assert not Understood(long, 5.0).accepted
+
+
+def test_a_file_says_all_that_may_be_asked_for(tmp_path):
+    path = tmp_path / "grammar.json"
+    said = {"templates": {"go": ["go $WHERE"], "stop": ["stop"]}, "classes": {"Where": ["To-Day\u2019s", ""]}}
+    path.write_text(json.dumps(said))
+    grammar, refused = read_grammar(path)
+    assert [grammar.fill(words.split()).intent for words in ("go to day's", "stop")] == ["go", "stop"]
+    assert [one.reason for one in refused] == ["empty"]
 
 
 def test_only_sentences_of_the_grammar_are_heard(bundled, noise):
