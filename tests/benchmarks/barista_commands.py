@@ -12,8 +12,8 @@ written from ``barista-slots.json``; ``--keep FILE`` keeps it, for ``nearword tr
 - free: likewise, without the model's own language model
 - bias, 1-best and lattice: terms boosted where the order has them; of the lattice, the best path that fits the order
 - grammar, 1-best and lattice: the search is kept to what the order allows
-- grammar, accepted: of the latter, what is so much likelier than "free" that it is taken for an order; all else counts as not understood. How
-  many sentences that are no orders are accepted so is measured on dev/speechocean762
+- grammar, accepted: of the latter, what is so much likelier than "free" that it is taken for an order; all else
+  counts as not understood. How many sentences that are no orders are accepted so is measured on dev/speechocean762
 - pocketsphinx: with a JSGF grammar of the same orders and the English model it brings
 
 Settings were chosen on the commands with even numbers; the table of halves tells how the others fare with them.
