@@ -16,8 +16,6 @@ States = npt.NDArray[np.int32]
 Kept = TypeVar("Kept")
 CACHED_BYTES = 2_000_000
 """Rows that are kept, the last used ones, in bytes."""
-FEW_SYMBOLS = 4096
-"""With so many at most, all that may follow a state is looked up at once: it is soon asked for again."""
 BLANKS = ("<blk>", "<blank>", "<eps>")
 """Names of the token that says nothing; always token 0."""
 UNKNOWN = "<unk>"
@@ -130,8 +128,9 @@ class NgramModel:
         """Return the state after ``token``; the smallest one that tells apart what can follow."""
         if token == self._blank:
             return state
-        if len(self.symbols) <= FEW_SYMBOLS:
-            return int((self._rows.peek(state) or self._rows.get(state))[1].item(token))
+        kept = self._rows.peek(state)
+        if kept is not None:
+            return int(kept[1].item(token))
         found = self.trie.step(state, token)
         return 0 if found is None else self.trie.shorten(found[0])
 

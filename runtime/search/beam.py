@@ -8,7 +8,6 @@ what no live hypothesis can reach any more is freed while the search goes on.
 
 import itertools
 import math
-from collections.abc import Hashable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -18,8 +17,8 @@ import numpy.typing as npt
 from ...lattice import TokenLattice
 from ...models import Transducer
 from .added import Scorers, States
-from .candidates import Candidate, Limits, candidate_score, follow, log_sum
-from .nodes import EPSILON, Arc, Emitted, Node, collect, common_prefix, leads_through, tokens_of
+from .candidates import Candidate, Limits, candidate_score, follow, log_sum, states_of
+from .nodes import EPSILON, Arc, Emitted, Key, Node, collect, common_prefix, leads_through, tokens_of
 from .scorer import BiasScorer, TokenScorer
 from .settings import DEFAULT_BEAM, BeamSettings
 from .step import KEPT_CANDIDATES, Step
@@ -69,7 +68,7 @@ class BeamSearch:
         self._numbers = itertools.count(1)
         context = (-1,) * (model.info.context_size - 1) + (model.vocabulary.blank_id,)
         states = self._scorers.start
-        key: Hashable = (context, states) if settings.recombine else ()
+        key: Key = context if settings.recombine else ()
         self._root = Node(0, key, context, states, 0.0, (), None)
         self._live: list[tuple[Node, float]] = [(self._root, 0.0)]
         """Nodes, and the log-probability of the blanks since each was made."""
@@ -118,21 +117,19 @@ class BeamSearch:
         if bias is old.bias or (bias is None and not old.has_bias):
             return
         self._scorers = new = old.with_bias(len(self._model.vocabulary), bias)
-        groups: dict[Hashable, list[Arc]] = {}
-        states: dict[Hashable, States] = {}
+        groups: dict[tuple[Key, States], list[Arc]] = {}
         for node, blanks in self._live:
             state = new.bias.replay(tokens_of(node.history)), node.states[1]
             change = new.bias.pending(state[0]) - old.bias.pending(node.states[0])
-            key: Hashable = (node.context, state) if self._settings.recombine else node.key
-            groups.setdefault(key, []).append(Arc(node, EPSILON, self.frames_seen, blanks, change, 0.0))
-            states[key] = state
+            arc = Arc(node, EPSILON, self.frames_seen, blanks, change, 0.0)
+            groups.setdefault((node.key, state), []).append(arc)
         live = []
-        for key, arcs in groups.items():
+        for (key, state), arcs in groups.items():
             arcs.sort(key=_arc_score, reverse=True)
             values = [_arc_score(arc) for arc in arcs]
             score = log_sum(values) if self._settings.summed else values[0]
             first = arcs[0].source
-            node = Node(next(self._numbers), key, first.context, states[key], score, tuple(arcs), first.history)
+            node = Node(next(self._numbers), key, first.context, state, score, tuple(arcs), first.history)
             live.append((node, 0.0))
         self._live = sorted(live, key=_score, reverse=True)
         self._path_is_new = False
@@ -266,57 +263,67 @@ class BeamSearch:
 
     def _recombine(self, candidates: list[Candidate]) -> list[tuple[Node, float]]:
         """Return the nodes that live on out of what leads to them, the best first."""
-        groups: dict[Hashable, list[Candidate]] = {}
-        for candidate in candidates:
-            groups.setdefault(candidate.key, []).append(candidate)
         total = log_sum if self._settings.summed else max
-        scored = [
-            (-(total([c.score for c in group]) if len(group) > 1 else group[0].score), order, key)
-            for order, (key, group) in enumerate(groups.items())
-        ]
+        scored = []
+        for order, group in self._groups(candidates):
+            score = total([c.score for c in group]) if len(group) > 1 else group[0].score
+            scored.append((-score, order, group))
         scored.sort()
         least = scored[0][0] + self._settings.beam
         chosen = [one for one in scored[: self._settings.max_active] if one[0] <= least]
-        if self._scorers.has_bias and len(chosen) < len(scored):
+        if self._scorers.has_bias and len(chosen) < len(scored) and self._pending(chosen[0][2][0]):
             # phrases that are under way must not push out what wins if none of them comes true
-            lead, spare = min([self._settled(cost, groups[key][0]) for cost, _, key in chosen]), chosen[:0]
+            lead, spare = min([cost + self._pending(group[0]) for cost, _, group in chosen]), chosen[:0]
             for one in scored[len(chosen) :]:
                 if one[0] >= lead:  # nothing is ever given back
                     break
-                settled = self._settled(one[0], groups[one[2]][0])
+                settled = one[0] + self._pending(one[2][0])
                 if settled < lead:
                     lead, spare = settled, [one]
             chosen += spare
         out = []
-        for score, _, key in chosen:
-            group = groups[key]
+        for cost, _, group in chosen:
             if len(group) == 1 and group[0].token == EPSILON:
                 out.append((group[0].node, group[0].blanks + group[0].log_prob))
             else:
-                out.append((self._make(key, -score, group), 0.0))
+                out.append((self._make(-cost, group), 0.0))
         return out
 
-    def _settled(self, cost: float, candidate: Candidate) -> float:
-        """Return a cost without what was given in advance for phrases."""
-        states = candidate.node.states
-        if candidate.token != EPSILON:
-            states = self._scorers.at(states).after(candidate.token)
-        return cost + self._scorers.bias.pending(states[0])
+    def _groups(self, candidates: list[Candidate]) -> list[tuple[int, list[Candidate]]]:
+        """Return which candidates have one future, each with the place of the first of them."""
+        found: dict[Key, tuple[int, list[Candidate]]] = {}
+        for place, candidate in enumerate(candidates):
+            found.setdefault(candidate.key, (place, []))[1].append(candidate)
+        if not (self._scorers.has_bias or self._scorers.has_language):
+            return list(found.values())
+        out = []
+        for place, group in found.values():
+            if len(group) == 1:
+                out.append((place, group))
+                continue
+            # states cost the most, and are looked at only where they may tell futures apart
+            parts: dict[States, list[Candidate]] = {}
+            for candidate in group:
+                parts.setdefault(states_of(candidate, self._scorers), []).append(candidate)
+            out += [(candidates.index(part[0]), part) for part in parts.values()]
+        return out
 
-    def _make(self, key: Hashable, score: float, group: list[Candidate]) -> Node:
+    def _pending(self, candidate: Candidate) -> float:
+        """Return what a candidate was given in advance for phrases."""
+        return self._scorers.bias.pending(states_of(candidate, self._scorers)[0])
+
+    def _make(self, score: float, group: list[Candidate]) -> Node:
         frame = self.frames_seen
         if len(group) > 1:
             group.sort(key=candidate_score, reverse=True)
         arcs = tuple([Arc(c.node, c.token, frame, c.blanks + c.log_prob, c.bias, c.language) for c in group])
         leading, source = group[0], group[0].node
-        number = next(self._numbers)
+        number, key, states = next(self._numbers), leading.key, states_of(leading, self._scorers)
         if leading.token == EPSILON:
-            return Node(number, key, source.context, source.states, score, arcs, source.history)
+            return Node(number, key, source.context, states, score, arcs, source.history)
         count = (source.history.length if source.history is not None else 0) + 1
         history = Emitted(source.history, leading.token, frame, leading.log_prob, source, count)
-        context = (*source.context[1:], leading.token)
-        states = self._scorers.at(source.states).after(leading.token)
-        return Node(number, key, context, states, score, arcs, history)
+        return Node(number, key, (*source.context[1:], leading.token), states, score, arcs, history)
 
 
 def _score(live: tuple[Node, float]) -> float:

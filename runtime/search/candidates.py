@@ -1,15 +1,14 @@
 """Live hypotheses with a token or a blank after them, and which of them are worth following."""
 
 import math
-from collections.abc import Hashable
 from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .added import Scorers
-from .nodes import Node
+from .added import Scorers, States
+from .nodes import EPSILON, Key, Node
 from .step import LEAST_SCORE, Following, Step
 
 Array = npt.NDArray[np.float32]
@@ -21,8 +20,7 @@ class Candidate(NamedTuple):
     """A live hypothesis, and a token or a blank after it."""
 
     score: float
-    key: Hashable
-    """What decides its future."""
+    key: Key
     node: Node
     blanks: float
     """Log-probability of the blanks since ``node`` was made."""
@@ -51,6 +49,12 @@ class Limits(NamedTuple):
     """Whether equal futures are one."""
 
 
+def states_of(candidate: Candidate, scorers: Scorers) -> States:
+    """Return the states of the scorers after a candidate."""
+    states = candidate.node.states
+    return states if candidate.token == EPSILON else scorers.at(states).after(candidate.token)
+
+
 def follow(
     step: Step,
     position: int,
@@ -63,7 +67,7 @@ def follow(
     """Return the tokens worth following on a frame after live hypotheses, which have ``scores``."""
     threshold, floor, lead, most, recombine = limits
     meeting = floor > threshold
-    met = {node.key for node, _ in live} if meeting else ()
+    met = {(node.key, node.states) for node, _ in live} if meeting else ()
     met_tokens = {node.context[-1] for node, _ in live} if meeting else ()
     spare: Candidate | None = None
     out: list[Candidate] = []
@@ -80,8 +84,8 @@ def follow(
             gain = log_prob + item(token)
             good = gain >= enough or log_prob > leading
             if good or (token in met_tokens and score + gain >= threshold):
-                key = ((*node.context[1:], token), added.after(token)) if recombine else (node.key, token)
-                if good or key in met:
+                key = (*node.context[1:], token) if recombine else (node.key, token)
+                if good or (key, added.after(token)) in met:
                     bias = added.bias.item(token)
                     out.append(Candidate(score + gain, key, node, blanks, token, log_prob, bias, item(token) - bias))
                     if log_prob > leading:

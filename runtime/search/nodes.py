@@ -7,6 +7,8 @@ from ...lattice import TokenArc, TokenLattice
 
 EPSILON = 0
 """Token of an arc on which only blanks are put out."""
+Key = Hashable
+"""What decides a hypothesis's future, but for the states of the scorers."""
 
 
 class Emitted(NamedTuple):
@@ -44,7 +46,7 @@ class Node:
     def __init__(
         self,
         number: int,
-        key: Hashable,
+        key: Key,
         context: tuple[int, ...],
         states: tuple[int, int],
         score: float,
@@ -54,7 +56,7 @@ class Node:
         self.number = number
         """Counts up: arcs lead from lower to higher numbers."""
         self.key = key
-        """What decides its future: hypotheses with equal keys are one."""
+        """Hypotheses with equal keys and states are one."""
         self.context = context
         """The predictor's."""
         self.states = states

@@ -70,18 +70,16 @@ class Step:
 
     def _following(self, logits: Array, normalizer: list[float], blanks: list[float]) -> list[Following]:
         # a token so much worse than the best, be that the blank, is out whatever the hypothesis before it
-        floor: Array | np.float32 = np.float32(max(-self._settings.beam, LEAST_SCORE))
-        size, most = logits.shape[1], KEPT_CANDIDATES * self._settings.max_active
-        if most < size:
-            floor = np.maximum(np.partition(logits, size - most, axis=1)[:, size - most :][:, :1], floor)
+        size, most = logits.shape[1], min(KEPT_CANDIDATES * self._settings.max_active, logits.shape[1])
+        floor = np.partition(logits, size - most, axis=1)[:, size - most, None]
+        floor = np.maximum(floor, np.float32(max(-self._settings.beam, LEAST_SCORE)))
         flat = logits.ravel()
         places = (logits >= floor).ravel().nonzero()[0]
         best: list[list[tuple[float, int]]] = [[] for _ in blanks]
         for place, value in zip(places.tolist(), flat[places].tolist(), strict=True):
             row = place // size
             best[row].append((value - normalizer[row], place - row * size))
-        least = np.broadcast_to(floor, (len(blanks), 1)).ravel().tolist()
         return [
-            (blank - normal, pairs, low - normal)
-            for blank, normal, pairs, low in zip(blanks, normalizer, best, least, strict=True)
+            (blank - normal, pairs, least - normal)
+            for blank, normal, pairs, least in zip(blanks, normalizer, best, floor.ravel().tolist(), strict=True)
         ]
