@@ -151,10 +151,15 @@ class RescoringService:
         self._working += 1
         future = self._threads.submit(self._rescored, body, begun)
         loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._done))
+        future.add_done_callback(lambda _: self._done(loop))
         return await asyncio.wrap_future(future)
 
-    def _done(self) -> None:
+    def _done(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Count a thread's work as done, from that thread; one that hung may end after the server."""
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
         self._working -= 1
 
     def _rescored(self, body: bytes, begun: float) -> Answer:

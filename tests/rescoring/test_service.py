@@ -173,6 +173,17 @@ def test_what_takes_too_long_is_given_up() -> None:
         assert time.monotonic() - began < 0.5
 
 
+def test_work_that_outlives_the_server_ends_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    slow = Slow(0.8)
+    with served(slow, limits=ServiceLimits(concurrency=1, queue=1, seconds=0.2)) as (port, _):
+        assert post(port).status_code == 503
+        working = [thread for thread in threading.enumerate() if thread.name.startswith("rescore")]
+        assert working
+    for thread in working:
+        thread.join(5)
+    assert not caplog.records
+
+
 class Broken:
     name = "broken"
 
