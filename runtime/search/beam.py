@@ -9,6 +9,7 @@ what no live hypothesis can reach any more is freed while the search goes on.
 import itertools
 import math
 from dataclasses import replace
+from heapq import nsmallest
 from typing import NamedTuple
 
 import numpy as np
@@ -256,9 +257,12 @@ class BeamSearch:
             floor = max(threshold, sorted(staying)[-settings.max_active])
         lead = math.inf
         if scorers.has_bias:
-            lead = max(
+            settled = sorted([
                 score - scorers.at(node.states).pending for score, (node, _) in zip(staying, moving, strict=True)
-            )
+            ])  # fmt: skip
+            lead = settled[-1] - settings.beam
+            if len(settled) >= settings.max_active:
+                lead = max(lead, settled[-settings.max_active])
         return Limits(threshold, floor, lead, KEPT_CANDIDATES * self._token_settings.max_active, settings.recombine)
 
     def _recombine(self, candidates: list[Candidate]) -> list[tuple[Node, float]]:
@@ -271,16 +275,13 @@ class BeamSearch:
         scored.sort()
         least = scored[0][0] + self._settings.beam
         chosen = [one for one in scored[: self._settings.max_active] if one[0] <= least]
-        if self._scorers.has_bias and len(chosen) < len(scored) and self._pending(chosen[0][2][0]):
-            # phrases that are under way must not push out what wins if none of them comes true
-            lead, spare = min([cost + self._pending(group[0]) for cost, _, group in chosen]), chosen[:0]
-            for one in scored[len(chosen) :]:
-                if one[0] >= lead:  # nothing is ever given back
-                    break
-                settled = one[0] + self._pending(one[2][0])
-                if settled < lead:
-                    lead, spare = settled, [one]
-            chosen += spare
+        if self._scorers.has_bias and any(self._pending(group[0]) for _, _, group in chosen):
+            # phrases under way must not push out what is better if they come to nothing: as many live on by that
+            settled = [(one[0] + self._pending(one[2][0]), place) for place, one in enumerate(scored)]
+            settled = nsmallest(self._settings.max_active, settled)
+            least = settled[0][0] + self._settings.beam
+            places = sorted([place for cost, place in settled if cost <= least and place >= len(chosen)])
+            chosen += [scored[place] for place in places]
         out = []
         for cost, _, group in chosen:
             if len(group) == 1 and group[0].token == EPSILON:

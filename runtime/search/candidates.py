@@ -1,6 +1,7 @@
 """Live hypotheses with a token or a blank after them, and which of them are worth following."""
 
 import math
+from heapq import nlargest
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -42,7 +43,8 @@ class Limits(NamedTuple):
     floor: float
     """Least score of one that meets no other."""
     lead: float
-    """Best score of all, less what was given in advance for phrases; what is better by that is followed too."""
+    """Least score, less what was given in advance for phrases, of what may live on by that; what has more is followed
+    too."""
     most: int
     """Tokens that are followed."""
     recombine: bool
@@ -69,7 +71,7 @@ def follow(
     meeting = floor > threshold
     met = {(node.key, node.states) for node, _ in live} if meeting else ()
     met_tokens = {node.context[-1] for node, _ in live} if meeting else ()
-    spare: Candidate | None = None
+    settled: list[tuple[float, int]] = []
     out: list[Candidate] = []
     for (node, blanks), (_, pairs, least), score in zip(live, following, scores, strict=True):
         added = scorers.at(node.states)
@@ -89,8 +91,8 @@ def follow(
                     bias = added.bias.item(token)
                     out.append(Candidate(score + gain, key, node, blanks, token, log_prob, bias, item(token) - bias))
                     if log_prob > leading:
-                        spare, lead, leading = out[-1], lead + log_prob - leading, log_prob
-    return _best_of(out, most, spare)
+                        settled.append((score + gain - scorers.at(added.after(token)).pending, len(out) - 1))
+    return _best_of(out, most, settled)
 
 
 def _boosted(log_probs: Array, added: Array, best: list[tuple[float, int]], least: float) -> list[tuple[float, int]]:
@@ -100,14 +102,14 @@ def _boosted(log_probs: Array, added: Array, best: list[tuple[float, int]], leas
     return [(log_probs.item(token), token) for token in found.tolist() if token not in taken]
 
 
-def _best_of(candidates: list[Candidate], limit: int, spare: Candidate | None) -> list[Candidate]:
-    """Return the best candidates, and the spare one."""
-    if len(candidates) > limit:
-        candidates.sort(key=candidate_score, reverse=True)
-        del candidates[limit:]
-        if spare is not None and spare.score < candidates[-1].score:
-            candidates.append(spare)
-    return candidates
+def _best_of(candidates: list[Candidate], limit: int, settled: list[tuple[float, int]]) -> list[Candidate]:
+    """Return the best candidates, and as many of those with the best of other scores, which come with their places."""
+    if len(candidates) <= limit:
+        return candidates
+    best = sorted(candidates, key=candidate_score, reverse=True)[:limit]
+    least = best[-1].score
+    others = [candidates[place] for _, place in nlargest(limit, settled)]
+    return best + [candidate for candidate in others if candidate.score < least]
 
 
 def log_sum(values: list[float]) -> float:

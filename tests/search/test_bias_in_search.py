@@ -99,3 +99,14 @@ def test_one_active_hypothesis_takes_phrases_too() -> None:
     search = run(model, SearchOptions(BeamSettings(max_active=1), bias=boosting(["cb d"], 1.0)))
     assert isinstance(search, BeamSearch)
     assert np.isfinite(search.log_probs).all()
+
+
+def test_phrases_under_way_seldom_cost_what_is_found_without_them() -> None:
+    never_finished = [" ".join([word, *["ab"] * 7]) for word in WORDS]
+    worse = 0
+    for seed in range(100):
+        model, beam = TableModel(TOKENS, 7, seed), BeamSettings(max_active=3)
+        searches = [run(model, SearchOptions(beam, bias=bias)) for bias in (None, boosting(never_finished, 1.0))]
+        plain, boosted = (n_best(words(search, model), 1)[0].total for search in searches)
+        worse += boosted < plain - 1e-6
+    assert worse < 15  # a beam that kept but one hypothesis beside the phrases would lose in 53
