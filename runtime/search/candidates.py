@@ -91,7 +91,7 @@ def follow(
                     bias = added.bias.item(token)
                     out.append(Candidate(score + gain, key, node, blanks, token, log_prob, bias, item(token) - bias))
                     if log_prob > leading:
-                        settled.append((score + gain - scorers.at(added.after(token)).pending, len(out) - 1))
+                        settled.append((score + gain - scorers.bias.pending(added.after(token)[0]), len(out) - 1))
     return _best_of(out, most, settled)
 
 
