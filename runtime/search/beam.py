@@ -29,6 +29,9 @@ Array = npt.NDArray[np.float32]
 PHRASES_REACH = 2.0
 """Log-probability by which tokens of phrases may be worse than the beam allows others, at most: what is further from
 what was said is no part of a phrase. Less in narrow beams, which cannot hold it anyway."""
+SETTLED_BEAM = 3.0
+"""Log-probability by which hypotheses may be worse than the best one to live on by what they have without phrases that
+are under way; as many as live on with them, at most. Wider finds no more."""
 
 
 class _Path(NamedTuple):
@@ -260,7 +263,7 @@ class BeamSearch:
             settled = sorted([
                 score - scorers.at(node.states).pending for score, (node, _) in zip(staying, moving, strict=True)
             ])  # fmt: skip
-            lead = settled[-1] - settings.beam
+            lead = settled[-1] - min(SETTLED_BEAM, settings.beam)
             if len(settled) >= settings.max_active:
                 lead = max(lead, settled[-settings.max_active])
         return Limits(threshold, floor, lead, KEPT_CANDIDATES * self._token_settings.max_active, settings.recombine)
@@ -279,7 +282,7 @@ class BeamSearch:
             # phrases under way must not push out what is better if they come to nothing: as many live on by that
             settled = [(one[0] + self._pending(one[2][0]), place) for place, one in enumerate(scored)]
             settled = nsmallest(self._settings.max_active, settled)
-            least = settled[0][0] + self._settings.beam
+            least = settled[0][0] + min(SETTLED_BEAM, self._settings.beam)
             places = sorted([place for cost, place in settled if cost <= least and place >= len(chosen)])
             chosen += [scored[place] for place in places]
         out = []
