@@ -116,7 +116,7 @@ def run_variant(
 ) -> dict[str, object]:
     """Train one variant on from ``start`` and return what came out."""
     corpus = Corpus(prepared)
-    shape = replace(start[0], **variant.model)  # type: ignore[arg-type]
+    shape = replace(start[0], **variant.model)
     run = Run(folder, shape, config)
     if run.update == 0:
         load_weights(run, reshaped(start[1], start[0], shape))

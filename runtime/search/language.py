@@ -46,7 +46,7 @@ class Fusion:
         self.language, self.weight = language, weight
         self._model = ref(model)
         self._base = len(model.vocabulary) + 1
-        self._contexts = self._base**model.info.context_size
+        self._contexts: int = self._base**model.info.context_size
         """A state is that of ``language`` times this, plus the predictor's context: tokens plus one, to that base."""
         self._never = [token for token in (model.vocabulary.blank_id, model.vocabulary.unk_id) if token is not None]
         self.start = language.start * self._contexts + 1 + model.vocabulary.blank_id
@@ -60,9 +60,8 @@ class Fusion:
     def advance(self, state: int, token: int) -> int:
         """Return the state after ``token``."""
         state, context = divmod(state, self._contexts)
-        return (
-            self.language.advance(state, token) * self._contexts + (context * self._base + token + 1) % self._contexts
-        )
+        context = (context * self._base + token + 1) % self._contexts
+        return self.language.advance(state, token) * self._contexts + context
 
     def final(self, state: int) -> float:
         """Return what ending in ``state`` adds."""
@@ -70,7 +69,7 @@ class Fusion:
 
     def _compute(self, state: int) -> Row:
         state, context = divmod(state, self._contexts)
-        row = self.language.scores(state) - np.float32(INTERNAL_PER_WEIGHT) * self._internal(context)
+        row: Row = self.language.scores(state) - np.float32(INTERNAL_PER_WEIGHT) * self._internal(context)
         row = (row + np.float32(BONUS_PER_WEIGHT)) * np.float32(self.weight)
         row[self._never] = 0.0
         row.flags.writeable = False
@@ -84,7 +83,7 @@ class Fusion:
         for _ in range(model.info.context_size):
             context, token = divmod(context, self._base)
             tokens.append(token - 1)
-        return np.maximum(internal_log_probs(model, [tuple(reversed(tokens))])[0], LEAST_INTERNAL)
+        return np.asarray(np.maximum(internal_log_probs(model, [tuple(reversed(tokens))])[0], LEAST_INTERNAL))
 
 
 def load_own(model: Transducer) -> NgramModel | None:
