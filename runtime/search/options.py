@@ -25,7 +25,7 @@ class SearchOptions:
     """Boosts phrases; lists that change take effect at the next encoder chunk."""
     language: TokenScorer | Literal["own"] | None = "own"
     """A language model, weighted. ``own``: the one in the model's folder, if it has one and the search is no greedy
-    one, with half its weight where phrases are boosted; None: none."""
+    one, with less weight where phrases are boosted; None: none."""
     lattice: DeterminizeSettings = field(default_factory=DeterminizeSettings)
     """How much of what was searched becomes the word lattice."""
 

@@ -1,6 +1,6 @@
 """Word errors of what the device hears, of what language models make of its lattices, and of the best path in them.
 
-    python tests/benchmarks/rescoring_errors.py [--model FOLDER] [--beam 8] [--temperature 1.4] [--onnx FOLDER]
+    python tests/benchmarks/rescoring_errors.py [--model FOLDER] [--beam 8] [--temperature 1] [--onnx FOLDER]
 
 Both dev sets under NEARWORD_SPEECH. Language models are trained on text/, the read training sentences and generated
 ones, without the sentences of the dev sets; ``--onnx`` is a transformer trained likewise (sentences to leave out are
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from nearword.lattice import Lattice, n_best, oracle
-from nearword.lattice.rescoring import NgramModel, Rescorer, RescoringSettings, Weighted, rescore, train_pieces
+from nearword.lattice.rescoring import NgramModel, Rescorer, RescoringSettings, rescore, train_pieces
 from nearword.lattice.rescoring.language_models import LanguageModel, NgramLanguageModel, Weights, bias_weighted
 from nearword.lattice.rescoring.transformer import CausalTransformer, load_transformer
 from nearword.models import Transducer, read_audio, resolve
@@ -30,6 +30,7 @@ from nearword.models.training.phrases import generate
 from nearword.models.training.synthesize import read_texts
 from nearword.runtime.evaluation import normalise
 from nearword.runtime.search import BeamSettings, SearchOptions
+from nearword.runtime.search.language import DEFAULT_WEIGHT, Fusion
 from nearword.runtime.transcriber import Transcriber
 from nearword.runtime.word_pieces import piece_encoder
 
@@ -42,8 +43,6 @@ GENERATED = 60_000
 """Sentences of the templates beside the text."""
 TRIES = 1500
 """Weights tried on a half."""
-FUSION_WEIGHT, FUSION_BONUS = 0.3, 3.0
-"""Of the device's 4-gram in the search: its share, and what a token is given per share."""
 FIRST = Weights()
 """How candidates for choosing weights are found."""
 
@@ -224,9 +223,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="assistant-en")
     parser.add_argument("--limit", type=int, help="recordings of each set")
     parser.add_argument("--beam", type=int, default=8)
-    parser.add_argument("--temperature", type=float, default=1.4)
+    parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument(
-        "--fusion", type=float, default=FUSION_WEIGHT, help="weight of the device's 4-gram; 0 to leave it out"
+        "--fusion", type=float, default=DEFAULT_WEIGHT, help="weight of the device's 4-gram; 0 to leave it out"
     )
     parser.add_argument("--onnx", type=Path, help="folder of a transformer")
     parser.add_argument("--write-exclude", type=Path, help="write the sentences to leave out in training, and end")
@@ -257,9 +256,7 @@ def main() -> None:
         heard.append(Heard(recording, lattice_of(model, samples, search)))
         opus, pcm = opus + opus_bytes(samples), pcm + 2 * len(samples)
         if options.fusion:
-            with_lm = replace(
-                search, language=Weighted(small, options.fusion, token_bonus=FUSION_BONUS * options.fusion)
-            )
+            with_lm = replace(search, language=Fusion(model, small, options.fusion))
             fused.append(Heard(recording, lattice_of(model, samples, with_lm)))
     print(f"{folder.name}, beam {options.beam}, temperature {options.temperature}, {len(heard)} utterances")
     print(f"  {'word error rate':58} barista  so762")
