@@ -234,11 +234,11 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
 
     pytest.importorskip("faker")
     pytest.importorskip("wordfreq")
-    utterances = plan(["turn on the light", "stop the music"], 40, seed=1, shares={"flite": 1.0})
+    utterances = plan(["turn on the light", "stop the music"], 60, seed=1, shares={"flite": 1.0})
     manifest = synthesize(utterances, tmp_path / "speech", workers=1)
     with manifest.open() as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
-    assert len(rows) == 40
+    assert len(rows) == 60
     recordings = [Recording(tmp_path / "speech" / row["path"], row["text"], "synthetic", 1.0) for row in rows]
     prepare(recordings, [DEMO], tmp_path / "prepared", vocab_size=40)
     corpus = Corpus(tmp_path / "prepared")
