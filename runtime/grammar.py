@@ -31,7 +31,8 @@ GRAMMAR_BEAM = BeamSettings(max_active=24, beam=12.0)
 LEAST_ODDS = 1.4
 """By how much each word of a command has to be likelier than what was heard without the grammar (natural logarithm).
 Rewards add up with every word, so longer commands have more to prove. Of 240 sentences that are none, 2 pass, where 32
-are likelier than what was heard; of the orders in kitchen noise, one of 98 that are understood does not."""
+are likelier than what was heard. Of 412 orders understood in quiet to 18 dB of kitchen noise all do, of 336 at 15 to
+6 dB 14 do not."""
 EXAMPLE = '{"templates": {"tell": ["tell my $WHO [that] i am $WHAT"]}, "classes": {"who": [...], "what": [...]}}'
 
 

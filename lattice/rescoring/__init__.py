@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .errors import ContractError, LanguageModelError
-from .ngram import NgramModel, StatefulScorer, Weighted
+from .ngram import NgramModel, StatefulScorer
 from .ngram_files import load_ngram, save_ngram
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ __all__ = [
     "RescoringSettings",
     "ScoredPath",
     "StatefulScorer",
-    "Weighted",
     "fit",
     "load_ngram",
     "read_sentences",

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ from .trie import Trie
 
 Row = npt.NDArray[np.float32]
 States = npt.NDArray[np.int32]
-Kept = TypeVar("Kept")
 CACHED_BYTES = 2_000_000
 """Rows that are kept, the last used ones, in bytes."""
 BLANKS = ("<blk>", "<blank>", "<eps>")
@@ -25,18 +24,18 @@ UNKNOWN_LOG_PROB = -16.0
 """Of a symbol that a model without ``<unk>`` has never seen (natural logarithm)."""
 
 
-class _Rows(Generic[Kept]):
+class _Rows:
     """What was last made for states; safe in several threads."""
 
-    def __init__(self, row_bytes: int, make: Callable[[int], Kept]) -> None:
+    def __init__(self, row_bytes: int, make: Callable[[int], tuple[Row, States]]) -> None:
         self._limit = max(16, CACHED_BYTES // max(row_bytes, 1))
         self._make = make
-        self._rows: OrderedDict[int, Kept] = OrderedDict()
+        self._rows: OrderedDict[int, tuple[Row, States]] = OrderedDict()
         self._lock = threading.Lock()
         self.peek = self._rows.get
         """Returns what is kept for a state, None if nothing is; does not count as a use."""
 
-    def get(self, state: int) -> Kept:
+    def get(self, state: int) -> tuple[Row, States]:
         with self._lock:
             row = self._rows.get(state)
             if row is not None:
@@ -81,7 +80,7 @@ class NgramModel:
     """N-grams over token numbers; V is the end of a sentence and V + 1 its beginning."""
     unit: str = "pieces"
     """What a token is: ``pieces`` or ``words``."""
-    _rows: _Rows[tuple[Row, States]] = field(init=False, repr=False)
+    _rows: _Rows = field(init=False, repr=False)
     _numbers: dict[str, int] = field(init=False, repr=False)
     _unknown: float = field(init=False, repr=False)
     _blank: int = field(init=False, repr=False)
@@ -210,44 +209,3 @@ def _renumbered(trie: Trie, table: npt.NDArray[np.int32]) -> Trie:
     sizes = np.diff(trie.first)[order]
     first = np.concatenate([[1], 1 + np.cumsum(sizes)]).astype(np.int32)
     return Trie(word[order], trie.log_prob[order], trie.backoff[order], first)
-
-
-@dataclass(frozen=True, eq=False)
-class Weighted:
-    """A scorer times a weight, with something added for every token: what a search adds to its own scores."""
-
-    model: StatefulScorer
-    """What is scaled."""
-    weight: float
-    """Its share beside the acoustic score."""
-    token_bonus: float = 0.0
-    """Added for every token but the blank (natural logarithm); makes up for the preference for few tokens."""
-    _rows: _Rows[Row] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        size = len(self.model.scores(self.model.start))
-        object.__setattr__(self, "_rows", _Rows(4 * size, self._make_row))
-
-    @property
-    def start(self) -> int:
-        """The state before the first token."""
-        return self.model.start
-
-    def scores(self, state: int) -> Row:
-        """Return what each token adds in ``state``, [V]; 0 for blank (token 0)."""
-        return self._rows.get(state)
-
-    def advance(self, state: int, token: int) -> int:
-        """Return the state after ``token``."""
-        return self.model.advance(state, token)
-
-    def final(self, state: int) -> float:
-        """Return what ending in ``state`` adds."""
-        return self.weight * self.model.final(state)
-
-    def _make_row(self, state: int) -> Row:
-        scores = self.model.scores(state)
-        row = scores * np.float32(self.weight) + np.float32(self.token_bonus)
-        row[scores == 0.0] = 0.0  # blank alone: nothing else is ever certain
-        row.flags.writeable = False
-        return np.asarray(row, np.float32)

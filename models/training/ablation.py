@@ -43,7 +43,7 @@ PARTS = (
     Variant("all of it"),
     *(Variant(f"without {name}", without=(name,)) for name in ("speechocean762", "wuw", "rhvoice")),
     Variant("without wakeword and digits", without=("wakeword", "digits")),
-    Variant("without speech of our own synthesis", without=("synthetic", "pico")),
+    Variant("without speech of our own synthesis", without=("synthetic",)),
     Variant("without real voices", without=("speechocean762", "wuw", "wakeword", "digits")),
     Variant("without augmentation", augmentation={"strength": 0.0}),
     *(Variant(f"without {name}", augmentation={name: 0.0}) for name in DISTORTIONS),

@@ -13,15 +13,7 @@ import typer
 
 from .interrupt import whole_steps
 from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output
-from .searching import (
-    DEFAULT_BEAM,
-    Beam,
-    Bias,
-    LanguageModel,
-    LanguageWeight,
-    Strength,
-    search_options,
-)
+from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,15 +13,7 @@ import typer
 
 from .options import Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
-from .searching import (
-    DEFAULT_BEAM,
-    Beam,
-    Bias,
-    LanguageModel,
-    LanguageWeight,
-    Strength,
-    search_options,
-)
+from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
     from ...lattice.rescoring import RescoringSettings

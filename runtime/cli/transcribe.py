@@ -13,15 +13,7 @@ from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
 from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
-from .searching import (
-    DEFAULT_BEAM,
-    Beam,
-    Bias,
-    LanguageModel,
-    LanguageWeight,
-    Strength,
-    search_options,
-)
+from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
     from ...lattice import Lattice

@@ -58,7 +58,9 @@ class Fusion:
         return self._scores(state)
 
     def advance(self, state: int, token: int) -> int:
-        """Return the state after ``token``."""
+        """Return the state after ``token``; a blank changes nothing."""
+        if token == self._never[0]:
+            return state
         state, context = divmod(state, self._contexts)
         context = (context * self._base + token + 1) % self._contexts
         return self.language.advance(state, token) * self._contexts + context

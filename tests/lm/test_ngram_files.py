@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nearword.lattice.rescoring import LanguageModelError, NgramModel, Weighted, load_ngram, save_ngram, train_pieces
+from nearword.lattice.rescoring import LanguageModelError, NgramModel, load_ngram, save_ngram, train_pieces
 
 SYMBOLS = ("<blk>", "<unk>", "▁play", "▁jazz", "▁chess", "s")
 ARPA = """\\data\\
@@ -136,18 +136,6 @@ def test_gzip_that_is_cut_off_is_refused(model: NgramModel, tmp_path: Path) -> N
     (tmp_path / "lm.arpa.gz").write_bytes(gzip.compress(ARPA.encode())[:-12])
     with pytest.raises(LanguageModelError, match=r"lm\.arpa\.gz"):
         load_ngram(tmp_path / "lm.arpa.gz")
-
-
-def test_a_weight_scales_and_a_bonus_counts_tokens_but_not_blanks(model: NgramModel) -> None:
-    weighted = Weighted(model, 0.5, 0.25)
-    state = weighted.advance(weighted.start, 3)
-    row = weighted.scores(state)
-    assert row[1:] == pytest.approx(0.5 * model.scores(state)[1:] + 0.25)
-    assert row[0] == 0
-    assert weighted.final(state) == pytest.approx(0.5 * model.final(state))
-    assert weighted.advance(state, 0) == state
-    with pytest.raises(ValueError, match="read-only"):
-        row[1] = 0
 
 
 def test_rows_are_kept_within_a_bound(model: NgramModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.lattice import LANGUAGE, Lattice
-from nearword.lattice.rescoring import NgramModel, RescoreLimits, Weighted, rescore, train_pieces
+from nearword.lattice.rescoring import NgramModel, RescoreLimits, rescore, train_pieces
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))
 
-from lattices import all_paths, lattices, random_lattice, words_of
+from lattices import all_paths, lattices, words_of
 
 SYMBOLS = ("<blk>", "x", "y", "z")
 PIECES = {"a": [1], "b": [1, 2], "c": [2, 3], "d": [3, 3, 1], "e": [2], "f": [3], "g": [1, 1], "h": [2, 2]}
@@ -39,12 +39,6 @@ def test_every_path_gets_the_score_of_its_words(model: NgramModel, lattice: Latt
         there = lattice.scores[list(arcs), LANGUAGE].sum() + lattice.final[end, LANGUAGE]
         wanted[words] = total + language - (0 if keep else there)
     assert totals(rescored) == pytest.approx(wanted, abs=1e-3)
-
-
-def test_a_weighted_scorer_is_the_same_as_a_weight(model: NgramModel) -> None:
-    lattice = random_lattice(5)
-    one = rescore(lattice, Weighted(model, 0.3), PIECES.__getitem__)
-    assert totals(one) == pytest.approx(totals(rescore(lattice, model, PIECES.__getitem__, 0.3)), abs=1e-3)
 
 
 @settings(max_examples=40, deadline=None)

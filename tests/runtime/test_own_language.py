@@ -108,4 +108,7 @@ def test_the_transducers_own_language_model_is_taken_off(bundled: Transducer) ->
         assert scores[bundled.vocabulary.blank_id] == 0.0
         assert scores[2:] == pytest.approx(expected[2:], abs=1e-4)
         context, inner, state = (context[1], token), ngram.advance(inner, token), fusion.advance(state, token)
+    assert fusion.advance(state, bundled.vocabulary.blank_id) == state
+    with pytest.raises(ValueError, match="read-only"):
+        fusion.scores(state)[2] = 0
     assert fusion.final(state) == pytest.approx(0.4 * ngram.final(inner))
