@@ -25,6 +25,7 @@ class Engine(str, Enum):
     espeak = "espeak"
     pico = "pico"
     rhvoice = "rhvoice"
+    accent = "accent"
 
 
 @app.command()

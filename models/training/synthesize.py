@@ -12,12 +12,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from . import accents
 from .phrases import generate, normalise, word_strings
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
@@ -34,14 +35,17 @@ VOICES = {
     "espeak": tuple(f"{voice}+{variant}" for voice in ESPEAK_VOICES for variant in ESPEAK_VARIANTS),
     "pico": PICO_VOICES,
     "rhvoice": RHVOICE_VOICES,
+    "accent": tuple(accents.VOICES),
 }
-SHARES = {"flite": 0.53, "espeak": 0.17, "pico": 0.2, "rhvoice": 0.1}
-"""Share of the sentences that each engine speaks."""
+SHARES = {"flite": 0.38, "espeak": 0.12, "pico": 0.15, "rhvoice": 0.08, "accent": 0.27}
+"""Share of the sentences that each engine speaks; ``accent`` are all but espeak-ng, with an accent."""
+RHVOICE_DATA = Path("/usr/share/RHVoice")
+RHVOICE_LANGUAGES = ("english", "russian", "ukrainian", "kyrgyz", "macedonian", "esperanto")
 PROGRAMS = {
     "flite": ("flite", "flite"),
     "espeak": ("espeak-ng", "espeak-ng"),
     "pico": ("pico2wave", "libttspico-utils"),
-    "rhvoice": ("RHVoice-test", "rhvoice rhvoice-english"),
+    "rhvoice": ("RHVoice-test", " ".join(("rhvoice", *(f"rhvoice-{language}" for language in RHVOICE_LANGUAGES)))),
     "festival": ("text2wave", "festival festvox-kdlpc16k"),
 }
 """Each engine's program, and the Debian packages that bring it and its voices (pico and RHVoice: section non-free)."""
@@ -56,8 +60,9 @@ class Utterance:
     """File name without suffix."""
     text: str
     engine: str
-    """``flite``, ``espeak``, ``pico``, ``rhvoice``, or ``festival`` (for testing only)."""
+    """``flite``, ``espeak``, ``pico``, ``rhvoice``, ``accent``, or ``festival`` (for testing only)."""
     voice: str
+    """The engine's name for it; for ``accent`` one of `accents.VOICES`."""
     stretch: float
     """Duration relative to the voice's own; above 1 is slower."""
     pitch: float
@@ -65,18 +70,23 @@ class Utterance:
     size: float
     """Resampling ratio afterwards: above 1 is a shorter vocal tract (higher formants, higher pitch, faster)."""
 
+    @property
+    def program(self) -> str:
+        """The engine that runs, a key of `PROGRAMS`."""
+        return self.voice.partition("/")[0] if self.engine == "accent" else self.engine
+
 
 def plan(texts: Sequence[str], count: int, seed: int, shares: Mapping[str, float] = SHARES) -> list[Utterance]:
     """Choose ``count`` sentences and voice settings, engines by ``shares``.
 
-    40 % come from templates, 15 % are strings of common words, the rest is from ``texts``.
+    30 % come from templates, 30 % are strings of common words, the rest is from ``texts``.
     """
     rng = random.Random(seed)
     templates, strings = generate(seed), word_strings(seed)
     utterances: list[Utterance] = []
     while len(utterances) < count:
         kind = rng.random()
-        text = next(templates) if kind < 0.4 else next(strings) if kind < 0.55 else rng.choice(texts)
+        text = next(templates) if kind < 0.3 else next(strings) if kind < 0.6 else rng.choice(texts)
         if not 1 <= len(text.split()) <= 14:
             continue
         [engine] = rng.choices(list(shares), list(shares.values()))
@@ -95,12 +105,16 @@ def plan(texts: Sequence[str], count: int, seed: int, shares: Mapping[str, float
     return utterances
 
 
-def _command(utterance: Utterance, output: str) -> tuple[list[str], str]:
-    """Return the engine's command line and what goes to its standard input."""
+def _command(utterance: Utterance, output: str, kind: str = "-t") -> tuple[list[str], str]:
+    """Return the engine's command line and what goes to its standard input; ``kind`` is ``-p`` for flite's phones."""
+    if utterance.engine == "accent":
+        engine, voice = utterance.voice.split("/")
+        spoken = accents.respell(utterance.text, utterance.voice, utterance.name)
+        return _command(replace(utterance, engine=engine, voice=voice, text=spoken), output, "-p")
     if utterance.engine == "flite":
         pitch = FLITE_PITCH[utterance.voice] * utterance.pitch
         settings = ["--setf", f"duration_stretch={utterance.stretch:.3f}", "--setf", f"int_f0_target_mean={pitch:.1f}"]
-        return ["flite", "-voice", utterance.voice, *settings, "-t", utterance.text, "-o", output], ""
+        return ["flite", "-voice", utterance.voice, *settings, kind, utterance.text, "-o", output], ""
     if utterance.engine == "festival":
         return ["text2wave", "-eval", f"(voice_{utterance.voice})", "-o", output], utterance.text
     if utterance.engine == "pico":
@@ -155,9 +169,13 @@ def synthesize(utterances: Iterable[Utterance], folder: Path, workers: int = 2) 
     from rich.progress import track
 
     utterances = list(utterances)
-    for program, packages in (PROGRAMS[engine] for engine in sorted({one.engine for one in utterances})):
+    for program, packages in (PROGRAMS[engine] for engine in sorted({one.program for one in utterances})):
         if shutil.which(program) is None:
             raise FileNotFoundError(f"{program} is not installed; expected a speech synthesiser: {packages} (Debian)")
+    for name in sorted({one.voice.rpartition("/")[2] for one in utterances if one.program == "rhvoice"}):
+        if not (RHVOICE_DATA / "voices" / name).exists():  # RHVoice itself would take another voice without a word
+            packages = PROGRAMS["rhvoice"][1]
+            raise FileNotFoundError(f"RHVoice has no voice {name} in {RHVOICE_DATA}; expected {packages} (Debian)")
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(utterance, folder) for utterance in utterances]
     manifest = folder / "manifest.tsv"
