@@ -200,6 +200,7 @@ def texts(
         int, typer.Option(min=0, help="Sentences from the templates, beside those of text/.")
     ] = 40_000,
     strings: Annotated[int, typer.Option(min=0, help="Strings of common words, for what no request holds.")] = 15_000,
+    general: Annotated[int, typer.Option(min=0, help="Sentences of general English, from a grammar.")] = 20_000,
     exclude: Annotated[
         list[Path] | None, typer.Option(help="Manifests (TSV) whose sentences are left out, e.g. a test set's.")
     ] = None,
@@ -210,13 +211,18 @@ def texts(
     from itertools import islice
 
     from .phrases import generate, normalise, word_strings
+    from .sentences import sentences
     from .synthesize import read_texts
 
     left_out: set[str] = set()
     for manifest in exclude or []:
         with manifest.open() as table:
             left_out |= {normalise(row["text"]) for row in csv.DictReader(table, delimiter="\t")}
-    made = (*islice(generate(seed), templates), *islice(word_strings(seed), strings))
+    made = (
+        *islice(generate(seed), templates),
+        *islice(word_strings(seed), strings),
+        *islice(sentences(seed), general),
+    )
     lines = [text for text in (*read_texts(speech), *made) if text not in left_out]
     output.write_text("\n".join(lines) + "\n")
     print(f"{output}: {len(lines):,} sentences")

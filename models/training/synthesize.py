@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from . import accents
 from .phrases import generate, normalise, word_strings
+from .sentences import sentences
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
 ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-029")
@@ -79,14 +80,15 @@ class Utterance:
 def plan(texts: Sequence[str], count: int, seed: int, shares: Mapping[str, float] = SHARES) -> list[Utterance]:
     """Choose ``count`` sentences and voice settings, engines by ``shares``.
 
-    30 % come from templates, 30 % are strings of common words, the rest is from ``texts``.
+    30 % come from templates, 20 % are strings of common words, 20 % sentences of general English, the rest is
+    from ``texts``.
     """
     rng = random.Random(seed)
-    templates, strings = generate(seed), word_strings(seed)
+    made = generate(seed), word_strings(seed), sentences(seed)
     utterances: list[Utterance] = []
     while len(utterances) < count:
-        kind = rng.random()
-        text = next(templates) if kind < 0.3 else next(strings) if kind < 0.6 else rng.choice(texts)
+        [kind] = rng.choices(range(4), (0.3, 0.2, 0.2, 0.3))
+        text = next(made[kind]) if kind < 3 else rng.choice(texts)
         if not 1 <= len(text.split()) <= 14:
             continue
         [engine] = rng.choices(list(shares), list(shares.values()))
