@@ -1,6 +1,6 @@
 """N-gram models in files: ARPA's text, which every tool reads, and a compact binary form of a few MB.
 
-The binary form is a NumPy archive (``.npz``, not compressed) whose scores have 16 bits: errors are below 0.0002.
+The binary form is a NumPy archive (``.npz``, compressed) whose scores have 16 bits: errors are below 0.0002.
 """
 
 import gzip
@@ -98,12 +98,13 @@ def to_bytes(model: NgramModel) -> bytes:
         # who has no children backs off with 1 always
         "backoff": trie.backoff[children > 0].astype(np.float16),
     }
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, array in arrays.items():
             one = io.BytesIO()
             np.lib.format.write_array(one, array, allow_pickle=False)
             # a fixed date: equal models make equal files
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), one.getvalue())
+            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, one.getvalue(), zipfile.ZIP_DEFLATED, 9)
     return out.getvalue()
 
 

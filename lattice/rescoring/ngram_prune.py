@@ -9,13 +9,13 @@ from .trie import Trie
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 BYTES_PER_NGRAM = 8
-"""What the binary form takes at most for an n-gram: word, number of children, two scores."""
+"""What the binary form takes at most for an n-gram, unpacked: word, number of children, two scores."""
 HEADER_BYTES = 4096
 """What it takes beside them, the names of tokens not counted."""
 
 
 def to_size(trie: Trie, seen: Doubles, max_bytes: int) -> Trie:
-    """Return the n-grams worth most of those that fit in ``max_bytes`` of the binary form; all if they do.
+    """Return the n-grams worth most of those that fit in ``max_bytes`` of the binary form, unpacked; all if they do.
 
     How often a history occurs is taken from the text: the lower orders of Kneser-Ney models do not say it
     (Chelba et al. 2010). N-grams that a longer one needs stay; single tokens always do.

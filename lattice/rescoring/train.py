@@ -51,7 +51,7 @@ def train_pieces(
         symbols: the pieces by number; a blank at 0 gets no probability.
         encode: returns the pieces of a sentence.
         order: length of the longest n-gram.
-        max_bytes: size of the binary form to prune to; None to keep all.
+        max_bytes: size of the binary form to prune to, unpacked; the file has about half. None to keep all.
 
     Raises:
         LanguageModelError: there is no text, or a value is out of range.

@@ -61,7 +61,7 @@ def train(
     order: Annotated[int, typer.Option(min=1, max=8, help="Length of the longest n-gram.")] = 4,
     max_mb: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Prune to this size (of the compact form).", show_default=False),
+        typer.Option(min=0.001, help="Prune to this size unpacked; files are half of it.", show_default=False),
     ] = None,
     units: Annotated[
         Units, typer.Option(help="What to count: the speech model's pieces, which the search can use, or words.")
