@@ -112,7 +112,7 @@ def scorecard(system: str, observations: Sequence[Observation], *, speculates: b
         len(observations) - len(heard),
         sum(observation.closing is None for observation in heard),
         _quantiles(final),
-        _share(sum(observation.is_cut for observation in heard), len(heard)),
+        proportion(sum(observation.is_cut for observation in heard), len(heard)),
         sum(len(observation.endings) for observation in heard) / len(heard),
         _speculation(heard, final) if speculates else None,
     )
@@ -147,7 +147,7 @@ def _speculation(heard: Sequence[Observation], final: npt.NDArray[np.float64]) -
     return SpeculationScore(
         _quantiles(latency),
         _quantiles(final - latency),
-        _share(sum(observation.standing is not None for observation in heard), len(guesses)),
+        proportion(sum(observation.standing is not None for observation in heard), len(guesses)),
         len(guesses) / len(heard),
         sum(guess.reset is not None for _, guess in guesses) / len(heard),
         vain / len(heard),
@@ -166,7 +166,7 @@ def _quantiles(values: npt.NDArray[np.float64]) -> Quantiles:
     return Quantiles(estimate(0.5), estimate(0.9))
 
 
-def _share(count: int, total: int) -> Estimate:
+def proportion(count: int, total: int) -> Estimate:
     """Return a proportion with Wilson's score interval (1927), which holds for small counts too."""
     if not total:
         return Estimate(float("nan"), float("nan"), float("nan"))

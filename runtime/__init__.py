@@ -1,6 +1,17 @@
 """Streaming recognition: audio in, words and events out."""
 
-from .events import Alternative, AudioLost, Event, Final, FinalReason, Partial, Reset, SpeculativeFinal, SpeechStarted
+from .events import (
+    Alternative,
+    AudioLost,
+    Command,
+    Event,
+    Final,
+    FinalReason,
+    Partial,
+    Reset,
+    SpeculativeFinal,
+    SpeechStarted,
+)
 from .pipeline import Pipeline
 from .recognizer import Recognizer
 from .search import BeamSettings, SearchOptions, TokenScorer
@@ -14,6 +25,7 @@ __all__ = [
     "AudioFile",
     "AudioLost",
     "BeamSettings",
+    "Command",
     "Event",
     "Final",
     "FinalReason",

@@ -9,7 +9,8 @@ import numpy as np
 from ..lattice import Lattice, TokenLattice, determinize
 from ..models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ..models.audio import Samples
-from ..models.features import FRAME_SECONDS, NUM_BINS, Features
+from ..models.features import FRAME_SECONDS
+from .encoding import encode_to_end
 from .search import Search, SearchOptions
 from .transcript import Word, make_transcript
 
@@ -17,8 +18,6 @@ DELAY_SECONDS = 0.4
 """How long after a sound its token may come: an utterance that is completed gets so much silence in all."""
 LEAD_FRAMES = 20
 """Feature frames before the present that a new start takes in again, if they are not encoded yet."""
-SILENCE = math.log(np.finfo(np.float32).eps)
-"""Log-mel energy of digital silence."""
 
 
 class DecodingStream:
@@ -59,15 +58,10 @@ class DecodingStream:
 
         ``silence`` is how many seconds of it there were already.
         """
-        info = self._model.info
-        heard = self._features.frames_ready - self._position
-        padding = max(0, round((DELAY_SECONDS - silence) / FRAME_SECONDS))
-        steps = max(1, -(-(heard + padding) // info.chunk_shift))
-        padded: Features = np.full(((steps - 1) * info.chunk_shift + info.chunk_frames, NUM_BINS), SILENCE, np.float32)
-        padded[:heard] = self._features.take(self._position, heard)
-        encoder, search = self._encoder.fork(), self.search.fork()
-        for start in range(0, steps * info.chunk_shift, info.chunk_shift):
-            search.advance(encoder.run(padded[start : start + info.chunk_frames]))
+        heard = self._features.take(self._position, self._features.frames_ready - self._position)
+        search = self.search.fork()
+        for step in encode_to_end(self._encoder, self._model.info, heard, DELAY_SECONDS - silence):
+            search.advance(step)
         return search
 
     def restart(self) -> None:

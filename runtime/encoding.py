@@ -1,5 +1,6 @@
 """Samples to what the encoder makes of them, for whatever listens to it."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,9 +8,13 @@ import numpy.typing as npt
 
 from ..models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ..models.audio import Samples
+from ..models.features import FRAME_SECONDS, NUM_BINS, Features
+from ..models.transducer import EncoderStream, ModelInfo
 
 TAIL_SECONDS = 0.5
 """Silence appended at the end, so that the last words come through the model's delay."""
+SILENCE = math.log(np.finfo(np.float32).eps)
+"""Log-mel energy of digital silence."""
 
 
 class EncodedAudio:
@@ -36,3 +41,24 @@ class EncodedAudio:
         """Yield the last steps, as if silence followed."""
         tail = TAIL_SECONDS + (self._info.chunk_frames + self._info.chunk_shift) * 0.01
         return self.accept(np.zeros(int(tail * SAMPLE_RATE), np.float32))
+
+    def completed(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the steps that would follow if the audio ended here; it may go on all the same."""
+        heard = self._features.take(self._position, self._features.frames_ready - self._position)
+        return encode_to_end(self._encoder, self._info, heard, TAIL_SECONDS)
+
+
+def encode_to_end(
+    encoder: EncoderStream, info: ModelInfo, heard: Features, silence: float
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the steps of features [frames, bins] that are not encoded yet and of ``silence``, in seconds, after them.
+
+    There is one step at least; each is [frames, joiner_dim], and good until the next. ``encoder`` stays as it is.
+    """
+    padding = max(0, round(silence / FRAME_SECONDS))
+    steps = max(1, -(-(len(heard) + padding) // info.chunk_shift))
+    padded: Features = np.full(((steps - 1) * info.chunk_shift + info.chunk_frames, NUM_BINS), SILENCE, np.float32)
+    padded[: len(heard)] = heard
+    fork = encoder.fork()
+    for start in range(0, steps * info.chunk_shift, info.chunk_shift):
+        yield fork.run(padded[start : start + info.chunk_frames])

@@ -5,8 +5,8 @@ import json
 import re
 import resource
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,8 @@ class Entry:
 
     path: Path
     text: str
+    labels: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """The whole line: column to what stands there."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def read_manifest(manifest: Path, *, text_key: str = "text", root: Path | None =
     """
     rows = read_rows(manifest, "path", text_key)
     entries = [
-        Entry(locate(manifest, str(row["path"]), root), str(row[text_key]))
+        Entry(locate(manifest, str(row["path"]), root), str(row[text_key]), row)
         for row in rows
         if row.get("path") and row.get(text_key)
     ]

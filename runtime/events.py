@@ -8,6 +8,7 @@ back; nothing of an utterance comes after its ``Final``; words once marked stabl
 import dataclasses
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -35,6 +36,33 @@ class Rescoring:
     """By the clock, from sending the lattice to knowing."""
     model: str | None = None
     """Name of the language model that answered."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What an utterance asks for, where a grammar says all that may be asked for."""
+
+    accepted: bool
+    """Whether it is one of the commands; all else is empty if not."""
+    intent: str = ""
+    """Name of the template; empty where templates have no names."""
+    slots: dict[str, str] = field(default_factory=dict)
+    """Class, in lower case, to the phrase that was said."""
+    text: str = ""
+    """Words of the command."""
+    log_odds: float = 0.0
+    """How much likelier they are than words of any kind (natural logarithm)."""
+
+    def __str__(self) -> str:
+        """Return a line such as "tell: who=brother, what=late"."""
+        if not self.accepted:
+            return "no command"
+        slots = ", ".join(f"{name}={value}" for name, value in self.slots.items())
+        return ": ".join(part for part in (self.intent or "command", slots) if part)
+
+
+_WHERE_ASKED_FOR: dict[str, Callable[..., Rescoring | Command]] = {"rescored": Rescoring, "command": Command}
+"""Fields that stand in JSON only where there is something in them."""
 
 
 class FinalReason(str, Enum):
@@ -75,9 +103,9 @@ class Event:
                 ]
             elif entry.name == "n_best":
                 value = [dataclasses.asdict(alternative) for alternative in value]
-            elif entry.name == "rescored":
+            elif entry.name in _WHERE_ASKED_FOR:
                 if value is not None:
-                    values["rescored"] = dataclasses.asdict(value)
+                    values[entry.name] = dataclasses.asdict(value)
                 continue
             elif entry.name == "lattice":
                 if lattice and value is not None:
@@ -123,6 +151,8 @@ class SpeculativeFinal(Event):
     """The most probable texts, the best first. ``text`` is what the search followed, and mostly the first of them."""
     lattice: Lattice | None = None
     """Everything that may have been said, pruned."""
+    command: Command | None = None
+    """What is asked for; None without a grammar, as by default."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +175,8 @@ class Final(Event):
     """Everything that may have been said, pruned."""
     rescored: Rescoring | None = None
     """What came of rescoring; None where nobody asked for it, as by default."""
+    command: Command | None = None
+    """As of ``SpeculativeFinal``, and the same as in the one that is confirmed."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +218,9 @@ def from_dict(values: dict[str, Any]) -> Event:
             )
         if "n_best" in given:
             given["n_best"] = tuple(Alternative(**alternative) for alternative in given["n_best"])
-        if given.get("rescored") is not None:
-            given["rescored"] = Rescoring(**given["rescored"])
+        for name, part in _WHERE_ASKED_FOR.items():
+            if given.get(name) is not None:
+                given[name] = part(**given[name])
         if given.get("lattice") is not None:
             from ..lattice.formats.json_format import from_json as from_lattice_json  # noqa: PLC0415 (seldom there)
 

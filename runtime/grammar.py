@@ -7,7 +7,7 @@
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..models.audio import Samples
 from .biasing import bias_vocabulary, surprise_of
 from .encoding import EncodedAudio
 from .evaluation import normalise
+from .events import Command
 from .search import BeamSettings, Search, SearchOptions
 
 FREE_SEARCH = SearchOptions(BeamSettings(max_active=4), language=None)
@@ -49,6 +50,14 @@ class Understood:
     def accepted(self) -> bool:
         """Whether it is so much likelier that nothing else was said."""
         return self.filled is not None and self.log_odds > LEAST_ODDS * len(self.filled.words)
+
+    @property
+    def command(self) -> Command:
+        """The same as events have it."""
+        if self.filled is None or not self.accepted:
+            return Command(accepted=False)
+        filled = self.filled
+        return Command(True, filled.intent, dict(filled.slots), " ".join(filled.words), round(self.log_odds, 2))
 
 
 def read_grammar(path: str | Path) -> tuple[SlotGrammar, list[Refused]]:
@@ -106,27 +115,56 @@ def search_with_grammar(
     return SearchOptions(beam, language=scorer)
 
 
+class CommandStream:
+    """One utterance, while it is spoken: what it asks for may be had at any time.
+
+    It is searched twice, with the grammar and without: only so can a command be told from what no grammar knows.
+    """
+
+    def __init__(self, model: Transducer, grammar: SlotGrammar, search: SearchOptions | None = None) -> None:
+        """Begin an utterance.
+
+        Args:
+            model: that listens.
+            grammar: what may be said.
+            search: as ``search_with_grammar`` gives it; to be kept where there are many utterances.
+        """
+        self._model, self._grammar = model, grammar
+        self._encoded = EncodedAudio(model)
+        self._constrained = (search or search_with_grammar(model, grammar)).begin(model)
+        self._free = FREE_SEARCH.begin(model)
+
+    def accept(self, samples: Samples) -> None:
+        """Take samples [n], 16 kHz mono float32 in [-1, 1]."""
+        for step in self._encoded.accept(samples):
+            self._constrained.advance(step)
+            self._free.advance(step)
+
+    def understand(self, audio: Iterable[Samples]) -> Understood:
+        """Take blocks of samples, as ``stream_audio`` gives them, and return what the utterance asks for."""
+        for samples in audio:
+            self.accept(samples)
+        return self.understood()
+
+    def understood(self) -> Understood:
+        """Return what the utterance asks for if it ends here; it may go on all the same."""
+        constrained, free = self._constrained.fork(), self._free.fork()
+        for step in self._encoded.completed():
+            constrained.advance(step)
+            free.advance(step)
+        return compare(self._grammar.fill_best(_lattice(self._model, constrained)), _lattice(self._model, free))
+
+
+def command_streams(model: Transducer, grammar: SlotGrammar) -> Callable[[], CommandStream]:
+    """Return what begins an utterance, as often as one likes; raises as ``search_with_grammar``."""
+    return partial(CommandStream, model, grammar, search_with_grammar(model, grammar))
+
+
 def understand(
     model: Transducer, audio: Iterable[Samples], grammar: SlotGrammar, search: SearchOptions | None = None
 ) -> Understood:
-    """Return what a recording asks for.
-
-    It is searched twice, with the grammar and without: only so can it be told from what no grammar knows.
-
-    Args:
-        model: that listens.
-        audio: blocks of samples, 16 kHz mono, as ``stream_audio`` gives them.
-        grammar: what may be said.
-        search: as ``search_with_grammar`` gives it; to be kept where there are many recordings.
-    """
-    constrained = (search or search_with_grammar(model, grammar)).begin(model)
-    free = FREE_SEARCH.begin(model)
-    encoded = EncodedAudio(model)
-    for steps in (*map(encoded.accept, audio), encoded.finish()):
-        for step in steps:
-            constrained.advance(step)
-            free.advance(step)
-    return compare(grammar.fill_best(_lattice(model, constrained)), _lattice(model, free))
+    """Return what a recording asks for; all is as ``CommandStream`` has it."""
+    return CommandStream(model, grammar, search).understand(audio)
 
 
 def _lattice(model: Transducer, search: Search) -> Lattice:

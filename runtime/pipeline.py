@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from typing_extensions import Self
 
@@ -17,6 +18,10 @@ from .search import DEFAULT_SEARCH, SearchOptions
 from .sources import AudioSource, Blocks
 from .transcriber import load_model
 from .waiting import settled
+
+if TYPE_CHECKING:
+    from ..biasing.slots import SlotGrammar
+    from .grammar import CommandStream
 
 
 class PipelineError(NearwordError, RuntimeError):
@@ -46,6 +51,7 @@ class Pipeline:
         audio_seconds: float = 4.0,
         events: int = 256,
         lower: bool = True,
+        grammar: "SlotGrammar | None" = None,
     ) -> None:
         """Describe a pipeline; nothing is loaded before ``async with``.
 
@@ -59,12 +65,17 @@ class Pipeline:
             audio_seconds: audio that may wait for the recogniser.
             events: events that may wait for the consumer; if there are as many, recognition waits.
             lower: lower-case words, also of models with upper-case tokens.
+            grammar: what may be asked for, as ``grammar.read_grammar`` gives it; results have a ``command`` then.
 
         Raises:
-            PipelineError: no such preset.
+            PipelineError: no such preset, or a grammar beside a recogniser of one's own.
         """
         if preset not in PRESETS:
             raise PipelineError(f"preset {preset!r}: expected {', '.join(PRESETS)}")
+        if grammar is not None and recognizer is not None:
+            raise PipelineError("a grammar beside a recogniser of one's own; let that one be a CommandRecognizer")
+        self._grammar = grammar
+        self._commands: Callable[[], CommandStream] | None = None
         self._model = model
         self._settings = settings or PRESETS[preset]
         self._search = search
@@ -93,18 +104,25 @@ class Pipeline:
 
         Raises:
             ModelError: the model cannot be found or read.
+            BiasingError: the model has no tokens for a word of the grammar.
         """
         if self._executor is not None:
             raise PipelineError("the pipeline is open already")
         self._executor = ThreadPoolExecutor(1, "nearword")
         try:
-            self._loaded = await settled(
-                asyncio.get_running_loop().run_in_executor(self._executor, load_model, self._model)
-            )
+            self._loaded = await settled(asyncio.get_running_loop().run_in_executor(self._executor, self._load))
         except BaseException:
             self._shut()
             raise
         return self
+
+    def _load(self) -> Transducer:
+        model = load_model(self._model)
+        if self._grammar is not None:
+            from .grammar import command_streams  # noqa: PLC0415 (only where there is a grammar)
+
+            self._commands = command_streams(model, self._grammar)
+        return model
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -138,6 +156,10 @@ class Pipeline:
         return self._run
 
     def _make_recognizer(self, model: Transducer) -> Recognizer:
-        return Recognizer(
-            model, self._settings, search=self._search, vad=self._vad() if self._vad else None, lower=self._lower
-        )
+        vad = self._vad() if self._vad else None
+        if self._commands is None:
+            return Recognizer(model, self._settings, search=self._search, vad=vad, lower=self._lower)
+        from .command_recognizer import CommandRecognizer  # noqa: PLC0415
+
+        commands, search = self._commands, self._search
+        return CommandRecognizer(model, commands, self._settings, search=search, vad=vad, lower=self._lower)

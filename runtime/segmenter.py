@@ -4,12 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..endpointing import PRESETS, EndpointSettings
-from ..models import SAMPLE_RATE, Transducer
+from ..models import Transducer
 from ..models.audio import Samples
-from .events import Final, Partial, SpeechStarted
+from .events import Command, Final, Partial
 from .hypothesis import line
 from .recognizer import Recognizer
 from .search import DEFAULT_SEARCH, SearchOptions
@@ -17,12 +15,10 @@ from .transcript import Transcript, Word
 
 if TYPE_CHECKING:
     from ..lattice import Lattice
-    from .grammar import Understood
+    from .grammar import CommandStream
 
 SETTINGS = replace(PRESETS["patient"], stable=0.5)
 """Nobody waits for the end of an utterance in a recording: better late than cut off."""
-LEAD_SECONDS = 0.6
-"""Audio before an utterance was noticed that is its own: its first sounds."""
 
 
 class Segmenter:
@@ -36,24 +32,23 @@ class Segmenter:
         search: SearchOptions = DEFAULT_SEARCH,
         lower: bool = True,
         correct: Callable[[Final], Final] | None = None,
-        understand: "Callable[[Samples], Understood] | None" = None,
+        commands: "Callable[[], CommandStream] | None" = None,
     ) -> None:
         """Begin a recording; ``correct`` may give an utterance other words, once it has ended.
 
-        ``understand`` says what the audio of an utterance asks for; utterances end as in live listening then, unless
-        ``settings`` say when.
+        ``commands`` begins an utterance to understand what it asks for; utterances end as in live listening then,
+        unless ``settings`` say when.
         """
         self._correct = correct
-        self._understand = understand
-        self.commands: list[Understood] | None = None if understand is None else []
+        self.commands: list[Command] | None = None if commands is None else []
         """What the utterances that have ended ask for, each; None if nobody asked."""
-        self._audio = np.zeros(0, np.float32)
-        """Of the present utterance, and before it."""
-        self._audio_end = 0
-        """Samples of the recording up to the end of it."""
-        self._began = 0.0
-        settings = settings or (SETTINGS if understand is None else PRESETS["balanced"])
-        self._recognizer = Recognizer(model, settings, search=search, lower=lower)
+        if commands is None:
+            self._recognizer = Recognizer(model, settings or SETTINGS, search=search, lower=lower)
+        else:
+            from .command_recognizer import CommandRecognizer  # noqa: PLC0415 (only where there is a grammar)
+
+            settings = settings or PRESETS["balanced"]
+            self._recognizer = CommandRecognizer(model, commands, settings, search=search, lower=lower)
         self.lattices: list[Lattice] = []
         """Of the utterances that have ended."""
         self._words: list[Word] = []
@@ -86,27 +81,18 @@ class Segmenter:
             AudioError: a sample is not a finite number.
             RuntimeError: the stream was finished.
         """
-        if self._understand is not None:
-            self._audio = np.concatenate([self._audio, samples])
-            self._audio_end += len(samples)
         events = self._recognizer.accept(samples)
         for event in events:
-            if isinstance(event, SpeechStarted):
-                self._began = event.time
-            elif isinstance(event, Partial):
+            if isinstance(event, Partial):
                 self._present, self._stable = event.words, event.stable
             elif isinstance(event, Final):
                 self._take(event)
-        if not self._recognizer.in_utterance:
-            self._audio = self._audio[-round(LEAD_SECONDS * SAMPLE_RATE) :]
         return any(isinstance(event, Partial | Final) for event in events)
 
     def finish(self) -> Transcript:
         """End the stream and return all its words; again and again the same."""
         for event in self._recognizer.finish():
-            if isinstance(event, SpeechStarted):
-                self._began = event.time
-            elif isinstance(event, Final):
+            if isinstance(event, Final):
                 self._take(event)
         return Transcript(
             self.text, tuple(self._words), (), self._recognizer.seconds, utterances=tuple(self._utterances)
@@ -120,8 +106,6 @@ class Segmenter:
             self._words += final.words
             if final.lattice is not None:
                 self.lattices.append(final.lattice)
-            if self._understand is not None and self.commands is not None:
-                first = self._audio_end - len(self._audio)
-                begin = max(0, round((self._began - LEAD_SECONDS) * SAMPLE_RATE) - first)
-                self.commands.append(self._understand(self._audio[begin : round(final.time * SAMPLE_RATE) - first]))
+            if self.commands is not None and final.command is not None:
+                self.commands.append(final.command)
         self._present = ()

@@ -1,5 +1,8 @@
 """What utterances ask for, where a grammar says all that may be asked: the option, and how it is printed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -11,9 +14,10 @@ from .options import Format, fail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ...biasing.slots import SlotGrammar
     from ...models import Transducer
-    from ...models.audio import Samples
-    from ..grammar import Understood
+    from ..events import Command
+    from ..grammar import CommandStream
     from ..segmenter import Segmenter
 
 GrammarFile = Annotated[
@@ -32,34 +36,51 @@ GRAMMAR_HELP = (
     '{"templates": {"tell": \\["tell my $WHO \\[that] i am $WHAT"], "alarm": \\["(set|make) an alarm for $TIME"]},\n\n'
     '"classes": {"who": \\["brother", "sister"], "what": \\["late", "on my way"], "time": \\["six", "seven"]}}\n\n'
     "Words are written as they are spoken (seven, not 7). Each utterance becomes a line such as "
-    '"tell: who=brother, what=on my way", or "no command: " and the words that were heard. With --format json, '
-    '"commands" has intent, slots and words of each utterance, and log_odds: how far above free speech it is.'
+    '"tell: who=brother, what=on my way", or "no command: " and the words that were heard. In JSON a '
+    "command has accepted, intent, slots, text, and log_odds: how far above free speech it is."
 )
 
 
-def understanding(model: "Transducer", path: Path | None, form: Format) -> "Callable[[Samples], Understood] | None":
-    """Return what understands the audio of an utterance by a grammar; what of it is not used is told.
-
-    None without a grammar.
+def read_commands(path: Path) -> "SlotGrammar":
+    """Return the grammar of a file; what of it is not used is told.
 
     Raises:
         BiasingError: the grammar cannot be used; names it.
     """
-    from ...biasing import BiasingError
-    from ..grammar import read_grammar, search_with_grammar, understand
+    from ..grammar import read_grammar
 
+    grammar, refused = read_grammar(path)
+    for one in refused:
+        fail(str(one))
+    return grammar
+
+
+def commands_of(model: "Transducer", path: Path | None, form: Format) -> "Callable[[], CommandStream] | None":
+    """Return what begins an utterance to understand by a grammar; None without one.
+
+    Raises:
+        BiasingError: the grammar cannot be used; names it.
+    """
     if path is None:
         return None
     if form not in (Format.text, Format.json):
         raise typer.BadParameter(f"{form.value} has no place for commands; take text or json", param_hint="--format")
-    grammar, refused = read_grammar(path)
-    for one in refused:
-        fail(str(one))
+    from ..grammar import command_streams
+
+    grammar = read_commands(path)
+    with named(path):
+        return command_streams(model, grammar)
+
+
+@contextmanager
+def named(path: Path | None) -> Iterator[None]:
+    """Name the file of a grammar that does not suit the model."""
+    from ...biasing import BiasingError
+
     try:
-        search = search_with_grammar(model, grammar)
+        yield
     except BiasingError as error:
         raise BiasingError(f"{path}: {error}") from error
-    return lambda samples: understand(model, [samples], grammar, search)
 
 
 class CommandLines:
@@ -76,33 +97,18 @@ class CommandLines:
         commands = transcriber.commands or []
         ended = zip(commands, transcriber.utterance_texts, strict=True)
         for command, words in islice(ended, self._shown, None):
-            self._out.write(f"{self._prefix}{_line(command, words)}\n")
+            self._out.write(f"{self._prefix}{command_line(command, words)}\n")
             self._out.flush()
         self._shown = len(commands)
 
     end = show
 
 
-def _line(command: "Understood", text: str) -> str:
-    if command.filled is None or not command.accepted:
-        return f"no command: {text}"
-    slots = ", ".join(f"{name}={value}" for name, value in command.filled.slots.items())
-    return ": ".join(part for part in (command.filled.intent or "command", slots) if part)
+def command_line(command: "Command", text: str) -> str:
+    """Return what an utterance asks for, or the words that ask for nothing."""
+    return str(command) if command.accepted else f"{command}: {text}"
 
 
 def keys_of(transcriber: "Segmenter") -> dict[str, object]:
     """Return what JSON says of a recording beyond its words: nothing without a grammar."""
-    return {} if transcriber.commands is None else {"commands": [_row(command) for command in transcriber.commands]}
-
-
-def _row(command: "Understood") -> dict[str, object]:
-    filled = command.filled
-    if filled is None or not command.accepted:
-        return {"accepted": False}
-    return {
-        "accepted": True,
-        "intent": filled.intent or None,
-        "slots": filled.slots,
-        "text": " ".join(filled.words),
-        "log_odds": round(command.log_odds, 2),
-    }
+    return {} if transcriber.commands is None else {"commands": [asdict(command) for command in transcriber.commands]}

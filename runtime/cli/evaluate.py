@@ -5,26 +5,31 @@ import math
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .commands import GRAMMAR_HELP, GrammarFile, commands_of
 from .interrupt import whole_steps
-from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output
+from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from ..command_evaluation import CommandScore, Labels
     from ..evaluation import Entry, Result, Score
+    from ..events import Command
 
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "nearword evaluate dev/test.tsv\n\n"
     "nearword evaluate orders.jsonl --text-key transcript --format json\n\n"
-    "nearword evaluate test.tsv --model zipformer-en-66m --details errors.jsonl"
+    "nearword evaluate test.tsv --model zipformer-en-66m --details errors.jsonl\n\n"
+    "nearword evaluate orders.jsonl --grammar orders.json\n\n"
+    f"{GRAMMAR_HELP}"
 )
 
 
@@ -36,6 +41,8 @@ class _Run:
     load_seconds: float
     broken: int
     """Utterances whose audio could not be used."""
+    commands: "CommandScore | None"
+    """What was understood; None without a grammar."""
 
 
 def evaluate(
@@ -55,6 +62,7 @@ def evaluate(
     beam: Beam = DEFAULT_BEAM,
     bias: Bias = None,
     bias_strength: Strength = None,
+    grammar: GrammarFile = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     precision: Graphs = Precision.auto,
@@ -66,16 +74,18 @@ def evaluate(
 
     The interval is a 95 % bootstrap over utterances. Speed leaves the loading of the model out.
 
+    With --grammar, also how many commands are understood: columns 'intent' and 'slots' (a JSON object, in a TSV too)
+    say what is asked for. A command counts if all of it is right; an empty intent says that nothing is asked for.
+
     Audio that cannot be read is reported and left out; the exit code is 1 then. Ctrl-C gives the figures so far.
     """
-    from rich.console import Console
-    from rich.progress import track
-
-    from ...models import Transducer, resolve
+    from ...models import Transducer, resolve, stream_audio
+    from ..command_evaluation import labels_of
     from ..evaluation import read_manifest, recognise_all, score
     from ..transcriber import transcribe_file
 
     entries = read_manifest(manifest, text_key=text_key, root=root)[:limit]
+    labels = {} if grammar is None else {entry.path: labels_of(entry) for entry in entries}
     if details is not None and details.exists() and details.samefile(manifest):
         raise typer.BadParameter(f"{details} is the manifest itself; it would be lost", param_hint="--details")
     with ExitStack() as stack:
@@ -84,32 +94,33 @@ def evaluate(
         loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
         load_seconds = time.perf_counter() - started
         search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
+        begin = commands_of(loaded, grammar, Format.text)
         broken: list[str] = []
+        commands: dict[Path, Command] = {}
 
         def recognise(path: Path) -> tuple[str, float]:
             with whole_steps():
                 transcript = transcribe_file(loaded, path, search)
+                if begin is not None:
+                    commands[path] = begin().understand(stream_audio(path)).command
             return transcript.text, transcript.seconds
 
         def failed(_: object, error: Exception) -> None:
             broken.append(str(error))
             fail(str(error))
 
-        shown: Iterable[Entry] = entries
-        if sys.stderr.isatty():
-            shown = track(entries, "evaluating", console=Console(stderr=True), transient=True)
         results: list[Result] = []
         interrupted = False
         cpu, wall = time.process_time(), time.perf_counter()
         try:
-            for result in recognise_all(shown, recognise, failed):
+            for result in recognise_all(_followed(entries), recognise, failed):
                 results.append(result)
                 if detail_file:
-                    detail_file.write(_detail(result))
+                    detail_file.write(_detail(result, commands.get(result.entry.path)))
         except KeyboardInterrupt:
             interrupted = True
         figures = score(results, time.process_time() - cpu, time.perf_counter() - wall)
-    run = _Run(loaded.info.name, load_seconds, len(broken))
+    run = _Run(loaded.info.name, load_seconds, len(broken), _score_commands(results, labels, commands))
     if report is Report.json:
         print(json.dumps(_as_json(figures, run)))
     else:
@@ -118,14 +129,36 @@ def evaluate(
         raise typer.Exit(130 if interrupted else 1)
 
 
-def _detail(result: "Result") -> str:
-    row = {
+def _followed(entries: "list[Entry]") -> "Iterable[Entry]":
+    """Return the entries, with a bar on a terminal that follows them."""
+    if not sys.stderr.isatty():
+        return entries
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(entries, "evaluating", console=Console(stderr=True), transient=True)
+
+
+def _score_commands(
+    results: "list[Result]", labels: "dict[Path, Labels | None]", commands: "dict[Path, Command]"
+) -> "CommandScore | None":
+    """Return what became of the commands; None without a grammar, where nothing is labelled."""
+    from ..command_evaluation import score_commands
+
+    heard = [result.entry.path for result in results]
+    return score_commands([labels[path] for path in heard], [commands[path] for path in heard]) if labels else None
+
+
+def _detail(result: "Result", command: "Command | None") -> str:
+    row: dict[str, object] = {
         "path": str(result.entry.path),
         "seconds": round(result.seconds, 3),
         "text": result.entry.text,
         "reference": result.reference,
         "hypothesis": result.hypothesis,
     }
+    if command is not None:
+        row["command"] = asdict(command)
     return json.dumps(row, ensure_ascii=not str(result.entry.path).isprintable()) + "\n"
 
 
@@ -151,7 +184,26 @@ def _as_json(figures: "Score", run: _Run) -> dict[str, object]:
         "wall_real_time_factor": round(figures.wall_real_time_factor, 5),
         "load_seconds": round(run.load_seconds, 3),
         "peak_memory_bytes": figures.peak_memory,
-    }
+    } | ({} if run.commands is None else {"commands": _commands_as_json(run.commands, rate)})
+
+
+def _commands_as_json(score: "CommandScore", rate: "Callable[[float], float | None]") -> dict[str, object]:
+    share = score.share
+    shares = {"understood_share": rate(share.value), "low": rate(share.low), "high": rate(share.high)}
+    return asdict(score) | shares
+
+
+def _command_rows(score: "CommandScore") -> "Iterator[tuple[str, str]]":
+    if score.commands:
+        share = score.share
+        missed = score.commands - score.understood - score.mistaken
+        of = f"of {score.commands}; {score.mistaken} mistaken, {missed} rejected"
+        between = f"(95 %: {100 * share.low:.1f} to {100 * share.high:.1f})"
+        yield "commands understood", f"{100 * share.value:.1f} %  {between} {of}"
+    if score.others:
+        yield "no commands", f"{score.others_accepted} of {score.others} taken for one"
+    if score.unlabelled:
+        yield "not labelled", f"{score.unlabelled_accepted} of {score.unlabelled} taken for a command"
 
 
 def _print(figures: "Score", run: _Run) -> None:
@@ -166,6 +218,7 @@ def _print(figures: "Score", run: _Run) -> None:
         ("utterances", f"{figures.utterances}" + (f" ({run.broken} more could not be read)" if run.broken else "")),
         ("word error rate", rate if figures.words else "none: no reference words"),
         ("errors", f"{wrong}, of {figures.words} words"),
+        *(_command_rows(run.commands) if run.commands else ()),
         ("speed", f"{speed} per second of audio ({figures.audio_seconds:.0f} s)"),
         ("model load", f"{run.load_seconds:.2f} s"),
         ("peak memory", f"{figures.peak_memory / 1e6:.0f} MB"),

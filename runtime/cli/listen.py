@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .commands import GRAMMAR_HELP, GrammarFile, named, read_commands
 from .options import Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
@@ -30,7 +31,9 @@ EXAMPLES = (
     "nearword listen --device headset --preset fast\n\n"
     "nearword listen --bias contacts.vcf\n\n"
     "nearword listen --format json | jq -r 'select(.type == \"final\").text'\n\n"
-    "nearword listen talk.wav"
+    "nearword listen --grammar orders.json --format json | jq -c 'select(.type == \"final\").command'\n\n"
+    "nearword listen talk.wav\n\n"
+    f"{GRAMMAR_HELP}"
 )
 METER_SECONDS = 0.1
 DEADLINE_SECONDS = 0.5
@@ -71,6 +74,7 @@ def listen(
     beam: Beam = DEFAULT_BEAM,
     bias: Bias = None,
     bias_strength: Strength = None,
+    grammar: GrammarFile = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     rescore: RescoreUrl = None,
@@ -97,8 +101,9 @@ def listen(
     loaded = Transducer.load(resolve(model), precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
-    pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case)
-    with make_view(json_lines=report is Report.json) as view:
+    commands = None if grammar is None else read_commands(grammar)
+    pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case, grammar=commands)
+    with named(grammar), make_view(json_lines=report is Report.json) as view:
         interrupted = asyncio.run(_listen(pipeline, audio, view, service))
     if interrupted:
         raise typer.Exit(130)

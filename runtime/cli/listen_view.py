@@ -10,11 +10,16 @@ from rich.live import Live
 from rich.text import Text
 
 from ..events import AudioLost, Event, Final, Partial, Reset, SpeculativeFinal, SpeechStarted
+from .commands import command_line
 from .options import fail
 
 METER_CELLS = 20
 QUIETEST = -60.0
 """Level in dB at the meter's left end; the right end is full scale."""
+
+
+def _line(event: SpeculativeFinal | Final) -> str:
+    return event.text if event.command is None else command_line(event.command, event.text)
 
 
 class View(Protocol):
@@ -60,14 +65,14 @@ class JsonLines:
 
 
 class PlainLines:
-    """The words of each utterance that has some."""
+    """The words of each utterance that has some, or what they ask for."""
 
     has_meter = False
 
     def show(self, event: Event) -> None:
         """Print the words of a final."""
         if isinstance(event, Final) and event.text:
-            sys.stdout.write(event.text + "\n")
+            sys.stdout.write(_line(event) + "\n")
             sys.stdout.flush()
         elif isinstance(event, AudioLost):
             fail(f"{event.seconds:.1f} s of audio lost: {event.reason}")
@@ -96,7 +101,7 @@ class Terminal:
             self._words = Text.assemble((event.stable_text, "bold"), event.text[len(event.stable_text) :])
         elif isinstance(event, SpeculativeFinal):
             self._speculated = event
-            self._words = Text.assemble((event.text, "bold yellow"), ("  probably finished", "yellow"))
+            self._words = Text.assemble((_line(event), "bold yellow"), ("  probably finished", "yellow"))
         elif isinstance(event, Reset):
             self._resets += 1
             text = self._speculated.text if self._speculated else ""
@@ -104,7 +109,7 @@ class Terminal:
         elif isinstance(event, Final):
             self._words = Text("")
             if event.text:
-                self._live.console.print(self._line(event))
+                self._live.console.print(self._finished(event))
         elif isinstance(event, AudioLost):
             lost = f"{event.seconds:.1f} s of audio lost: {event.reason}"
             self._live.console.print(Text(lost, style="red"))
@@ -115,14 +120,14 @@ class Terminal:
         self._decibels = max(decibels, self._decibels - 3.0, QUIETEST)
         self._refresh()
 
-    def _line(self, event: Final) -> Text:
+    def _finished(self, event: Final) -> Text:
         notes = []
         if event.confirms is not None and self._speculated is not None:
             notes.append(f"{1000 * (event.time - self._speculated.time):.0f} ms won")
         if self._resets:
             notes.append(f"{self._resets} reset{'s' if self._resets > 1 else ''}")
         return Text.assemble(
-            (f"{event.time:8.2f} s  ", "dim"), (event.text, "bold green"), (f"   {', '.join(notes)}", "dim")
+            (f"{event.time:8.2f} s  ", "dim"), (_line(event), "bold green"), (f"   {', '.join(notes)}", "dim")
         )
 
     def _refresh(self) -> None:

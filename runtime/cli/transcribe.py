@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from .commands import GRAMMAR_HELP, CommandLines, GrammarFile, keys_of, understanding
+from .commands import GRAMMAR_HELP, CommandLines, GrammarFile, commands_of, keys_of
 from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
 from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output
@@ -96,7 +96,7 @@ def transcribe(
     lattices = _LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
-    understand = understanding(loaded, grammar, output_format)
+    commands = commands_of(loaded, grammar, output_format)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     write = WRITERS[output_format.value]
     prefixed = output_format is Format.text and len(files) > 1
@@ -109,9 +109,7 @@ def transcribe(
             correct = None if service is None else _corrector(stack.enter_context(_rescoring(service)))
             for path in files:
                 prefix = f"{path}: " if prefixed else ""
-                transcriber = Segmenter(
-                    loaded, search=search, lower=not keep_case, correct=correct, understand=understand
-                )
+                transcriber = Segmenter(loaded, search=search, lower=not keep_case, correct=correct, commands=commands)
                 growing = _growing(transcriber, out, prefix, path) if output_format is Format.text else None
                 try:
                     if path == STANDARD_INPUT:

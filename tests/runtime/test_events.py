@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from nearword.runtime import Word
 from nearword.runtime.events import (
     AudioLost,
+    Command,
     Event,
     Final,
     FinalReason,
@@ -20,10 +21,11 @@ from nearword.runtime.events import (
 numbers = st.floats(0, 1e6, allow_nan=False)
 base = {"utterance": st.integers(1, 1000), "revision": st.integers(0, 1000), "time": numbers}
 words = st.lists(st.builds(Word, st.text(), numbers, numbers, st.floats(0, 1)), max_size=4).map(tuple)
+commands = st.none() | st.builds(Command, st.booleans(), st.text(), st.dictionaries(st.text(), st.text(), max_size=2))
 events = st.one_of(
     st.builds(SpeechStarted, **base),
     st.builds(Partial, **base, text=st.text(), words=words, stable=st.integers(0, 4)),
-    st.builds(SpeculativeFinal, **base, text=st.text(), words=words),
+    st.builds(SpeculativeFinal, **base, text=st.text(), words=words, command=commands),
     st.builds(Reset, **base),
     st.builds(
         Final,
@@ -32,6 +34,7 @@ events = st.one_of(
         words=words,
         confirms=st.none() | st.integers(1, 9),
         reason=st.sampled_from(FinalReason),
+        command=commands,
     ),
     st.builds(AudioLost, **base, seconds=numbers, reason=st.text()),
 )
