@@ -145,11 +145,14 @@ class Subject(str, Enum):
 
     parts = "parts"
     shapes = "shapes"
+    amounts = "amounts"
 
 
 @app.command()
 def ablate(
-    subject: Annotated[Subject, typer.Argument(help="Parts of the recipe to leave out, or shapes of the network.")],
+    subject: Annotated[
+        Subject, typer.Argument(help="Leave out parts of the recipe, change the network's shape, or hear less.")
+    ],
     speech: Speech,
     work: Work = Path("work"),
     run_name: Annotated[str, typer.Option("--run", help="Folder of the run whose weights all start from.")] = "run",
@@ -158,15 +161,18 @@ def ablate(
     peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-4,
     threads: int = 2,
 ) -> None:
-    """Train the weights of a run on, shortly, without one part or in another shape each; prints a table; resumable."""
+    """Train the weights of a run on, shortly, without one part or in another shape each; prints a table; resumable.
+
+    With amounts: train from nothing, on phones only, with an eighth to all of the recordings.
+    """
     import torch
 
-    from .ablation import PARTS, SHAPES, table
+    from .ablation import AMOUNTS, PARTS, SHAPES, table
     from .ablation import ablate as go
     from .decode import load_dev_sets
     from .train import TrainConfig, config_from
 
-    choice = PARTS if subject is Subject.parts else SHAPES
+    choice = {Subject.parts: PARTS, Subject.shapes: SHAPES, Subject.amounts: AMOUNTS}[subject]
     known = [variant.name for variant in choice]
     for name in only or []:
         if name not in known:

@@ -1,8 +1,9 @@
-"""What each part of the recipe is worth, and what size, chunk and look-ahead cost: many short runs, one table.
+"""What each part of the recipe is worth, what size, chunk and look-ahead cost, what more data brings.
 
-Every run takes the same trained weights on for the same number of updates: ``PARTS`` each without one part of the
-recipe, ``SHAPES`` each in another shape. That compares like with like. It understates what a set of recordings is
-worth, because the weights have heard it before.
+Many short runs make one table. Every run of ``PARTS`` and ``SHAPES`` takes the same trained weights on for the same
+number of updates, without one part of the recipe or in another shape. That compares like with like, but understates
+what a set of recordings is worth, because the weights have heard it before. The runs of ``AMOUNTS`` therefore begin
+with random weights, on part of the recordings, and learn phones only, which takes far fewer updates than words.
 """
 
 import json
@@ -16,6 +17,7 @@ from torch import Tensor
 from .augment import AugmentConfig
 from .dataset import WEIGHTS, Batches, Corpus, Item
 from .decode import DevSet, word_error_rate
+from .lexicon import build_lexicon
 from .model import ModelConfig, TransducerModel
 from .train import CURRICULUM, Run, Stage, TrainConfig, load_weights, losses, train
 
@@ -36,6 +38,12 @@ class Variant:
     """Sets that it does not hear."""
     stage: Mapping[str, float] = field(default_factory=dict)
     """Fields of ``Stage``."""
+    share: float = 1.0
+    """Part of each set's recordings that it hears, from the first on."""
+    only: tuple[str, ...] = ()
+    """Sets that it hears; empty: all."""
+    fresh: bool = False
+    """Whether it begins with random weights."""
 
 
 DISTORTIONS = ("stretch", "warp", "room", "tilt", "noise", "telephone", "level", "mask")
@@ -56,6 +64,14 @@ SHAPES = (
     *(Variant(f"{40 * frames} ms look-ahead", model={"look_ahead": frames}) for frames in (0, 7)),
     *(Variant(f"{blocks} of 9 slow blocks", model={"slow_blocks": blocks}) for blocks in (7, 5, 3)),
 )
+PHONES_ONLY = {"strength": 0.5, "transducer": 0.0, "phone": 1.0, "token": 0.0, "consistency": 0.0}
+REAL = ("speechocean762", "wuw", "wakeword", "digits")
+AMOUNTS = tuple(
+    Variant(f"{name} of {kind}", stage=PHONES_ONLY, share=share, only=sets, fresh=True)
+    for kind, sets in (("the real sets", REAL), ("all sets", ()))
+    for name, share in (("an eighth", 1 / 8), ("a quarter", 1 / 4), ("half", 1 / 2), ("all", 1.0))
+)
+"""Recordings follow one another by speaker, so less of a real set is fewer speakers."""
 
 
 def reshaped(weights: Mapping[str, Tensor], old: ModelConfig, new: ModelConfig) -> dict[str, Tensor]:
@@ -85,23 +101,33 @@ def reshaped(weights: Mapping[str, Tensor], old: ModelConfig, new: ModelConfig) 
 
 
 @torch.inference_mode()
-def token_loss(model: TransducerModel, dev: DevSet, corpus: Corpus) -> float:
-    """Return the transducer loss per token on ``dev``, natural logarithm."""
+def dev_loss(model: TransducerModel, dev: DevSet, corpus: Corpus, *, phones: bool = False) -> float:
+    """Return the transducer loss per token on ``dev``, or the CTC loss per phone; natural logarithm."""
     import sentencepiece
 
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(corpus.folder / "bpe.model"))
+    lexicon = build_lexicon(dev.texts) if phones else {}
     quiet = AugmentConfig(strength=0.0)
     batches = Batches(corpus, model.config, batch_frames=1, max_frames=1600, augmentation=quiet, seed=0)
-    stage = Stage(1, 1, 1, 0.0, transducer=1.0, phone=0.0, token=0.0)
+    stage = Stage(1, 1, 1, 0.0, transducer=0.0 if phones else 1.0, phone=0.0, token=0.0)
     examples = [
-        ([features], Item(0, len(features), dev.name, tuple(pieces.encode(text)), ()))
+        (
+            [features],
+            Item(
+                0,
+                len(features),
+                dev.name,
+                tuple(pieces.encode(text)),
+                tuple(phone for word in text.split() for phone in lexicon.get(word, ())),
+            ),
+        )
         for text, features in sorted(zip(dev.texts, dev.features, strict=True), key=lambda pair: len(pair[1]))
     ]
     total = count = 0.0
     for start in range(0, len(examples), 12):
         batch = batches.collate(examples[start : start + 12])
-        labels = float(batch.token_lengths.sum())
-        total += labels * losses(model, batch, stage)[0].item()
+        labels = float((batch.phone_lengths if phones else batch.token_lengths).sum())
+        total += labels * losses(model, batch, stage)[1 if phones else 0].item()
         count += labels
     return total / count
 
@@ -116,9 +142,12 @@ def run_variant(
 ) -> dict[str, object]:
     """Train one variant on from ``start`` and return what came out."""
     corpus = Corpus(prepared)
+    for name, items in corpus.by_corpus.items():
+        heard = not variant.only or name in variant.only
+        corpus.by_corpus[name] = items[: max(1, round(variant.share * len(items)))] if heard else []
     shape = replace(start[0], **variant.model)
     run = Run(folder, shape, config)
-    if run.update == 0:
+    if run.update == 0 and not variant.fresh:
         load_weights(run, reshaped(start[1], start[0], shape))
     weights = {name: share for name, share in WEIGHTS.items() if name not in variant.without}
     stage = replace(CURRICULUM[-1], **variant.stage)  # type: ignore[arg-type]
@@ -132,8 +161,14 @@ def run_variant(
         "chunk ms": 10 * shape.chunk_frames,
         "look-ahead ms": 40 * shape.look_ahead,
     }
+    if variant.fresh:
+        items = [item for items in corpus.by_corpus.values() for item in items]
+        row = {"recordings": variant.name, "hours": round(sum(item.frames for item in items) / 360_000, 1)}
+        return row | {
+            f"{dev.name} phone loss": round(dev_loss(averaged, dev, corpus, phones=True), 3) for dev in dev_sets
+        }
     for dev in dev_sets:
-        row[f"{dev.name} loss"] = round(token_loss(averaged, dev, corpus), 3)
+        row[f"{dev.name} loss"] = round(dev_loss(averaged, dev, corpus), 3)
         row[f"{dev.name} WER %"] = round(100 * word_error_rate(averaged, dev, prepared / "bpe.model")[0], 1)
     return row
 
