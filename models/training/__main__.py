@@ -204,7 +204,7 @@ def texts(
     output: Annotated[Path, typer.Argument(help="Text file to write, a sentence a line.")],
     templates: Annotated[
         int, typer.Option(min=0, help="Sentences from the templates, beside those of text/.")
-    ] = 40_000,
+    ] = 80_000,
     strings: Annotated[int, typer.Option(min=0, help="Strings of common words, for what no request holds.")] = 15_000,
     general: Annotated[int, typer.Option(min=0, help="Sentences of general English, from a grammar.")] = 20_000,
     exclude: Annotated[

@@ -36,6 +36,11 @@ def _data() -> dict[str, dict[str, list[str]]]:
     return data
 
 
+def slot_values(name: str) -> tuple[str, ...]:
+    """Return what the templates put in place of ``{name}``: ``device``, ``room`` and so on."""
+    return tuple(map(normalise, _data()["lists"][name]))
+
+
 def generate(seed: int) -> Iterator[str]:
     """Yield sentences without end, drawn from the templates by their weights; same seed, same sentences."""
     from faker import Faker
