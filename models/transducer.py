@@ -79,9 +79,7 @@ def find_graph(folder: Path, part: str, precision: str) -> Path:
     chosen = wish or (other if precision == "auto" else [])
     if not chosen:
         kind = "" if precision == "auto" else f" in {precision}"
-        raise ModelFileError(
-            folder / f"{part}.onnx", f"missing; expected a file {part}*.onnx{kind} in the model folder"
-        )
+        raise ModelFileError(folder / f"{part}.onnx", f"missing; expected {part}*.onnx{kind} in {folder.absolute()}")
     if len(chosen) > 1:
         names = ", ".join(path.name for path in chosen)
         raise ModelFileError(chosen[0], f"one of several ({names}); leave one {part} in the folder")

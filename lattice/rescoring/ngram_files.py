@@ -57,7 +57,9 @@ def load_ngram(path: str | os.PathLike[str], symbols: Sequence[str] | None = Non
         else:
             with path.open("rb") as plain:
                 model = read_arpa(plain)
-    except (LanguageModelError, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+    except UnicodeDecodeError as error:
+        raise LanguageModelError(f"{path}: is no language model; expected ARPA text or the compact form") from error
+    except (LanguageModelError, EOFError, gzip.BadGzipFile) as error:
         raise LanguageModelError(f"{path}: {error}") from error
     return model if symbols is None else model.aligned(symbols)
 

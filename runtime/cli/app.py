@@ -86,5 +86,13 @@ def _give_up(error: Exception) -> NoReturn:
         # the interpreter would try to write the rest once more at its end, and complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if number != errno.EPIPE:
-        print(f"nearword: {error}", file=sys.stderr)
+        print(f"nearword: {_told(error)}", file=sys.stderr)
     sys.exit(1)
+
+
+def _told(error: Exception) -> str:
+    """Return an error as one line that names the file; the system's own begin with a number instead."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    name = error.filename if error.filename is not None else "standard output" if error.errno == errno.ENOSPC else None
+    return error.strerror if name is None else f"{os.fsdecode(name)}: {error.strerror}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from .interrupt import whole_steps
-from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output
+from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,8 +99,7 @@ def endpoints(
 
         check_plot(plot)
     for path, option in ((details, "--details"), (plot, "--plot")):
-        if path is not None and path.exists() and path.samefile(manifest):
-            raise typer.BadParameter(f"{path} is the manifest itself; it would be lost", param_hint=option)
+        spare([manifest], path, option)
     recordings = read_ends(manifest, end_key=end_key, root=root)[:limit]
     others = {name: rows for path in compare or () for name, rows in read_records(path).items()}
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)

@@ -13,7 +13,7 @@ import typer
 
 from .commands import GRAMMAR_HELP, GrammarFile, commands_of
 from .interrupt import whole_steps
-from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output
+from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
 
 if TYPE_CHECKING:
@@ -84,10 +84,9 @@ def evaluate(
     from ..evaluation import read_manifest, recognise_all, score
     from ..transcriber import transcribe_file
 
+    spare([manifest], details, "--details")
     entries = read_manifest(manifest, text_key=text_key, root=root)[:limit]
     labels = {} if grammar is None else {entry.path: labels_of(entry) for entry in entries}
-    if details is not None and details.exists() and details.samefile(manifest):
-        raise typer.BadParameter(f"{details} is the manifest itself; it would be lost", param_hint="--details")
     with ExitStack() as stack:
         detail_file = stack.enter_context(open_output(details, "--details")) if details else None
         started = time.perf_counter()
@@ -120,11 +119,11 @@ def evaluate(
         except KeyboardInterrupt:
             interrupted = True
         figures = score(results, time.process_time() - cpu, time.perf_counter() - wall)
-    run = _Run(loaded.info.name, load_seconds, len(broken), _score_commands(results, labels, commands))
-    if report is Report.json:
-        print(json.dumps(_as_json(figures, run)))
-    else:
-        _print(figures, run)
+        run = _Run(loaded.info.name, load_seconds, len(broken), _score_commands(results, labels, commands))
+        if report is Report.json:
+            print(json.dumps(_as_json(figures, run)))
+        else:
+            _print(figures, run)
     if interrupted or broken:
         raise typer.Exit(130 if interrupted else 1)
 

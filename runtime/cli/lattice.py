@@ -230,10 +230,10 @@ def draw(
     """
     from ... import lattice as lattices
 
-    output = output or file.with_suffix(".svg")
-    if not output.name.lower().endswith((".svg", ".dot", ".gv")):
+    if output is not None and not output.name.lower().endswith((".svg", ".dot", ".gv")):
         raise typer.BadParameter(f"{output}: expected a name that ends in .svg or .dot", param_hint="OUTPUT")
     lattice = drawn = lattices.read_lattice(file)
+    output = output or file.with_suffix(".svg")
     if beam is not None:
         drawn = lattices.prune(drawn, beam)
     drawn = lattices.limit_arcs(drawn, max_arcs)

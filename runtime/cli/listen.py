@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 from contextlib import AsyncExitStack
 from enum import Enum
 from pathlib import Path
@@ -15,6 +14,7 @@ from .commands import GRAMMAR_HELP, GrammarFile, named, read_commands
 from .options import Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
+from .standard_input import NAME, checked, require_pipe
 
 if TYPE_CHECKING:
     from ...lattice.rescoring import RescoringSettings
@@ -164,9 +164,8 @@ def _make_source(source: Path | None, device: str | None) -> "AudioSource":
         return Microphone(device)
     if str(source) != "-":
         return AudioFile(source, real_time=True)
-    if sys.stdin is None or sys.stdin.isatty():
-        raise typer.BadParameter("standard input is no audio; pipe raw samples into it", param_hint="FILE")
-    return RawStream(read_pipe(), name="standard input")
+    require_pipe("listen")
+    return RawStream(checked(read_pipe(), "listen"), name=NAME)
 
 
 def _print_devices(report: Report) -> None:

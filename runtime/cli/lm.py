@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Model, Report
+from .options import Model, Report, spare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,14 +72,17 @@ def train(
 
     By default it is over the word pieces of a speech model, so that it can help while that model listens.
     """
-    from ...lattice.rescoring import read_sentences, save_ngram, train_pieces, train_words
+    from ...lattice.rescoring import save_ngram, train_pieces, train_words
 
     if not output.parent.is_dir():
         raise typer.BadParameter(f"{output.parent} is no folder", param_hint="--output")
+    if output.exists() and not output.is_file():
+        raise typer.BadParameter(f"{output} is no file that could be replaced; name another", param_hint="--output")
+    spare(text, output, "--output")
     started = time.perf_counter()
     max_bytes = None if max_mb is None else int(max_mb * 1e6)
     with _progress() as told:
-        sentences = _counted(read_sentences(text), told)
+        sentences = _counted(text, told)
         if units is Units.words:
             trained = train_words(sentences, order=order, max_bytes=max_bytes, min_count=min_count)
         else:
@@ -144,12 +147,16 @@ def _described(model: "NgramModel") -> str:
     return f"order {model.order} over {model.unit}, {counts} n-grams"
 
 
-def _counted(sentences: "Iterator[str]", told: "Callable[[int], None]") -> "Iterator[str]":
+def _counted(text: list[Path], told: "Callable[[int], None]") -> "Iterator[str]":
+    from ...lattice.rescoring import LanguageModelError, read_sentences
+
     number = 0
-    for number, sentence in enumerate(sentences, 1):
+    for number, sentence in enumerate(read_sentences(text), 1):
         if number % 1000 == 0:
             told(number)
         yield sentence
+    if not number:
+        raise LanguageModelError(f"{', '.join(map(str, text))}: no text to train on; expected a sentence a line")
     told(number)
 
 

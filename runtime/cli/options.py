@@ -1,6 +1,9 @@
 """Options that several commands share."""
 
+import errno
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -67,12 +70,30 @@ Limit = Annotated[
 ]
 
 
-def open_output(path: Path, option: str) -> TextIO:
-    """Open a file to write; one that cannot be written is wrong usage of ``option``."""
+@contextmanager
+def open_output(path: Path, option: str) -> Iterator[TextIO]:
+    """Open a file to write; one that cannot be written is wrong usage of ``option``.
+
+    Raises:
+        OSError: there is no room for the file any more; names it.
+    """
     try:
-        return path.open("w", encoding="utf-8", errors="surrogateescape")
+        file = path.open("w", encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise typer.BadParameter(f"{path}: cannot be written ({error.strerror})", param_hint=option) from error
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def spare(inputs: Iterable[Path], output: Path | None, option: str) -> None:
+    """Refuse to write over what is read."""
+    if output is not None and output.exists() and any(path.exists() and path.samefile(output) for path in inputs):
+        raise typer.BadParameter(f"{output} is read as well; it would be lost", param_hint=option)
 
 
 def fail(message: str) -> None:

@@ -81,6 +81,8 @@ def search_options(
         biasing, refused = load_biasing(model, bias, strength=strength)
         for one in refused:
             fail(str(one))
+        if not len(biasing):
+            fail(f"{', '.join(map(str, bias))}: no phrase to boost")
     beams = BeamSettings(max_active=beam)
     if language is None and weight is None:
         return SearchOptions(beams, bias=biasing)

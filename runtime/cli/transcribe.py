@@ -11,9 +11,10 @@ import typer
 from .commands import GRAMMAR_HELP, CommandLines, GrammarFile, commands_of, keys_of
 from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
-from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output
+from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output, spare
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
+from .standard_input import check_beginning, require_pipe
 
 if TYPE_CHECKING:
     from ...lattice import Lattice
@@ -101,40 +102,36 @@ def transcribe(
     write = WRITERS[output_format.value]
     prefixed = output_format is Format.text and len(files) > 1
     broken = interrupted = False
-    out = sys.stdout if output is None else open_output(output, "--output")
-    try:
-        progress = _Progress(files)
-        with ExitStack() as stack:
-            stack.enter_context(progress.running())
-            correct = None if service is None else _corrector(stack.enter_context(_rescoring(service)))
-            for path in files:
-                prefix = f"{path}: " if prefixed else ""
-                transcriber = Segmenter(loaded, search=search, lower=not keep_case, correct=correct, commands=commands)
-                growing = _growing(transcriber, out, prefix, path) if output_format is Format.text else None
-                try:
-                    if path == STANDARD_INPUT:
-                        interrupted = _standard_input(transcriber, growing)
-                    else:
-                        interrupted = _file(transcriber, path, progress)
-                    transcript = transcriber.finish()
-                except NearwordError as error:
-                    with progress.aside():
-                        fail(str(error))
-                    broken = True
-                    continue
-                if lattices is not None:
-                    lattices.write(path, transcriber.lattices)
+    progress = _Progress(files)
+    with ExitStack() as stack:
+        out = sys.stdout if output is None else stack.enter_context(open_output(output, "--output"))
+        stack.enter_context(progress.running())
+        correct = None if service is None else _corrector(stack.enter_context(_rescoring(service)))
+        for path in files:
+            prefix = f"{path}: " if prefixed else ""
+            transcriber = Segmenter(loaded, search=search, lower=not keep_case, correct=correct, commands=commands)
+            growing = _growing(transcriber, out, prefix, path) if output_format is Format.text else None
+            try:
+                if path == STANDARD_INPUT:
+                    interrupted = _standard_input(transcriber, growing)
+                else:
+                    interrupted = _file(transcriber, path, progress)
+                transcript = transcriber.finish()
+            except NearwordError as error:
                 with progress.aside():
-                    if growing is not None:
-                        growing.end(transcript.text)
-                    else:
-                        out.write(prefix + write(str(path), transcript, loaded.info.name, **keys_of(transcriber)))
-                    out.flush()
-                if interrupted:
-                    break
-    finally:
-        if out is not sys.stdout:
-            out.close()
+                    fail(str(error))
+                broken = True
+                continue
+            if lattices is not None:
+                lattices.write(path, transcriber.lattices)
+            with progress.aside():
+                if growing is not None:
+                    growing.end(transcript.text)
+                else:
+                    out.write(prefix + write(str(path), transcript, loaded.info.name, **keys_of(transcriber)))
+                out.flush()
+            if interrupted:
+                break
     if interrupted or broken:
         raise typer.Exit(130 if interrupted else 1)
 
@@ -165,13 +162,9 @@ def _check(files: list[Path], output_format: Format, output: Path | None) -> Non
         raise typer.BadParameter(f"{output_format.value} is one recording a file; name one", param_hint="FILE")
     if files.count(STANDARD_INPUT) > 1:
         raise typer.BadParameter("- stands twice; standard input can be read once", param_hint="FILE")
-    if STANDARD_INPUT in files and (sys.stdin is None or sys.stdin.isatty()):
-        raise typer.BadParameter(
-            "standard input is no audio; pipe raw samples into it (an example is in: nearword transcribe --help)",
-            param_hint="FILE",
-        )
-    if output is not None and output.exists() and any(path.exists() and path.samefile(output) for path in files):
-        raise typer.BadParameter(f"{output} is the recording itself; it would be lost", param_hint="--output")
+    if STANDARD_INPUT in files:
+        require_pipe("transcribe")
+    spare(files, output, "--output")
 
 
 def _file(transcriber: "Segmenter", path: Path, progress: "_Progress") -> bool:
@@ -200,11 +193,13 @@ def _standard_input(transcriber: "Segmenter", growing: "_GrowingLine | CommandLi
     import numpy as np
 
     source: IO[bytes] = sys.stdin.buffer
-    rest = b""
+    rest, begun = b"", False
     try:
         # read1 gives what is there: a word must not wait for a full block
         while data := source.read1(6400):  # type: ignore[attr-defined]
-            data = rest + data
+            if not begun:
+                check_beginning(data, "transcribe")
+            begun, data = True, rest + data
             whole = len(data) // 2 * 2
             rest = data[whole:]
             samples = np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768)
@@ -213,6 +208,8 @@ def _standard_input(transcriber: "Segmenter", growing: "_GrowingLine | CommandLi
                     growing.show(transcriber.stable_text)
     except KeyboardInterrupt:
         return True
+    if not begun:
+        check_beginning(b"", "transcribe")
     return False
 
 
@@ -254,20 +251,22 @@ class _GrowingLine:
 
     def __init__(self, out: TextIO, prefix: str) -> None:
         self._out = out
+        self._prefix = prefix
+        """Until something is shown."""
         self._shown = ""
-        out.write(prefix)
 
     def show(self, text: str) -> None:
         """Write what has come to the text at its end."""
         text = text.rstrip("\ufffd")  # a character whose last bytes are still to come
         if text.startswith(self._shown) and text != self._shown:
-            self._out.write(text[len(self._shown) :])
+            self._out.write(self._prefix + text[len(self._shown) :])
             self._out.flush()
-            self._shown = text
+            self._prefix, self._shown = "", text
 
     def end(self, text: str) -> None:
         """Write the rest and end the line."""
-        self._out.write((text[len(self._shown) :] if text.startswith(self._shown) else f"\n{text}") + "\n")
+        rest = text[len(self._shown) :] if text.startswith(self._shown) else f"\n{text}"
+        self._out.write(f"{self._prefix}{rest}\n")
 
 
 class _Progress:

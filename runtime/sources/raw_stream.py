@@ -116,9 +116,15 @@ async def read_pipe(file: IO[Any] | None = None) -> AsyncGenerator[bytes, None]:
     transport = None
     try:
         try:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(copy, lambda: None)  # refuses here what the transport would refuse where nobody hears
+            loop.remove_reader(copy)
             protocol = asyncio.StreamReaderProtocol(reader)
-            transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, copy)
-        except ValueError:  # a regular file: always ready, and nothing that could be waited for
+            transport, _ = await loop.connect_read_pipe(lambda: protocol, copy)
+        except (
+            ValueError,
+            PermissionError,
+        ):  # a regular file or /dev/null: always ready, and nothing that could be waited for
             while data := copy.read(READ_BYTES):
                 yield data
                 await asyncio.sleep(0)

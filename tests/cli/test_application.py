@@ -53,6 +53,76 @@ def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
     assert b"No space left" in result.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_named_and_figures_are_not_lost(run_cli, tmp_path: Path) -> None:
+    full = "/dev/full: No space left on device"
+    result = run_cli("transcribe", "-o", "/dev/full", DEMO)
+    assert (result.returncode, result.stderr) == (1, f"nearword: {full}\n")
+    (tmp_path / "m.tsv").write_text(f"path\ttext\n{DEMO}\thello\n")
+    result = run_cli("evaluate", tmp_path / "m.tsv", "--details", "/dev/full")
+    assert (result.returncode, result.stderr) == (1, f"nearword: {full}\n")
+    assert "word error rate" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["transcribe", "--lm", "none.bin", str(DEMO)], "none.bin: No such file or directory"),
+        (["transcribe", "--lm", str(DEMO), str(DEMO)], f"{DEMO}: is no language model; expected ARPA text"),
+        (["transcribe", "-m", ".", str(DEMO)], f"encoder.onnx: missing; expected encoder*.onnx in {Path.cwd()}"),
+        (["lattice", "show", "none.nwl"], "none.nwl: No such file or directory"),
+        (["lattice", "draw", "."], ".: Is a directory"),
+        (["lm", "train", "/dev/null", "-o", "lm.bin"], "/dev/null: no text to train on; expected a sentence a line"),
+        (["transcribe", "-"], "standard input: no audio came; pipe raw samples"),
+        (["listen", "-"], "standard input: no audio came; pipe raw samples"),
+    ],
+)
+def test_what_is_wrong_is_one_line_that_names_it(run_cli, arguments: list[str], told: str) -> None:
+    result = run_cli(*arguments)
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert result.stderr.startswith(f"nearword: {told}")
+
+
+def test_a_list_without_phrases_is_told(run_cli, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("\n")
+    result = run_cli("transcribe", "--bias", tmp_path / "names.txt", DEMO)
+    assert (result.returncode, result.stderr) == (0, f"nearword: {tmp_path / 'names.txt'}: no phrase to boost\n")
+    assert result.stdout
+
+
+@pytest.mark.parametrize("command", ["transcribe", "listen"])
+def test_a_file_piped_in_place_of_samples_is_told(run_cli, command: str) -> None:
+    result = run_cli(command, "-", stdin=DEMO.read_bytes())
+    assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
+    assert result.stderr.startswith("nearword: standard input: this is a FLAC file; name it, or pipe raw samples")
+    assert f"nearword {command} -" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["transcribe", "a.wav", "-o", "a.wav"],
+        ["evaluate", "a.tsv", "--details", "a.tsv"],
+        ["endpoints", "a.tsv", "--details", "a.tsv"],
+        ["lm", "train", "a.txt", "-o", "a.txt"],
+    ],
+)
+def test_nothing_is_written_over_what_is_read(run_cli, tmp_path: Path, arguments: list[str]) -> None:
+    paths = [tmp_path / word if word.startswith("a.") else word for word in arguments]
+    paths[-1].write_text("precious")
+    result = run_cli(*paths)
+    assert (result.returncode, paths[-1].read_text()) == (2, "precious")
+    assert "it would be lost" in result.stderr
+
+
+@pytest.mark.parametrize("output", ["", "/dev/null"])
+def test_a_language_model_replaces_files_only(run_cli, tmp_path: Path, output: str) -> None:
+    (tmp_path / "a.txt").write_text("go home")
+    result = run_cli("lm", "train", tmp_path / "a.txt", "-o", output or tmp_path)
+    assert result.returncode == 2
+    assert "is no file that could be replaced" in result.stderr
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
 def test_closed_streams_do_no_harm(closed: str) -> None:
     command = f"'{SCRIPT}' transcribe '{DEMO}' {closed}"

@@ -161,6 +161,8 @@ def test_a_pipe_and_a_regular_file_are_heard(tmp_path: Path) -> None:
 
     with (tmp_path / "raw").open("rb") as file:
         np.testing.assert_allclose(asyncio.run(run(file)).samples, samples / 32768)
+    with Path(os.devnull).open("rb") as file:
+        assert len(asyncio.run(asyncio.wait_for(run(file), 10)).samples) == 0
     out, into = os.pipe()
     with os.fdopen(out, "rb") as file, os.fdopen(into, "wb") as writer:
         thread = threading.Thread(target=lambda: (writer.write(samples.tobytes()), writer.close()))
