@@ -8,6 +8,7 @@ what no live hypothesis can reach any more is freed while the search goes on.
 
 import itertools
 import math
+import operator
 from dataclasses import replace
 from heapq import nsmallest
 from typing import NamedTuple
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from ...lattice import TokenLattice
 from ...models import Transducer
 from .added import Scorers, States
-from .candidates import Candidate, Limits, candidate_score, follow, log_sum, states_of
+from .candidates import Candidate, Limits, candidate_score, follow, log_sum, pending, states_of
 from .nodes import EPSILON, Arc, Emitted, Key, Node, collect, common_prefix, leads_through, tokens_of
 from .scorer import BiasScorer, TokenScorer
 from .settings import DEFAULT_BEAM, BeamSettings
@@ -32,6 +33,10 @@ what was said is no part of a phrase. Less in narrow beams, which cannot hold it
 SETTLED_BEAM = 3.0
 """Log-probability by which hypotheses may be worse than the best one to live on by what they have without phrases that
 are under way; as many as live on with them, at most. Wider finds no more."""
+
+
+Scored = tuple[float, int, list[Candidate]]
+"""What leads to one node: less its score, the place of the first of them, all of them."""
 
 
 class _Path(NamedTuple):
@@ -140,7 +145,9 @@ class BeamSearch:
 
     def advance(self, encoder_out: Array) -> None:
         """Search on through encoder frames [n, joiner_dim]."""
-        step = Step(self._model, self._token_settings, encoder_out)
+        # with a language model, tokens that phrases lift are found wherever they stand, see ``follow``
+        settings = self._settings if self._scorers.has_language else self._token_settings
+        step = Step(self._model, settings, encoder_out)
         blanks = 0.0
         for position in range(len(encoder_out)):
             blanks += self._frame(step, position)
@@ -254,18 +261,19 @@ class BeamSearch:
     def _limits(self, moving: list[tuple[Node, float]], staying: list[float]) -> Limits:
         """Return how good a token must be; ``staying`` are the scores of the hypotheses that have a blank instead."""
         settings, scorers = self._settings, self._scorers
-        floor = threshold = max(staying) - settings.beam
-        if settings.recombine and settings.max_symbols == 1 and len(staying) >= settings.max_active:
+        ranked = sorted(staying)
+        floor = threshold = ranked[-1] - settings.beam
+        if settings.recombine and settings.max_symbols == 1 and len(ranked) >= settings.max_active:
             # what is worse than all that may stay is of use only where it meets one of them
-            floor = max(threshold, sorted(staying)[-settings.max_active])
+            floor = max(threshold, ranked[-settings.max_active])
         lead = math.inf
         if scorers.has_bias:
-            settled = sorted([
-                score - scorers.at(node.states).pending for score, (node, _) in zip(staying, moving, strict=True)
-            ])  # fmt: skip
-            lead = settled[-1] - min(SETTLED_BEAM, settings.beam)
-            if len(settled) >= settings.max_active:
-                lead = max(lead, settled[-settings.max_active])
+            given = [scorers.at(node.states).pending for node, _ in moving]
+            if any(given):
+                ranked = sorted(map(operator.sub, staying, given))
+            lead = ranked[-1] - min(SETTLED_BEAM, settings.beam)
+            if len(ranked) >= settings.max_active:
+                lead = max(lead, ranked[-settings.max_active])
         return Limits(threshold, floor, lead, KEPT_CANDIDATES * self._token_settings.max_active, settings.recombine)
 
     def _recombine(self, candidates: list[Candidate]) -> list[tuple[Node, float]]:
@@ -278,13 +286,8 @@ class BeamSearch:
         scored.sort()
         least = scored[0][0] + self._settings.beam
         chosen = [one for one in scored[: self._settings.max_active] if one[0] <= least]
-        if self._scorers.has_bias and any(self._pending(group[0]) for _, _, group in chosen):
-            # phrases under way must not push out what is better if they come to nothing: as many live on by that
-            settled = [(one[0] + self._pending(one[2][0]), place) for place, one in enumerate(scored)]
-            settled = nsmallest(self._settings.max_active, settled)
-            least = settled[0][0] + min(SETTLED_BEAM, self._settings.beam)
-            places = sorted([place for cost, place in settled if cost <= least and place >= len(chosen)])
-            chosen += [scored[place] for place in places]
+        if self._scorers.has_bias:
+            chosen += self._settled(scored, len(chosen))
         out = []
         for cost, _, group in chosen:
             if len(group) == 1 and group[0].token == EPSILON:
@@ -292,6 +295,25 @@ class BeamSearch:
             else:
                 out.append((self._make(-cost, group), 0.0))
         return out
+
+    def _settled(self, scored: list[Scored], chosen: int) -> list[Scored]:
+        """Return what else lives on: phrases under way must not push out what is better if they come to nothing.
+
+        Counted without them, as many live on as with them, of which the first ``chosen`` of ``scored`` do already.
+        """
+        given = [pending(group[0], self._scorers) for _, _, group in scored[:chosen]]
+        if not any(given):
+            return []
+        costs = [one[0] + advance for one, advance in zip(scored, given, strict=False)]
+        least = min(costs) + min(SETTLED_BEAM, self._settings.beam)
+        for cost, _, group in scored[chosen:]:
+            # nothing given in advance is below 0: what costs too much with it does so without
+            if cost > least:
+                break
+            costs.append(cost + pending(group[0], self._scorers))
+        least = min(costs) + min(SETTLED_BEAM, self._settings.beam)
+        settled = nsmallest(self._settings.max_active, zip(costs, itertools.count()))
+        return [scored[place] for place in sorted([k for cost, k in settled if cost <= least and k >= chosen])]
 
     def _groups(self, candidates: list[Candidate]) -> list[tuple[int, list[Candidate]]]:
         """Return which candidates have one future, each with the place of the first of them."""
@@ -311,10 +333,6 @@ class BeamSearch:
                 parts.setdefault(states_of(candidate, self._scorers), []).append(candidate)
             out += [(candidates.index(part[0]), part) for part in parts.values()]
         return out
-
-    def _pending(self, candidate: Candidate) -> float:
-        """Return what a candidate was given in advance for phrases."""
-        return self._scorers.bias.pending(states_of(candidate, self._scorers)[0])
 
     def _make(self, score: float, group: list[Candidate]) -> Node:
         frame = self.frames_seen

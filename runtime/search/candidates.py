@@ -57,6 +57,14 @@ def states_of(candidate: Candidate, scorers: Scorers) -> States:
     return states if candidate.token == EPSILON else scorers.at(states).after(candidate.token)
 
 
+def pending(candidate: Candidate, scorers: Scorers) -> float:
+    """Return what a candidate was given in advance for phrases."""
+    node, token = candidate.node, candidate.token
+    if token == EPSILON:
+        return scorers.at(node.states).pending
+    return scorers.bias.pending(scorers.bias.advance(node.states[0], token))
+
+
 def follow(
     step: Step,
     position: int,
@@ -79,19 +87,20 @@ def follow(
         if least + added.reach >= enough:
             worth = pairs + _boosted(step.tokens(node, position), added.values, pairs, enough)
         possible = min((threshold - score if meeting else enough) - added.highest - ROUNDING, leading)
-        item = added.item
+        item, bias_of = added.item, added.bias.item
         for log_prob, token in worth:
             if log_prob < possible:
                 continue
             gain = log_prob + item(token)
-            good = gain >= enough or log_prob > leading
+            plain = gain - bias_of(token) if scorers.has_bias else -math.inf
+            good = gain >= enough or plain > leading
             if good or (token in met_tokens and score + gain >= threshold):
                 key = (*node.context[1:], token) if recombine else (node.key, token)
                 if good or (key, added.after(token)) in met:
-                    bias = added.bias.item(token)
+                    if plain > leading:
+                        settled.append((score - added.pending + plain, len(out)))
+                    bias = bias_of(token)
                     out.append(Candidate(score + gain, key, node, blanks, token, log_prob, bias, item(token) - bias))
-                    if log_prob > leading:
-                        settled.append((score + gain - scorers.bias.pending(added.after(token)[0]), len(out) - 1))
     return _best_of(out, most, settled)
 
 
