@@ -74,6 +74,17 @@ def test_audio_lost_between_utterances_moves_what_follows(bundled, seconds):
     assert said(events)[-2:] == ASKED
 
 
+@pytest.mark.parametrize("seconds", [0.05, 5.0])
+def test_audio_lost_within_an_utterance_ends_it_or_is_heard_as_silence(bundled, seconds):
+    samples = read_audio(DEMO)
+    recognizer = CommandRecognizer(bundled, command_streams(bundled, GRAMMAR))
+    events = recognizer.accept(samples[:67_000]) + recognizer.lost(seconds, "a test")
+    events += recognizer.accept(samples[67_000:]) + recognizer.finish()
+    check_contract(events)
+    assert said(events)[0] == ASKED[0]
+    assert (said(events)[1:] == ASKED[1:]) == (seconds < 1)
+
+
 def test_silence_and_noise_ask_for_nothing(bundled, noise):
     events = listen(bundled, np.concatenate([np.zeros(16000, np.float32), noise]), 1600)
     assert all(not event.command.accepted for event in events if isinstance(event, Final))
