@@ -107,13 +107,22 @@ def export(
     temperature: Annotated[
         float, typer.Option(min=0.1, max=10.0, help="Logits are divided by it: above 1 for a model too sure of itself.")
     ] = 1.0,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            help="Mix in the weights of this checkpoint, kept from an earlier low of the learning rate.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Its part in the mixture.")] = 0.3,
 ) -> None:
     """Write the averaged weights as ONNX graphs with cached states, float and int8."""
     from .export import export as write
     from .train import load_averaged
 
     write(
-        load_averaged(work / run_name),
+        load_averaged(work / run_name, earlier, share),
         work / "prepared",
         folder,
         per_channel=per_channel,

@@ -226,6 +226,16 @@ def test_pronunciations_come_from_flite() -> None:
     assert pronounce("meg") != pronounce("mug")
 
 
+def test_weights_of_an_earlier_checkpoint_are_mixed_in(tmp_path: Path) -> None:
+    now, before = (Run(tmp_path / name, SMALL, TrainConfig(seed=seed)) for seed, name in enumerate(("now", "before")))
+    now.save()
+    before.save()
+    mixed = load_averaged(tmp_path / "now", before.checkpoint, 0.25).state_dict()
+    assert load_averaged(tmp_path / "now").state_dict().keys() == mixed.keys()
+    for name, value in mixed.items():
+        torch.testing.assert_close(value, 0.75 * now.average[name] + 0.25 * before.average[name])
+
+
 @needs_flite
 @pytest.mark.timeout(240)
 def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
