@@ -32,7 +32,7 @@ PHRASES_REACH = 2.0
 what was said is no part of a phrase. Less in narrow beams, which cannot hold it anyway."""
 SETTLED_BEAM = 3.0
 """Log-probability by which hypotheses may be worse than the best one to live on by what they have without phrases that
-are under way; as many as live on with them, at most. Wider finds no more."""
+are under way, while one of these leads; as many as live on with them, at most. Wider finds no more."""
 
 
 Scored = tuple[float, int, list[Candidate]]
@@ -286,7 +286,7 @@ class BeamSearch:
         scored.sort()
         least = scored[0][0] + self._settings.beam
         chosen = [one for one in scored[: self._settings.max_active] if one[0] <= least]
-        if self._scorers.has_bias:
+        if self._scorers.has_bias and pending(chosen[0][2][0], self._scorers):
             chosen += self._settled(scored, len(chosen))
         out = []
         for cost, _, group in chosen:
@@ -297,13 +297,11 @@ class BeamSearch:
         return out
 
     def _settled(self, scored: list[Scored], chosen: int) -> list[Scored]:
-        """Return what else lives on: phrases under way must not push out what is better if they come to nothing.
+        """Return what else lives on: a phrase under way that leads must not push out what is better if it fails.
 
-        Counted without them, as many live on as with them, of which the first ``chosen`` of ``scored`` do already.
+        Counted without phrases, as many live on as with them, of which the first ``chosen`` of ``scored`` do already.
         """
         given = [pending(group[0], self._scorers) for _, _, group in scored[:chosen]]
-        if not any(given):
-            return []
         costs = [one[0] + advance for one, advance in zip(scored, given, strict=False)]
         least = min(costs) + min(SETTLED_BEAM, self._settings.beam)
         for cost, _, group in scored[chosen:]:
