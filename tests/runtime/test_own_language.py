@@ -14,6 +14,7 @@ from nearword.lattice.rescoring import LanguageModelError, NgramModel, save_ngra
 from nearword.models import Transducer
 from nearword.models.audio import read_audio
 from nearword.runtime import SearchOptions, Transcriber, transcribe_file
+from nearword.runtime.biasing import load_biasing
 from nearword.runtime.search import GREEDY, BeamSettings
 from nearword.runtime.search.internal import internal_log_probs
 from nearword.runtime.search.language import (
@@ -21,6 +22,8 @@ from nearword.runtime.search.language import (
     FILE,
     INTERNAL_PER_WEIGHT,
     LEAST_INTERNAL,
+    TEMPERATURE_WITH_PHRASES,
+    WEIGHT_WITH_PHRASES,
     Fusion,
     own_language,
 )
@@ -57,6 +60,27 @@ def test_a_folders_language_model_is_used_and_none_turns_it_off(folder: Path) ->
     assert lattices["own"].scores[:, LANGUAGE].any()
     assert not lattices["none"].scores[:, LANGUAGE].any()
     assert own_language(model) is language
+
+
+def test_beside_phrases_it_counts_less_and_the_sound_more(bundled: Transducer, tmp_path: Path) -> None:
+    (tmp_path / "people.txt").write_text("my brother\nmeg bauer\n")
+    biasing, _ = load_biasing(bundled, [tmp_path / "people.txt"])
+    lattices = []
+    for options in (
+        SearchOptions(bias=biasing),
+        SearchOptions(
+            BeamSettings(temperature=TEMPERATURE_WITH_PHRASES),
+            bias=biasing,
+            language=own_language(bundled, WEIGHT_WITH_PHRASES),
+        ),
+        SearchOptions(bias=biasing, language=own_language(bundled, WEIGHT_WITH_PHRASES)),
+    ):
+        transcriber = Transcriber(bundled, options)
+        transcriber.accept(read_audio(DEMO))
+        transcriber.finish()
+        lattices.append(encode(transcriber.lattice()))
+    assert lattices[0] == lattices[1]
+    assert lattices[0] != lattices[2]
 
 
 def test_greedy_search_goes_without(folder: Path) -> None:
