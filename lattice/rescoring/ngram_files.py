@@ -131,6 +131,7 @@ def _read_binary(path: Path) -> NgramModel:
                 return _from_arrays(arrays)
     except LanguageModelError:
         raise
+    # the last is what zipfile raises for a way of packing that it does not know, as in a damaged entry
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError, EOFError, NotImplementedError) as error:
         raise LanguageModelError(f"is no n-gram model, or damaged ({error})") from error
     raise LanguageModelError(f"unpacks to more than {MAX_BYTES} bytes")

@@ -9,6 +9,8 @@ from pathlib import Path
 from .phrases import normalise
 
 _SLOT = re.compile(r"\{(\w+)\}")
+LONGEST = 14
+"""Words of a sentence, at most: what training takes."""
 _FORMS = ("", "_s", "_past", "_pp", "_ing")
 
 
@@ -27,8 +29,8 @@ def grammar() -> dict[str, tuple[str, ...]]:
     return rules
 
 
-def sentences(seed: int, longest: int = 14) -> Iterator[str]:
-    """Yield sentences of at most ``longest`` words without end; same seed, same sentences."""
+def sentences(seed: int) -> Iterator[str]:
+    """Yield sentences of at most `LONGEST` words without end; same seed, same sentences."""
     rules, rng = grammar(), random.Random(seed)
 
     def fill(match: re.Match[str]) -> str:
@@ -38,7 +40,7 @@ def sentences(seed: int, longest: int = 14) -> Iterator[str]:
         text, fits = "{sentence}", True
         while fits and "{" in text:
             text = _SLOT.sub(fill, text)
-            fits = len(text.split()) <= longest
+            fits = len(text.split()) <= LONGEST
         if fits:
             yield normalise(re.sub(r"\b(an?) (?=(\w))", _article, text))
 

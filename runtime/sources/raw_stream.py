@@ -121,10 +121,8 @@ async def read_pipe(file: IO[Any] | None = None) -> AsyncGenerator[bytes, None]:
             loop.remove_reader(copy)
             protocol = asyncio.StreamReaderProtocol(reader)
             transport, _ = await loop.connect_read_pipe(lambda: protocol, copy)
-        except (
-            ValueError,
-            PermissionError,
-        ):  # a regular file or /dev/null: always ready, and nothing that could be waited for
+        except (ValueError, PermissionError):
+            # a regular file or /dev/null: always ready, and nothing that could be waited for
             while data := copy.read(READ_BYTES):
                 yield data
                 await asyncio.sleep(0)
