@@ -282,6 +282,55 @@ def lm_transformer(
 
 
 @app.command()
+def pronunciation(
+    speech: Speech,
+    output: Annotated[Path, typer.Argument(help="The graph to write: pronounce.onnx of a model folder.")],
+    work: Work = Path("work"),
+    common: Annotated[int, typer.Option(min=0, help="Commonest English words to learn from.")] = 80_000,
+    sentences: Annotated[int, typer.Option(min=1, help="Sentences to take names and words from.")] = 60_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Times that every word is seen.")] = 10,
+    peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 4e-3,
+    init_from: Annotated[
+        Path | None, typer.Option(help="Train on the weights of an earlier run, its pronunciation.pt.", exists=True)
+    ] = None,
+    threads: int = 1,
+    seed: int = 1,
+) -> None:
+    """Train letters to phones on flite's lexicon and rules; prints the errors on words held out."""
+    import onnx
+    import torch
+    from rich.progress import Progress
+
+    from ..pronunciation import Pronouncer
+    from . import pronunciation as recipe
+
+    torch.set_num_threads(threads)
+    work.mkdir(parents=True, exist_ok=True)
+    words, names, commonest = recipe.collect_words(speech, common, sentences, seed)
+    with Progress() as bar:
+        said = bar.add_task("Pronounce", total=len(words))
+        lexicon = recipe.read_lexicon(words, work / "lexicon.tsv", lambda done: bar.update(said, completed=done))
+        task = bar.add_task("Train", total=None)
+        network = recipe.train_pronunciation(
+            {word: phones for word, phones in lexicon.items() if not recipe.is_held_out(word)},
+            recipe.PronunciationConfig(),
+            recipe.PronunciationTraining(epochs=epochs, peak_rate=peak_rate, seed=seed),
+            lambda update, updates, loss: bar.update(
+                task, completed=update, total=updates, description=f"Train, loss {loss:.3f}"
+            ),
+            torch.load(init_from, weights_only=True) if init_from else None,
+            commonest,
+        )
+    torch.save(network.state_dict(), work / "pronunciation.pt")
+    onnx.save(recipe.graph(network), output)
+    pronouncer = Pronouncer.load(output)
+    held_out = {word: phones for word, phones in lexicon.items() if recipe.is_held_out(word)}
+    for kind, part in (("words", held_out), ("names", {word: held_out[word] for word in names & held_out.keys()})):
+        fit = recipe.measure(pronouncer, part)
+        print(f"{fit.words:,} {kind} held out: {fit.word_errors:.1%} wrong, {fit.phone_errors:.1%} of their phones")
+
+
+@app.command()
 def log(work: Work = Path("work"), run_name: Annotated[str, typer.Option("--run")] = "run") -> None:
     """Print the error rates a run has logged."""
     for line in (work / run_name / "log.jsonl").read_text().splitlines():

@@ -1,0 +1,157 @@
+"""How words are said: letters to phones, by a small network with CTC on onnxruntime."""
+
+import heapq
+import threading
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ModelFileError
+from .session import describe, open_session
+
+MAX_LETTERS = 64
+"""Letters of a word beyond these are not said."""
+CACHED_WORDS = 50_000
+"""Words whose phones are kept (about 250 bytes each)."""
+BATCH_LETTERS = 2048
+"""Letters that go through the network at once: what is between its layers then stays in the processor's cache."""
+SEARCH_WIDTH = 16
+"""Phone strings that the search for alternatives follows."""
+LEAST_CLASS = 0.01
+"""Probability below which the search does not look at a class of a slot."""
+LEAST_ALTERNATIVE = 0.2
+"""Alternatives less probable than this share of the best are dropped."""
+
+Phones = tuple[int, ...]
+
+
+class Pronouncer:
+    """A loaded model. Safe to share between threads."""
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        self._session = open_session(path, threads)
+        metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+        letters = metadata.get("letters", "")
+        self.phones: tuple[str, ...] = tuple(metadata.get("phones", "").split())
+        """Names of the classes; the first is the CTC blank."""
+        names = [tensor.name for tensor in describe(path, self._session.get_inputs() + self._session.get_outputs())]
+        if names != ["letters", "best", "log_probs"] or not letters.isascii() or not letters or len(self.phones) < 2:
+            raise ModelFileError(
+                path,
+                f"not a pronunciation model: it has {', '.join(names[:4])}; expected letters, best, log_probs, "
+                "and metadata 'letters' (ASCII) and 'phones' (blank first)",
+            )
+        self._letters = frozenset(letters)
+        self._ids = np.zeros(128, np.int64)
+        self._ids[list(letters.encode())] = np.arange(1, len(letters) + 1)
+        self._cache: dict[str, Phones] = {}
+        self._lock = threading.Lock()
+        self._search = lru_cache(CACHED_WORDS // 10)(self._search_alternatives)
+        try:
+            shape = self._run("log_probs", [letters]).shape
+        except Exception as error:  # onnxruntime's errors have no common base but Exception
+            reason = str(error).replace("\n", " ")[:160]
+            raise ModelFileError(path, f"does not run: {reason}") from error
+        if len(shape) != 3 or shape[2] != len(self.phones):
+            raise ModelFileError(path, f"log_probs has shape {shape}; expected [N, T, {len(self.phones)}]")
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int = 1) -> "Pronouncer":
+        """Load ``pronounce.onnx``; ``path`` is the file or the model folder that holds it.
+
+        Raises:
+            ModelFileError: missing, truncated, or not a model of this kind.
+        """
+        path = Path(path)
+        return cls(path / "pronounce.onnx" if path.is_dir() else path, threads=threads)
+
+    def __call__(self, words: Sequence[str]) -> list[Phones]:
+        """Return the phones of each word, as classes (see ``phones``): the most probable class of every slot.
+
+        Letters count without case and accents; what is not a letter of the model is passed over, and of a word
+        without letters nothing is said.
+        """
+        try:
+            return [self._cache[word] for word in words]
+        except KeyError:
+            pass
+        known = {word: self._cache.get(word) for word in words}
+        missing = {word: self._spell(word) for word, phones in known.items() if phones is None}
+        said = self._say(set(missing.values()))
+        new = {word: said[letters] for word, letters in missing.items()}
+        with self._lock:
+            self._cache.update(new)
+            for word in list(self._cache)[: max(len(self._cache) - CACHED_WORDS, 0)]:
+                del self._cache[word]
+        return [known[word] or new.get(word, ()) for word in words]
+
+    def alternatives(self, word: str, n: int = 2) -> tuple[Phones, ...]:
+        """Return the ``n`` most probable ways to say a word at most, best first, by CTC prefix beam search.
+
+        Summed over all alignments (Hannun et al. 2014), so that the first may differ from what a call returns. Those
+        with less than ``LEAST_ALTERNATIVE`` of the first's probability are left out; so is everything for a word
+        without letters.
+        """
+        return self._search(self._spell(word), n)
+
+    def _spell(self, word: str) -> str:
+        if not word.isascii():
+            word = unicodedata.normalize("NFKD", word)
+        return "".join(filter(self._letters.__contains__, word.lower()))[:MAX_LETTERS]
+
+    def _run(self, output: str, words: Sequence[str]) -> npt.NDArray[np.generic]:
+        """Words of one length to [N, T] or [N, T, classes]: without padding, a word's phones are its own."""
+        letters = self._ids[np.frombuffer("".join(words).encode(), np.uint8)].reshape(len(words), -1)
+        out: npt.NDArray[np.generic] = self._session.run([output], {"letters": letters})[0]
+        return out
+
+    def _say(self, words: Iterable[str]) -> dict[str, Phones]:
+        said: dict[str, Phones] = {"": ()}
+        by_length: dict[int, list[str]] = {}
+        for word in words:
+            by_length.setdefault(len(word), []).append(word)
+        by_length.pop(0, None)
+        for length, group in by_length.items():
+            size = max(BATCH_LETTERS // length, 1)
+            for first in range(0, len(group), size):
+                part = group[first : first + size]
+                best = self._run("best", part)
+                kept = best != 0
+                kept[:, 1:] &= best[:, 1:] != best[:, :-1]
+                classes = best[kept].tolist()
+                start = 0
+                for word, end in zip(part, kept.sum(1).cumsum().tolist(), strict=True):
+                    said[word] = tuple(classes[start:end])
+                    start = end
+        return said
+
+    def _search_alternatives(self, letters: str, n: int) -> tuple[Phones, ...]:
+        if not letters or n < 1:
+            return ()
+        # phone string: probability of all its alignments that end in blank, and in its last phone
+        beam: dict[Phones, tuple[float, float]] = {(): (1.0, 0.0)}
+        for slot in np.exp(self._run("log_probs", [letters])[0].astype(np.float64)):
+            likely = [(int(k), float(slot[k])) for k in np.flatnonzero(slot > LEAST_CLASS) if k]
+            following: dict[Phones, tuple[float, float]] = {}
+
+            def add(
+                string: Phones, blank: float, phone: float, following: dict[Phones, tuple[float, float]] = following
+            ) -> None:
+                before = following.get(string, (0.0, 0.0))
+                following[string] = (before[0] + blank, before[1] + phone)
+
+            for string, (blank, phone) in beam.items():
+                last = string[-1] if string else 0
+                add(string, (blank + phone) * float(slot[0]), phone * float(slot[last]))
+                for k, probability in likely:
+                    add((*string, k), 0.0, (blank if k == last else blank + phone) * probability)
+            best = heapq.nlargest(SEARCH_WIDTH, following.items(), key=lambda item: sum(item[1]))
+            scale = sum(best[0][1])  # against underflow
+            beam = {string: (blank / scale, phone / scale) for string, (blank, phone) in best}
+        ranked = sorted(beam.items(), key=lambda item: -sum(item[1]))
+        least = LEAST_ALTERNATIVE * sum(ranked[0][1])
+        return tuple(string for string, ends in ranked[:n] if sum(ends) >= least)
