@@ -5,6 +5,7 @@ from .graph import BiasGraph, ScoredClass
 from .live import Biasing
 from .phrases import CLASSES, DEFAULT_CLASS, Phrase, PhraseList, Refused
 from .sources import BiasSource, read_lines, read_source
+from .spotting import Spot, Spotter
 from .templates import Templates
 from .tokenize import TokenizedPhrase, Tokenizer
 from .vocabulary import BiasVocabulary, Surprise
@@ -23,6 +24,8 @@ __all__ = [
     "PhraseList",
     "Refused",
     "ScoredClass",
+    "Spot",
+    "Spotter",
     "Surprise",
     "Templates",
     "TokenizedPhrase",

@@ -11,6 +11,7 @@ import numpy as np
 from .graph import BiasGraph, ScoredClass
 from .phrases import DEFAULT_CLASS, Phrase, PhraseList, Refused
 from .sources import BiasSource
+from .spotting import Listed, PhraseSounds, Pronounce, Spotter
 from .templates import Templates
 from .tokenize import TokenizedPhrase, Tokenizer
 from .trie import Costs, Trie
@@ -36,6 +37,15 @@ class _Part:
     """Where phrases end, once somebody asked."""
     shared: dict[int, list[_Key]] = field(default_factory=dict)
     """Nodes at which more than one phrase ends, and which."""
+    sounds: PhraseSounds | None = None
+    """How they sound, once somebody asked."""
+
+    def sounding(self, pronounce: Pronounce, classes: int) -> PhraseSounds:
+        """Return how the phrases sound."""
+        if self.sounds is None:
+            texts = chain.from_iterable(map(_uninflected, self.entries.values()))
+            self.sounds = PhraseSounds.of(texts, pronounce, classes)
+        return self.sounds
 
     @classmethod
     def of(cls, entries: dict[_Key, TokenizedPhrase], costs: Costs) -> "_Part":
@@ -62,6 +72,12 @@ class _Part:
             for node in ends
         ]
         return _Part(entries, self.trie.with_boosts(ends, boosts), shared=self.shared)
+
+
+def _uninflected(phrase: TokenizedPhrase) -> Iterable[str]:
+    """Return what may be said for a phrase, without plurals and possessives, which sound nearly the same."""
+    known = set(phrase.spellings)
+    return (text for text in phrase.spellings if not (text[-1] == "s" and (text[:-1] in known or text[:-2] in known)))
 
 
 class _ClassList:
@@ -142,6 +158,7 @@ class Biasing:
         self._screen_until: float | None = None
         self._lock = threading.RLock()
         self._graph: BiasGraph | None = None
+        self._share = 1.0
 
     def __len__(self) -> int:
         """Return the number of phrases."""
@@ -256,17 +273,21 @@ class Biasing:
                 if self._screen_turns <= 0:
                     self._forget_screen()
 
-    def snapshot(self) -> BiasGraph:
-        """Return a graph of all that is boosted now, which never changes; the same as before if nothing has."""
-        graph = self._graph
+    def snapshot(self, share: float = 1.0) -> BiasGraph:
+        """Return a graph of all that is boosted now, which never changes; the same as before if nothing has.
+
+        ``share`` of the strength counts: all of it, or less where phrases are found by their sound as well.
+        """
+        graph = self._graph if share == self._share else None
         if graph is not None and self._screen_until is None and len(graph) <= MAX_STATES:
             return graph
         with self._lock:
             if self._screen_until is not None and self._clock() >= self._screen_until:
                 self._forget_screen()
-            if self._graph is None or len(self._graph) > MAX_STATES:
+            if self._graph is None or len(self._graph) > MAX_STATES or share != self._share:
+                self._share = share
                 self._graph = BiasGraph(
-                    [self._scored(cls, one) for cls, one in self._lists.items() if one.parts],
+                    [self._scored(cls, one, share) for cls, one in self._lists.items() if one.parts],
                     self._vocabulary.word_starts,
                     templates=self._templates,
                     template_words=self._template_words,
@@ -274,10 +295,30 @@ class Biasing:
                 )
             return self._graph
 
-    def _scored(self, cls: str, one: _ClassList) -> ScoredClass:
+    def spotter(self, pronounce: Pronounce, classes: int) -> Spotter:
+        """Return what finds by its sound all that is boosted now, which never changes.
+
+        Args:
+            pronounce: gives words their phones.
+            classes: how many the phone model has, blank included.
+        """
+        with self._lock:
+            listed = {
+                cls: Listed(
+                    tuple(part.sounding(pronounce, classes) for part in one.parts),
+                    self._settings.get(cls, self._default),
+                    len(one),
+                )
+                for cls, one in self._lists.items()
+                if one.parts
+            }
+            return Spotter(listed, self._templates)
+
+    def _scored(self, cls: str, one: _ClassList, share: float) -> ScoredClass:
         settings = self._settings.get(cls, self._default)
         tries = tuple(part.trie for part in one.parts)
-        return ScoredClass(cls, tries, settings.inside_score, settings.outside_score, price(len(one)), len(one))
+        inside, outside = share * settings.inside_score, share * settings.outside_score
+        return ScoredClass(cls, tries, inside, outside, price(len(one)), len(one))
 
     def _forget_screen(self) -> None:
         self._screen_turns = self._screen_until = None

@@ -3,8 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .alignment import Alignment, align
 from .determinize import DeterminizeSettings, determinize
 from .errors import LatticeError
+from .insertion import Insertion, insert
 from .lattice import ACOUSTIC, BIAS, LANGUAGE, Lattice
 from .minimize import minimize
 from .nbest import Path, n_best
@@ -41,11 +43,13 @@ __all__ = [
     "DEFAULT_LIMITS",
     "FORMATS",
     "LANGUAGE",
+    "Alignment",
     "Calibration",
     "Choice",
     "ConfusionNetwork",
     "DeterminizeSettings",
     "Format",
+    "Insertion",
     "Lattice",
     "LatticeError",
     "Limits",
@@ -54,11 +58,13 @@ __all__ = [
     "Slot",
     "TokenArc",
     "TokenLattice",
+    "align",
     "best_only",
     "confusion_network",
     "decode",
     "determinize",
     "encode",
+    "insert",
     "limit_arcs",
     "limit_depth",
     "minimize",

@@ -4,6 +4,7 @@ from .audio import SAMPLE_RATE, audio_seconds, read_audio, stream_audio
 from .catalog import DEFAULT_MODEL, list_models, resolve
 from .errors import AudioError, DownloadError, ModelError, ModelFileError, ModelNotFoundError, NearwordError
 from .features import FeatureExtractor
+from .pronunciation import Pronouncer
 from .tokens import Vocabulary
 from .transducer import EncoderStream, ModelInfo, Transducer
 
@@ -19,6 +20,7 @@ __all__ = [
     "ModelInfo",
     "ModelNotFoundError",
     "NearwordError",
+    "Pronouncer",
     "Transducer",
     "Vocabulary",
     "audio_seconds",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,9 @@ Array = npt.NDArray[np.float32]
 PRECISIONS = ("auto", "int8", "float")
 PREDICTOR_CACHE = 2048
 """Contexts whose predictor output is kept (1 kB each at width 256)."""
+PHONES = "phones"
+"""Name of the encoder's output, and of its metadata, where it has heard phones; after the layout's own outputs."""
+PRONUNCIATION = "pronounce.onnx"
 
 
 @dataclass(frozen=True)
@@ -86,26 +90,36 @@ def find_graph(folder: Path, part: str, precision: str) -> Path:
     return chosen[0]
 
 
+class Encoded(NamedTuple):
+    """What the encoder makes of one step."""
+
+    out: Array
+    """[encoder_frames, joiner_dim] For the joiner."""
+    phones: Array | None = None
+    """[phone_frames, classes] Natural log-probabilities of phones, class 0 the blank; None where nobody wants them."""
+
+
 class EncoderStream:
     """One stream's encoder states. Cheap to make and to fork; not to be used by two threads at once."""
 
-    def __init__(self, model: "Transducer", states: Sequence[npt.NDArray[np.generic]]) -> None:
+    def __init__(self, model: "Transducer", states: Sequence[npt.NDArray[np.generic]], *, phones: bool) -> None:
         self._model = model
         self._states = list(states)
+        self._phones = phones
+        self._outputs = [*model.encoder_outputs, PHONES] if phones else model.encoder_outputs
 
-    def run(self, features: Features) -> Array:
-        """Encode one step: features [chunk_frames, 80] to [encoder_frames, joiner_dim]; the states move on."""
+    def run(self, features: Features) -> Encoded:
+        """Encode one step of features [chunk_frames, 80]; the states move on."""
         # Plain run: with states as OrtValues or bound to fixed buffers (IOBinding) a step took 4 to 8 % longer.
         model = self._model
         feeds = dict(zip(model.state_inputs, self._states, strict=True))
         feeds[model.encoder_input] = features[None]
-        out, *self._states = model.encoder.run(model.encoder_outputs, feeds)
-        encoded: Array = out[0]
-        return encoded
+        out, *self._states = model.encoder.run(self._outputs, feeds)
+        return Encoded(out[0], self._states.pop()[0] if self._phones else None)
 
     def fork(self) -> "EncoderStream":
         """Return a stream in the same state that goes its own way; states are never written to, so none is copied."""
-        return EncoderStream(self._model, self._states)
+        return EncoderStream(self._model, self._states, phones=self._phones)
 
 
 class Transducer:
@@ -171,7 +185,7 @@ class Transducer:
 
     def _read_encoder(self, path: Path) -> list[Tensor]:
         inputs = describe(path, self.encoder.get_inputs())
-        outputs = describe(path, self.encoder.get_outputs())
+        outputs = [tensor for tensor in describe(path, self.encoder.get_outputs()) if tensor.name != PHONES]
         features = [tensor for tensor in inputs if tensor.name == "x"]
         if not features or len(features[0].shape) != 3 or features[0].shape[2] not in (NUM_BINS, None):
             names = ", ".join(tensor.name for tensor in inputs[:4])
@@ -233,7 +247,7 @@ class Transducer:
         """Run every graph once: what does not fit together shows here, not in the middle of an utterance."""
         part = "encoder"
         try:
-            encoded = self.encoder_stream().run(np.zeros((chunk_frames, NUM_BINS), np.float32))
+            encoded = self.encoder_stream().run(np.zeros((chunk_frames, NUM_BINS), np.float32)).out
             part = "decoder"
             predicted = self.predict((-1,) * (context_size - 1) + (self.vocabulary.blank_id,))
             part = "joiner"
@@ -257,9 +271,22 @@ class Transducer:
         self._rows_together = bool(np.allclose(together, apart, rtol=1e-4, atol=1e-5))
         return encoded
 
-    def encoder_stream(self) -> EncoderStream:
-        """Return a fresh stream: all states zero."""
-        return EncoderStream(self, self._initial_states)
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """Names of the phone classes that the encoder tells, blank first; empty if it tells none.
+
+        Without a file that says how words are pronounced they are of no use, so then it tells none either.
+        """
+        return tuple(self.info.metadata.get(PHONES, "").split()) if self.pronunciation.exists() else ()
+
+    @property
+    def pronunciation(self) -> Path:
+        """The file of the model's folder that says how words are pronounced; it need not be there."""
+        return self.info.folder / PRONUNCIATION
+
+    def encoder_stream(self, *, phones: bool = False) -> EncoderStream:
+        """Return a fresh stream: all states zero. With ``phones`` it tells phones too, if the model does."""
+        return EncoderStream(self, self._initial_states, phones=phones and bool(self.phones))
 
     def _predict(self, context: tuple[int, ...]) -> Array:
         y = np.asarray([context], np.int64)

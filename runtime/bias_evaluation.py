@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from ..biasing import Biasing, Phrase, TokenizedPhrase, Tokenizer
 from ..models import SAMPLE_RATE, NearwordError, Transducer, stream_audio
+from ..models.transducer import Encoded
 from .biasing import bias_vocabulary
 from .encoding import EncodedAudio
 from .evaluation import Entry, normalise
 from .search import BeamSettings, SearchOptions
+from .second_look import PhonesHeard, SecondLook, word_lattice
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Heard:
 
     reference: str
     """Normalised words."""
-    steps: tuple[npt.NDArray[np.float32], ...]
-    """Encoder output, [frames, joiner_dim] each."""
+    steps: tuple[Encoded, ...]
+    """Encoder output."""
     seconds: float
     """Length of the audio."""
     cpu_seconds: float
@@ -106,15 +108,16 @@ def hear(model: Transducer, entries: Iterable[Entry], failed: Callable[[Nearword
     out = []
     for entry in entries:
         started = time.process_time()
-        encoded, steps, samples = EncodedAudio(model), [], 0
+        encoded, samples = EncodedAudio(model, phones=True), 0
+        steps: list[Encoded] = []
         try:
             for block in stream_audio(entry.path):
-                steps += [step.copy() for step in encoded.accept(block)]
+                steps += encoded.accept(block)
                 samples += len(block)
         except NearwordError as error:
             failed(error)
             continue
-        steps += [step.copy() for step in encoded.finish()]
+        steps += encoded.finish()
         spent = time.process_time() - started
         out.append(Heard(normalise(entry.text), tuple(steps), samples / SAMPLE_RATE, spent))
     return out
@@ -122,10 +125,16 @@ def hear(model: Transducer, entries: Iterable[Entry], failed: Callable[[Nearword
 
 def recognise(model: Transducer, heard: Heard, biasing: Biasing | None, beam: BeamSettings) -> str:
     """Return the normalised words of an utterance."""
-    search = SearchOptions(beam, bias=biasing).begin(model)
+    options = SearchOptions(beam, bias=biasing)
+    search, phones = options.begin(model), PhonesHeard()
     for step in heard.steps:
-        search.advance(step)
-    return normalise(model.vocabulary.text(search.tokens))
+        search.advance(step.out)
+        phones.add(step)
+    second = SecondLook.of(model, options)
+    if second is None:
+        return normalise(model.vocabulary.text(search.tokens))
+    lattice = second.rescore(word_lattice(model, search.lattice(), options.lattice), phones.log_probs())
+    return normalise(lattice.text(lattice.best_path()))
 
 
 def measure(

@@ -2,16 +2,17 @@
 
 import dataclasses
 import math
-from functools import lru_cache, partial
+from collections.abc import Sequence
 
 import numpy as np
 
-from ..lattice import Lattice, TokenLattice, determinize
+from ..lattice import Lattice, TokenLattice
 from ..models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ..models.audio import Samples
 from ..models.features import FRAME_SECONDS
 from .encoding import encode_to_end
 from .search import Search, SearchOptions
+from .second_look import PhonesHeard, SecondLook, word_lattice
 from .transcript import Word, make_transcript
 
 DELAY_SECONDS = 0.4
@@ -36,9 +37,12 @@ class DecodingStream:
         """Feature frame of the search's frame 0."""
         self._gaps: list[tuple[float, float]] = []
         """Where audio is missing: seconds of audio heard until there, seconds missing."""
-        self._encoder = model.encoder_stream()
+        self._second = SecondLook.of(model, options)
+        self._encoder = model.encoder_stream(phones=self._second is not None)
         self.search: Search = options.begin(model)
         """The search over the audio that is encoded so far."""
+        self.phones = PhonesHeard()
+        """What goes with the search: phones of the same audio."""
 
     def accept(self, samples: Samples) -> bool:
         """Take samples [n]; returns whether a chunk was decoded."""
@@ -48,35 +52,43 @@ class DecodingStream:
         while self._position + info.chunk_frames <= self._features.frames_ready:
             chunk = self._features.take(self._position, info.chunk_frames)
             self._options.refresh(self.search)
-            self.search.advance(self._encoder.run(chunk))
+            encoded = self._encoder.run(chunk)
+            self.search.advance(encoded.out)
+            self.phones.add(encoded)
             self._position += info.chunk_shift
             decoded = True
         return decoded
 
-    def completed(self, silence: float = 0.0) -> Search:
-        """Return the search as it would be if silence followed: with all that was heard, the stream untouched.
+    def completed(self, silence: float = 0.0) -> tuple[Search, PhonesHeard]:
+        """Return search and phones as they would be if silence followed: with all that was heard, the stream untouched.
 
         ``silence`` is how many seconds of it there were already.
         """
         heard = self._features.take(self._position, self._features.frames_ready - self._position)
-        search = self.search.fork()
-        for step in encode_to_end(self._encoder, self._model.info, heard, DELAY_SECONDS - silence):
-            search.advance(step)
-        return search
+        search, phones = self.search.fork(), self.phones.fork()
+        for encoded in encode_to_end(self._encoder, self._model.info, heard, DELAY_SECONDS - silence):
+            search.advance(encoded.out)
+            phones.add(encoded)
+        return search, phones
 
     def restart(self) -> None:
         """Forget all that was heard, but for the last moments: encoder and search begin anew."""
         self._position = max(self._position, self._features.frames_ready - LEAD_FRAMES)
         self._origin = self._position
-        self._encoder = self._model.encoder_stream()
+        self._encoder = self._model.encoder_stream(phones=self._second is not None)
         self.search = self._options.begin(self._model)
+        self.phones = PhonesHeard()
         missing = sum(seconds for _, seconds in self._gaps)
         self._gaps = [(0.0, missing)] if missing else []
 
-    def drop(self, tokens: int) -> TokenLattice:
-        """Forget the first tokens, which an utterance ended in the middle of speech takes; returns their lattice."""
+    def drop(self, tokens: int) -> tuple[TokenLattice, PhonesHeard]:
+        """Forget the first tokens, which an utterance ended in the middle of speech takes.
+
+        Returns their lattice and the phones up to there.
+        """
         self.search = self.search.fork()
-        return self.search.drop(tokens)
+        phones = self.phones.cut(self.search.frames[tokens - 1] + 1 if tokens else 0)
+        return self.search.drop(tokens), phones
 
     def lost(self, heard: float, seconds: float) -> None:
         """Note that ``seconds`` are missing after ``heard`` seconds of audio, gaps not counted."""
@@ -113,21 +125,27 @@ class DecodingStream:
         """Return the time in the stream of a time in the audio that was heard."""
         return round(min(now, time + sum(seconds for heard, seconds in self._gaps if heard <= time)), 3)
 
-    def lattice(self, tokens: TokenLattice, now: float, *, lower: bool = True) -> Lattice:
-        """Return the word lattice of what a search of this stream left, with times as ``words`` has them."""
+    def lattice(
+        self, tokens: TokenLattice, phones: PhonesHeard, now: float, *, promised: Sequence[str] = (), lower: bool = True
+    ) -> Lattice:
+        """Return the word lattice of what a search of this stream left, with times as ``words`` has them.
+
+        Of words that were ``promised`` not to change any more there are no others.
+        """
         offset = self._origin * FRAME_SECONDS
-        lattice = determinize(
-            tokens,
-            lru_cache(partial(self._model.vocabulary.text, lower=lower)),
-            self._model.vocabulary.word_starts,
-            frame_seconds=self._model.info.frame_seconds,
-            settings=self._options.lattice,
-        )
+        lattice = word_lattice(self._model, tokens, self._options.lattice, lower=lower)
+        if self._second is not None:
+            lattice = self._second.rescore(lattice, phones.log_probs(), promised)
         start, end = (
             np.asarray([self._shifted(offset + time, now) for time in times.tolist()], np.float32)
             for times in (lattice.start, lattice.end)
         )
         return dataclasses.replace(lattice, start=start, end=end)
+
+    @property
+    def looks_twice(self) -> bool:
+        """Whether words of the search may become others at the end of their utterance."""
+        return self._second is not None
 
     def settled(self, search: Search) -> tuple[int, int]:
         """Return how many words, and how many tokens, can change no more: all before the last settled word begins.

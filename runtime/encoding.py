@@ -4,12 +4,11 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from ..models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ..models.audio import Samples
 from ..models.features import FRAME_SECONDS, NUM_BINS, Features
-from ..models.transducer import EncoderStream, ModelInfo
+from ..models.transducer import Encoded, EncoderStream, ModelInfo
 
 TAIL_SECONDS = 0.5
 """Silence appended at the end, so that the last words come through the model's delay."""
@@ -20,15 +19,15 @@ SILENCE = math.log(np.finfo(np.float32).eps)
 class EncodedAudio:
     """Features and encoder of one stream, from the first sample to the last."""
 
-    def __init__(self, model: Transducer) -> None:
+    def __init__(self, model: Transducer, *, phones: bool = False) -> None:
         self._info = model.info
         self._features = FeatureExtractor()
-        self._encoder = model.encoder_stream()
+        self._encoder = model.encoder_stream(phones=phones)
         self._position = 0
         """Feature frame at which the next step begins."""
 
-    def accept(self, samples: Samples) -> Iterator[npt.NDArray[np.float32]]:
-        """Take samples [n]; yields the steps that are due, [frames, joiner_dim], each good until the next."""
+    def accept(self, samples: Samples) -> Iterator[Encoded]:
+        """Take samples [n]; yields the steps that are due, each good until the next."""
         # in slices: the features of a whole hour at once would be the largest thing in memory
         for start in range(0, len(samples), 10 * SAMPLE_RATE):
             self._features.accept(samples[start : start + 10 * SAMPLE_RATE])
@@ -37,23 +36,21 @@ class EncodedAudio:
                 yield self._encoder.run(self._features.take(self._position, self._info.chunk_frames))
                 self._position += self._info.chunk_shift
 
-    def finish(self) -> Iterator[npt.NDArray[np.float32]]:
+    def finish(self) -> Iterator[Encoded]:
         """Yield the last steps, as if silence followed."""
         tail = TAIL_SECONDS + (self._info.chunk_frames + self._info.chunk_shift) * 0.01
         return self.accept(np.zeros(int(tail * SAMPLE_RATE), np.float32))
 
-    def completed(self) -> Iterator[npt.NDArray[np.float32]]:
+    def completed(self) -> Iterator[Encoded]:
         """Yield the steps that would follow if the audio ended here; it may go on all the same."""
         heard = self._features.take(self._position, self._features.frames_ready - self._position)
         return encode_to_end(self._encoder, self._info, heard, TAIL_SECONDS)
 
 
-def encode_to_end(
-    encoder: EncoderStream, info: ModelInfo, heard: Features, silence: float
-) -> Iterator[npt.NDArray[np.float32]]:
+def encode_to_end(encoder: EncoderStream, info: ModelInfo, heard: Features, silence: float) -> Iterator[Encoded]:
     """Yield the steps of features [frames, bins] that are not encoded yet and of ``silence``, in seconds, after them.
 
-    There is one step at least; each is [frames, joiner_dim], and good until the next. ``encoder`` stays as it is.
+    There is one step at least; each is good until the next. ``encoder`` stays as it is.
     """
     padding = max(0, round(silence / FRAME_SECONDS))
     steps = max(1, -(-(len(heard) + padding) // info.chunk_shift))

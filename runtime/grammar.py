@@ -137,8 +137,8 @@ class CommandStream:
     def accept(self, samples: Samples) -> None:
         """Take samples [n], 16 kHz mono float32 in [-1, 1]."""
         for step in self._encoded.accept(samples):
-            self._constrained.advance(step)
-            self._free.advance(step)
+            self._constrained.advance(step.out)
+            self._free.advance(step.out)
 
     def understand(self, audio: Iterable[Samples]) -> Understood:
         """Take blocks of samples, as ``stream_audio`` gives them, and return what the utterance asks for."""
@@ -150,8 +150,8 @@ class CommandStream:
         """Return what the utterance asks for if it ends here; it may go on all the same."""
         constrained, free = self._constrained.fork(), self._free.fork()
         for step in self._encoded.completed():
-            constrained.advance(step)
-            free.advance(step)
+            constrained.advance(step.out)
+            free.advance(step.out)
         return compare(self._grammar.fill_best(_lattice(self._model, constrained)), _lattice(self._model, free))
 
 

@@ -1,5 +1,6 @@
 """The best words of the present utterance, kept up to date with little work."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..lattice import Calibration, Lattice, LatticeError, TokenLattice, n_best
@@ -7,10 +8,13 @@ from .confidence import with_confidences
 from .decoding import DecodingStream
 from .events import Alternative
 from .search import Search
+from .second_look import PhonesHeard, best_words
 from .transcript import Word
 
 COMPLETE_SECONDS = 0.08
 """After so much silence the words are completed, see ``DecodingStream.completed``; again whenever it has doubled."""
+STABLE_SECONDS = 3.0
+"""How old a word must be to be called stable where the search does not have the last word: then it is kept."""
 ALTERNATIVES = 5
 """Texts in ``n_best``."""
 
@@ -49,7 +53,8 @@ class Hypothesis:
         """When they last changed."""
         self._began = now
         self._complete_at = COMPLETE_SECONDS
-        self._take(self._stream.search, now)
+        self._promised: tuple[str, ...] = ()
+        self._take(self._stream.search, self._stream.phones, now)
 
     @property
     def is_completed(self) -> bool:
@@ -72,23 +77,30 @@ class Hypothesis:
             self._complete_at = 2 * silence
             self.complete(now, silence)
         elif decoded and not (silence >= COMPLETE_SECONDS and self.is_completed):
-            self._take(self._stream.search, now)
+            self._take(self._stream.search, self._stream.phones, now)
         if not silence:
             self._complete_at = COMPLETE_SECONDS
 
     def complete(self, now: float, silence: float) -> None:
         """Bring the words up to this moment."""
         # voice activity may miss quiet speech: what gave a word a moment ago was no silence
-        self._take(self._stream.completed(min(silence, max(0.0, now - self.last_end))), now)
+        self._take(*self._stream.completed(min(silence, max(0.0, now - self.last_end))), now)
 
     def outcome(self, now: float) -> Outcome:
         """Return all there is to say of the words and what may have been said instead."""
-        return self._outcome(self.words, self._search.lattice(), now)
+        return self._outcome(self.words, self._search.lattice(), self._phones, now)
+
+    def promise(self, words: Sequence[str]) -> None:
+        """Note that these first words of the utterance were said to be certain: its outcome begins with them."""
+        self._promised = max(self._promised, tuple(words), key=len)
 
     def so_far(self, now: float) -> tuple[tuple[Word, ...], int]:
         """Return the words as far as the search is, without completion, and how many of them will not change."""
         search = self._stream.search
-        return self._words(search, now) if self.is_completed else self.words, self._stream.settled(search)[0]
+        words, settled = self._words(search, now) if self.is_completed else self.words, self._stream.settled(search)[0]
+        if self._stream.looks_twice:
+            settled = sum(word.end <= now - STABLE_SECONDS for word in words[:settled])
+        return words, settled
 
     def cut(self, now: float) -> Outcome:
         """Take the settled words away and return them; the rest belongs to the next utterance.
@@ -99,13 +111,20 @@ class Hypothesis:
         words, _ = self.so_far(now)
         if not tokens:
             count, tokens = len(words), len(self._stream.search.tokens)
-        return self._outcome(words[:count], self._stream.drop(tokens), now)
+        outcome = self._outcome(words[:count], *self._stream.drop(tokens), now)
+        self._promised = ()
+        return outcome
 
-    def _outcome(self, words: tuple[Word, ...], tokens: TokenLattice, now: float) -> Outcome:
+    def _outcome(self, words: tuple[Word, ...], tokens: TokenLattice, phones: PhonesHeard, now: float) -> Outcome:
         try:
-            lattice = self._stream.lattice(tokens, now, lower=self._lower)
+            lattice = self._stream.lattice(tokens, phones, now, promised=self._promised, lower=self._lower)
         except LatticeError:
             return Outcome(words, (), None)
+        if self._stream.looks_twice:
+            found = best_words(lattice, words)
+            promised = len(self._promised)
+            # a lattice without what was promised is one that was cut down to next to nothing
+            words = found if tuple(word.text for word in found[:promised]) == self._promised else words
         words = with_confidences(words, lattice, self._calibration)
         alternatives = tuple(Alternative(path.text, round(path.posterior, 4)) for path in n_best(lattice, ALTERNATIVES))
         return Outcome(words, alternatives, lattice)
@@ -113,8 +132,8 @@ class Hypothesis:
     def _words(self, search: Search, now: float) -> tuple[Word, ...]:
         return self._stream.words(search, now, lower=self._lower)
 
-    def _take(self, search: Search, now: float) -> None:
-        self._search = search
+    def _take(self, search: Search, phones: PhonesHeard, now: float) -> None:
+        self._search, self._phones = search, phones
         words = self._words(search, now)
         text = line(words)
         if text != self.text:

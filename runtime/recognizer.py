@@ -182,6 +182,8 @@ class Recognizer:
         self._shown = ""
         self._shown_at = -PARTIAL_SECONDS
         self._standing: SpeculativeFinal | None = None
+        self._standing_on = ""
+        """What the search said when the speculation was made: the second look may have changed it."""
         self._best.begin(self.seconds)
 
     def _begin(self) -> None:
@@ -205,7 +207,7 @@ class Recognizer:
                 return
             self._begin()
         self._best.look(self.seconds, seconds_of(self._silence), decoded=decoded)
-        if self._standing is not None and self._is_wrong(self._standing.text, decoded=decoded):
+        if self._standing is not None and self._is_wrong(self._standing_on, decoded=decoded):
             self._withdraw()
         self._show()
         evidence = self._evidence(speech=speech)
@@ -241,6 +243,7 @@ class Recognizer:
             return
         self._shown, self._shown_at = text, self.seconds
         self._revision += 1
+        self._best.promise([word.text for word in words[:stable]])
         self._emit(Partial(self._utterance, self._revision, self.seconds, text, words, stable))
 
     def _evidence(self, *, speech: bool) -> Evidence:
@@ -269,15 +272,23 @@ class Recognizer:
             return
         self._revision += 1
         outcome = best.outcome(self.seconds)
+        if not outcome.text:
+            self._speculative.reset()
+            return
+        self._standing_on = best.text
         self._standing = SpeculativeFinal(
-            self._utterance, self._revision, self.seconds, best.text, outcome.words, outcome.n_best, outcome.lattice
+            self._utterance, self._revision, self.seconds, outcome.text, outcome.words, outcome.n_best, outcome.lattice
         )
         self._emit(self._standing)
 
     def _end(self, reason: FinalReason) -> None:
         """End the utterance with all that was heard."""
         self._best.complete(self.seconds, seconds_of(self._silence))
-        self._finalise(reason, self._best.outcome(self.seconds))
+        outcome, standing = self._best.outcome(self.seconds), self._standing
+        if standing is not None and self._best.text == self._standing_on and outcome.text != standing.text:
+            # nothing new was said: some more silence is no reason to take back what was made of it
+            outcome = Outcome(standing.words, standing.n_best, standing.lattice)
+        self._finalise(reason, outcome)
         self._stream.restart()
         self._begin_wait()
 

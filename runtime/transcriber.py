@@ -1,17 +1,16 @@
 """One stream of audio through the model, from the first sample to the last: no end-pointing, one transcript."""
 
 from collections.abc import Iterable
-from functools import lru_cache, partial
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from ..lattice import Lattice, determinize
+from ..lattice import Lattice
 from ..models import SAMPLE_RATE, Transducer, resolve, stream_audio
 from ..models.audio import Samples
+from ..models.transducer import Encoded
 from .encoding import EncodedAudio
 from .search import DEFAULT_SEARCH, SearchOptions
+from .second_look import PhonesHeard, SecondLook, best_words, word_lattice
 from .transcript import Transcript, make_transcript
 
 
@@ -37,7 +36,9 @@ class Transcriber:
     def __init__(self, model: Transducer, search: SearchOptions = DEFAULT_SEARCH, *, lower: bool = True) -> None:
         self._model = model
         self._lower = lower
-        self._encoded = EncodedAudio(model)
+        self._second = SecondLook.of(model, search)
+        self._encoded = EncodedAudio(model, phones=self._second is not None)
+        self._phones = PhonesHeard()
         self._options = search
         self._search = search.begin(model)
         self._samples = 0
@@ -61,10 +62,11 @@ class Transcriber:
         self._advance(self._encoded.accept(samples))
         return self._search.tokens != before
 
-    def _advance(self, steps: Iterable[npt.NDArray[np.float32]]) -> None:
+    def _advance(self, steps: Iterable[Encoded]) -> None:
         for step in steps:
             self._options.refresh(self._search)
-            self._search.advance(step)
+            self._search.advance(step.out)
+            self._phones.add(step)
 
     @property
     def partial(self) -> Transcript:
@@ -82,21 +84,19 @@ class Transcriber:
 
     def lattice(self) -> Lattice:
         """Return everything that may have been said so far."""
-        model = self._model
-        return determinize(
-            self._search.lattice(),
-            lru_cache(partial(model.vocabulary.text, lower=self._lower)),
-            model.vocabulary.word_starts,
-            frame_seconds=model.info.frame_seconds,
-            settings=self._options.lattice,
-        )
+        lattice = word_lattice(self._model, self._search.lattice(), self._options.lattice, lower=self._lower)
+        return lattice if self._second is None else self._second.rescore(lattice, self._phones.log_probs())
 
     def finish(self) -> Transcript:
         """End the stream and return all its words; again and again the same."""
         if not self._finished:
             self._finished = True
             self._advance(self._encoded.finish())
-        return self.partial
+            self._result = self.partial
+            if self._second is not None and self._result.words:
+                words = best_words(self.lattice(), self._result.words)
+                self._result = replace(self._result, text=" ".join(word.text for word in words), words=words)
+        return self._result
 
 
 def transcribe_file(model: Transducer, path: str | Path, search: SearchOptions = DEFAULT_SEARCH) -> Transcript:

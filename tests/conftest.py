@@ -12,7 +12,7 @@ from nearword.models import Transducer, resolve
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from toy_models import write_toy_model
+from toy_models import ToyModel, write_toy_model
 
 # on a busy machine any example may take long; timing belongs in benchmarks
 settings.register_profile("nearword", deadline=None)
@@ -32,6 +32,13 @@ def speech_folder() -> Path:
     if os.environ.get("NEARWORD_REQUIRE_SPEECH") == "1":
         pytest.fail("NEARWORD_REQUIRE_SPEECH is set, but NEARWORD_SPEECH names no folder with dev/")
     return pytest.skip("needs real speech: set NEARWORD_SPEECH to its folder")
+
+
+@pytest.fixture(scope="session")
+def toy_with_phones(bundled: Transducer, tmp_path_factory: pytest.TempPathFactory) -> Transducer:
+    """A model of random weights that tells phones."""
+    toy = ToyModel(phones=bundled.phones, pronunciation=bundled.pronunciation)
+    return Transducer.load(write_toy_model(tmp_path_factory.mktemp("phones") / "toy", toy))
 
 
 @pytest.fixture(scope="session")

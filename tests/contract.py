@@ -136,11 +136,18 @@ def check_evidence(evidence: Evidence) -> None:
     assert 0 <= evidence.complete <= 1
 
 
-def scripted(model: Transducer, seed: int, *, speculative: float = 0.1, final: float = 0.02) -> Recognizer:
+def scripted(
+    model: Transducer,
+    seed: int,
+    *,
+    speculative: float = 0.1,
+    final: float = 0.02,
+    search: SearchOptions = SMALL_SEARCH,
+) -> Recognizer:
     """A recogniser whose voice activity and end-pointers do anything."""
     return Recognizer(
         model,
-        search=SMALL_SEARCH,
+        search=search,
         vad=ScriptedVad(seed),
         speculative=ScriptedSpeculative(seed + 1, speculative),
         final=ScriptedFinal(seed + 2, final),

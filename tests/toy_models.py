@@ -1,5 +1,6 @@
 """Small model folders in the icefall layout, made with the onnx helpers: random weights, awkward shapes."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,9 @@ class ToyModel:
     context_size: int = 2
     seed: int = 0
     quantise_joiner: bool = False
+    phones: tuple[str, ...] = ()
+    """Classes of phones that the encoder tells, blank first, and where the words' phones are in ``pronunciation``."""
+    pronunciation: Path | None = None
 
 
 def _save(path: Path, nodes, inputs, outputs, constants, metadata) -> None:
@@ -94,6 +98,11 @@ def write_encoder(path: Path, toy: ToyModel, **metadata: object) -> None:
         n("Tanh", ["s4"], ["encoder_out"]),
     ]
     d = toy.dim
+    told = [("phones", f, ["N", toy.out_frames, len(toy.phones)])] if toy.phones else []
+    if toy.phones:
+        constants["to_phones"] = rng.normal(0, 2.5, (d, len(toy.phones))).astype(np.float32)
+        nodes += [n("MatMul", ["encoder_out", "to_phones"], ["told"]), n("LogSoftmax", ["told"], ["phones"], axis=-1)]
+        metadata = {"phones": " ".join(toy.phones)} | metadata
     states = [
         ("cached_a", f, ["N", 1, d]),
         ("cached_b", f, [1, "N", d]),
@@ -105,7 +114,11 @@ def write_encoder(path: Path, toy: ToyModel, **metadata: object) -> None:
         path,
         nodes,
         [("x", f, ["N", toy.frames, 80]), *states],
-        [("encoder_out", f, ["N", toy.out_frames, d]), *[(f"new_{name}", kind, shape) for name, kind, shape in states]],
+        [
+            ("encoder_out", f, ["N", toy.out_frames, d]),
+            *[(f"new_{name}", kind, shape) for name, kind, shape in states],
+            *told,
+        ],
         {k: v for k, v in constants.items() if k in used},
         {"model_type": "toy", "T": toy.frames, "decode_chunk_len": toy.shift} | metadata,
     )
@@ -174,5 +187,7 @@ def write_toy_model(folder: Path, toy: ToyModel = ToyModel()) -> Path:
             weight_type=QuantType.QInt8,
         )
         (folder / "joiner.onnx").unlink()
+    if toy.pronunciation is not None:
+        shutil.copyfile(toy.pronunciation, folder / "pronounce.onnx")
     (folder / "tokens.txt").write_text("".join(f"{t} {i}\n" for i, t in enumerate(toy.tokens)), encoding="utf-8")
     return folder

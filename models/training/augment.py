@@ -24,6 +24,7 @@ class AugmentConfig:
     warp: float = 0.6
     stretch: float = 0.5
     noise: float = 0.5
+    burst: float = 0.3
     room: float = 0.35
     telephone: float = 0.2
     tilt: float = 0.5
@@ -108,6 +109,13 @@ def distort(features: Features, noise_bank: Features, config: AugmentConfig, rng
             if rng.random() < 0.5:
                 noise = noise + np.interp(np.linspace(0, 4, 80), np.arange(5), rng.normal(0, 2.0, 5)).astype(np.float32)
             features = add_noise(features, noise.astype(np.float32), rng.uniform(3, 25))
+    if happens(config.burst):
+        length = int(rng.integers(3, max(4, min(50, len(features)))))
+        start, place = rng.integers(0, len(noise_bank) - length), rng.integers(0, len(features) - length + 1)
+        level = np.quantile(features, 0.95) - np.quantile(noise_bank[start : start + length], 0.95)
+        burst = noise_bank[start : start + length] + np.float32(level - rng.uniform(0, 7))
+        features = features.copy()
+        features[place : place + length] = np.logaddexp(features[place : place + length], burst)
     if happens(config.telephone):
         features = features.copy()
         edge = int(rng.integers(55, 62))

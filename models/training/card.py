@@ -10,16 +10,22 @@ from ..transducer import ModelInfo, Transducer
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
-SEARCHES = (("int8", 8, True), ("int8", 8, False), ("int8", 1, False), ("float", 8, True))
-"""Graphs, hypotheses followed, and whether the language model in the folder helps, of each row."""
+SEARCHES = (
+    ("int8", 8, True, True),
+    ("int8", 8, True, False),
+    ("int8", 8, False, False),
+    ("int8", 1, False, False),
+    ("float", 8, True, True),
+)
+"""Graphs, hypotheses followed, and whether the folder's language model and the phones help, of each row."""
 
 
-def evaluate(folder: Path, manifest: Path, precision: str, beam: int, language: bool) -> dict[str, float]:
+def evaluate(folder: Path, manifest: Path, precision: str, beam: int, language: bool, phones: bool) -> dict[str, float]:
     """Run ``nearword evaluate`` on one manifest and return its figures."""
     key = "aligned_text" if manifest.suffix == ".jsonl" else "text"
     command = [sys.executable, "-m", "nearword.runtime.cli", "evaluate", str(manifest), "--text-key", key]
     command += ["--model", str(folder), "--precision", precision, "--beam", str(beam), "--format", "json"]
-    command += [] if language else ["--lm", "none"]
+    command += [*([] if language else ["--lm", "none"]), *([] if phones else ["--no-phones"])]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     figures: dict[str, float] = json.loads(output)
     return figures
@@ -28,20 +34,30 @@ def evaluate(folder: Path, manifest: Path, precision: str, beam: int, language: 
 def figures_table(folder: Path, manifests: list[Path]) -> str:
     """Return the table of error rates: every manifest, int8 and float where the folder has both."""
     has_float = any(not path.name.endswith(".int8.onnx") for path in folder.glob("encoder*.onnx"))
+    heads = ("set", "graphs", "beam", "n-gram", "phones", "utterances", "words", "WER %", "95 % interval")
     lines = [
-        "| set | graphs | beam | n-gram | utterances | words | WER % | 95 % interval | sub / del / ins | CPU s per s |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| " + " | ".join((*heads, "sub / del / ins", "CPU s per s")) + " |",
+        "| --- " * 11 + "|",
     ]
     for manifest in manifests:
-        for precision, beam, language in SEARCHES:
+        for precision, beam, language, phones in SEARCHES:
             if precision == "float" and not has_float:
                 continue
-            row = evaluate(folder, manifest, "auto" if precision == "int8" else "float", beam, language)
+            row = evaluate(folder, manifest, "auto" if precision == "int8" else "float", beam, language, phones)
             interval = f"{100 * row['wer_low']:.1f} to {100 * row['wer_high']:.1f}"
             parts = f"{row['substitutions']} / {row['deletions']} / {row['insertions']}"
-            cells = [f"{manifest.parent.name}/{manifest.stem}", precision, beam, "yes" if language else "no"]
-            cells += [row["utterances"], row["words"]]
-            cells += [f"{100 * row['wer']:.1f}", interval, parts, f"{row['real_time_factor']:.4f}"]
+            cells = [
+                f"{manifest.parent.name}/{manifest.stem}",
+                precision,
+                beam,
+                *("yes" if used else "no" for used in (language, phones)),
+                row["utterances"],
+                row["words"],
+                f"{100 * row['wer']:.1f}",
+                interval,
+                parts,
+                f"{row['real_time_factor']:.4f}",
+            ]
             lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 

@@ -109,10 +109,12 @@ class Batches:
         rng, strength = self.rng, self.augmentation.strength
         features = self.corpus.load(item)
         if rng.random() < 0.06 * strength:
-            start = int(rng.integers(0, len(self.corpus.noise) - 200))
-            noise = self.corpus.noise[start : start + 200] + np.float32(rng.uniform(-6, 1))
-            quiet = rng.normal(rng.uniform(-15, -9), 1.0, (200, 80)).astype(np.float32)
-            return self.distorted(noise if rng.random() < 0.6 else quiet), replace(item, tokens=(), phones=())
+            # as long as the recording it stands for: what lasts must stay without words, too
+            length = max(200, item.frames)
+            start = int(rng.integers(0, len(self.corpus.noise) - length))
+            noise = self.corpus.noise[start : start + length] + np.float32(rng.uniform(-6, 1))
+            quiet = rng.normal(rng.uniform(-15, -9), 1.0, (length, 80)).astype(np.float32)
+            return self.distorted(noise if rng.random() < 0.75 else quiet), replace(item, tokens=(), phones=())
         if item.frames < 300 and rng.random() < 0.12 * strength:
             other = self.pools[int(rng.integers(len(self.pools)))]
             second = other[int(rng.integers(len(other)))]

@@ -16,6 +16,8 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from ..transducer import PHONES
+from . import lexicon
 from .model import NUM_BINS, ModelConfig, TransducerModel
 
 Array = npt.NDArray[Any]
@@ -110,7 +112,10 @@ def depthwise(graph: Graph, window: str, name: str, frames: int, kernel: int) ->
 
 
 def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConfig) -> onnx.ModelProto:
-    """Write one step of the encoder: x [N, T, 80], h0, c0 -> encoder_out [N, T', dim], next_h0, next_c0."""
+    """Write one step of the encoder: x [N, T, 80], h0, c0 -> encoder_out [N, T', dim], next_h0, next_c0, phones.
+
+    ``phones`` [N, 2 T', classes] are log-probabilities; readers that know the layout only leave them out.
+    """
     g = Graph(weights)
     dim, cached = config.dim, config.kernel - 1
     half = cached // 2 * dim
@@ -139,6 +144,8 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
     tails = []
     for k in range(config.blocks):
         if k == config.fast_blocks:
+            heard = g.linear(g.norm(x, "encoder.phone_norm"), "encoder.phone_head")
+            g.op("LogSoftmax", heard, axis=-1, output=PHONES)
             frames //= 2
             x = g.linear(g.op("Reshape", x, g.ints(0, frames, 2 * dim)), "encoder.merge")
         name = f"encoder.blocks.{k}"
@@ -156,7 +163,12 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
     state_shape: list[int | str] = [config.blocks, "N", half]
     return g.model(
         [info("x", ["N", config.input_frames, NUM_BINS]), info("h0", state_shape), info("c0", state_shape)],
-        [info("encoder_out", ["N", frames, dim]), info("next_h0", state_shape), info("next_c0", state_shape)],
+        [
+            info("encoder_out", ["N", frames, dim]),
+            info("next_h0", state_shape),
+            info("next_c0", state_shape),
+            info(PHONES, ["N", 2 * frames, config.phones]),
+        ],
         {
             "model_type": "lstm",
             "version": "1",
@@ -167,6 +179,7 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
             "rnn_hidden_size": half,
             "T": config.input_frames,
             "decode_chunk_len": config.chunk_frames,
+            PHONES: " ".join(("blank", *lexicon.PHONES)),
         },
     )
 

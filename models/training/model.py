@@ -203,6 +203,4 @@ class TransducerModel(nn.Module):
 
     def parameter_count(self) -> int:
         """Return the number of parameters that are exported."""
-        return sum(
-            p.numel() for name, p in self.named_parameters() if "phone_" not in name and "token_head" not in name
-        )
+        return sum(p.numel() for name, p in self.named_parameters() if "token_head" not in name)

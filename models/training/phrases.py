@@ -7,6 +7,7 @@ devices, and repeat few words often. The templates in ``phrases.json`` fill that
 import json
 import random
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -81,6 +82,33 @@ def generate(seed: int) -> Iterator[str]:
         text = normalise(text)
         if text:
             yield text
+
+
+LOCALES = (
+    *("en_US", "en_US", "en_GB", "en_IN", "en_NZ", "en_PH", "de_DE", "de_CH", "es_ES", "es_MX", "pt_BR", "ro_RO"),
+    *("cs_CZ", "sk_SK", "hr_HR", "sl_SI", "hu_HU", "fi_FI", "et_EE", "da_DK", "no_NO", "tr_TR", "id_ID", "yo_NG"),
+)
+"""Where the people of `calls` come from. Italian, Dutch, French, Swedish, Polish: left out, for tests."""
+_LATIN = str.maketrans(
+    {"\u0131": "i", "\u00f8": "o", "\u00d8": "o", "\u0111": "d", "\u0110": "d", "\u00df": "ss", "\u00e6": "ae"}
+)
+
+
+def calls(seed: int) -> Iterator[str]:
+    """Yield requests that name people of many countries, without end: the sounds of names that nothing else holds."""
+    from faker import Faker
+
+    fakers = [Faker(locale) for locale in LOCALES]
+    for number, fake in enumerate(fakers):
+        fake.seed_instance(1000 * seed + number)
+    rng = random.Random(seed)
+    carriers = [text for text in _data()["templates"]["contact"] if _SLOT.findall(text) == ["name"]]
+    while True:
+        fake = rng.choice(fakers)
+        shape = rng.choices(("{first} {last}", "{first}", "{last}"), (0.7, 0.2, 0.1))[0]
+        name = shape.format(first=fake.first_name(), last=fake.last_name())
+        plain = unicodedata.normalize("NFKD", name.translate(_LATIN)).encode("ascii", "ignore").decode()
+        yield normalise(rng.choice([*carriers, "{name}"]).replace("{name}", plain))
 
 
 def word_strings(seed: int, vocabulary: int = 8000) -> Iterator[str]:

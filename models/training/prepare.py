@@ -96,6 +96,38 @@ def melodies(seconds: float, rng: np.random.Generator) -> Samples:
     return np.asarray(tunes + rng.normal(0, 1e-4, len(tunes)), np.float32)
 
 
+def clatter(seconds: float, rng: np.random.Generator) -> Samples:
+    """Return clicks, knocks, clinks and scrapes in bursts: what hands do near a microphone, modelled as struck modes.
+
+    Each is a few decaying sines that start together (a struck body), or shaped noise (a scrape, a breath).
+    """
+    sound = rng.normal(0, 3e-4, int(seconds * 16000))
+    place = 0.0
+    while place < seconds - 1.5:
+        # blows come in bursts, with rests between
+        place += rng.exponential(0.12) if rng.random() < 0.8 else rng.uniform(0.5, 3.0)
+        start = int(min(place, seconds - 1.5) * 16000)
+        t = np.arange(int(rng.uniform(0.05, 1.2) * 16000)) / 16000
+        if rng.random() < 0.75:
+            body = 10 ** rng.uniform(1.9, 3.5)
+            modes = body * np.sort(rng.uniform(1, 6, int(rng.integers(2, 9))))
+            decays = 10 ** rng.uniform(-2.7, -0.7, len(modes))
+            struck = sum(
+                rng.uniform(0.2, 1) * np.sin(2 * np.pi * mode * t) * np.exp(-t / decay)
+                for mode, decay in zip(modes[modes < 7800], decays, strict=False)
+            )
+            struck = struck + rng.uniform(0, 1) * rng.normal(0, 1, len(t)) * np.exp(-t / 0.002)
+        else:
+            rise = rng.uniform(0.02, 0.9)
+            shape = np.interp(t / t[-1], (0, rise, 1), (0, 1, 0))
+            spectrum = np.fft.rfft(rng.normal(0, 1, len(t)))
+            centre, width = rng.uniform(300, 6000), rng.uniform(200, 3000)
+            hertz = np.fft.rfftfreq(len(t), 1 / 16000)
+            struck = 3 * shape * np.fft.irfft(spectrum * np.exp(-(((hertz - centre) / width) ** 2)), len(t))
+        sound[start : start + len(t)] += 10 ** rng.uniform(-2.5, -0.7) * struck
+    return np.asarray(np.clip(sound, -1, 1), np.float32)
+
+
 def _features_of(job: tuple[Recording, int]) -> npt.NDArray[np.float16]:
     import soxr
 
@@ -151,7 +183,8 @@ def prepare(
         train_vocabulary(texts, vocab_size, folder)
     lexicon = build_lexicon(texts)
     (folder / "lexicon.json").write_text(json.dumps(lexicon))
-    sounds = [read_audio(path) for path in noises] + [melodies(180.0, np.random.default_rng(seed))]
+    rng = np.random.default_rng(seed)
+    sounds = [*map(read_audio, noises), melodies(180.0, rng), clatter(240.0, rng), melodies(240.0, rng)]
     np.save(folder / "noise.npy", np.concatenate([fbank(samples) for samples in sounds]).astype(np.float16))
     offset = 0
     jobs = [(recording, seed * 1_000_003 + number) for number, recording in enumerate(recordings)]

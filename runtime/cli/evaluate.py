@@ -14,7 +14,7 @@ import typer
 from .commands import GRAMMAR_HELP, GrammarFile, commands_of
 from .interrupt import whole_steps
 from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare
-from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
+from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -65,6 +65,7 @@ def evaluate(
     grammar: GrammarFile = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
+    phones: Phones = True,
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
 ) -> None:
@@ -92,7 +93,7 @@ def evaluate(
         started = time.perf_counter()
         loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
         load_seconds = time.perf_counter() - started
-        search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
+        search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
         begin = commands_of(loaded, grammar, Format.text)
         broken: list[str] = []
         commands: dict[Path, Command] = {}

@@ -13,7 +13,7 @@ import typer
 from .commands import GRAMMAR_HELP, GrammarFile, named, read_commands
 from .options import Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
-from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
+from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
 from .standard_input import NAME, checked, require_pipe
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def listen(
     grammar: GrammarFile = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
+    phones: Phones = True,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
     precision: Graphs = Precision.auto,
@@ -99,7 +100,7 @@ def listen(
 
     audio = _make_source(source, device)
     loaded = Transducer.load(resolve(model), precision=precision.value)
-    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
+    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     commands = None if grammar is None else read_commands(grammar)
     pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case, grammar=commands)

@@ -52,6 +52,13 @@ LanguageWeight = Annotated[
         show_default="0.4; the model's own with --bias 0.3",
     ),
 ]
+Phones = Annotated[
+    bool,
+    typer.Option(
+        "--phones/--no-phones",
+        help="At the end of an utterance, compare the words with the phones that were heard, if the model tells them.",
+    ),
+]
 DEFAULT_BEAM = 8
 
 
@@ -62,6 +69,8 @@ def search_options(
     strength: float | None = None,
     language: Path | None = None,
     weight: float | None = None,
+    *,
+    phones: bool = True,
 ) -> "SearchOptions":
     """Return what the options of a command line ask for; phrases that cannot be used are told on standard error.
 
@@ -85,7 +94,7 @@ def search_options(
             fail(f"{', '.join(map(str, bias))}: no phrase to boost")
     beams = BeamSettings(max_active=beam)
     if language is None and weight is None:
-        return SearchOptions(beams, bias=biasing)
+        return SearchOptions(beams, bias=biasing, phones=phones)
     if language is None:
         ngram = load_own(model)
     elif str(language) == "none":
@@ -95,4 +104,4 @@ def search_options(
 
         ngram = load_ngram(language, model.vocabulary.tokens)
     scorer = None if ngram is None else Fusion(model, ngram, DEFAULT_WEIGHT if weight is None else weight)
-    return SearchOptions(beams, bias=biasing, language=scorer)
+    return SearchOptions(beams, bias=biasing, language=scorer, phones=phones)

@@ -13,7 +13,7 @@ from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
 from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output, spare
 from .rescoring import RescoreUrl, TokenFile, rescoring_settings
-from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Strength, search_options
+from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
 from .standard_input import check_beginning, require_pipe
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def transcribe(
     grammar: GrammarFile = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
+    phones: Phones = True,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
     precision: Graphs = Precision.auto,
@@ -96,7 +97,7 @@ def transcribe(
     _check(files, output_format, output)
     lattices = _LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
-    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight)
+    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
     commands = commands_of(loaded, grammar, output_format)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     write = WRITERS[output_format.value]

@@ -67,7 +67,8 @@ class BeamSearch:
             bias: adds to the scores of phrases.
             language: a language model's scores, weighted.
         """
-        self._model = model
+        self.model = model
+        """The model that is searched."""
         self._settings = settings
         reach = min(PHRASES_REACH, max(0.0, settings.max_active / 4 - 1))
         more = min(2 * settings.max_active, 1024)
@@ -125,7 +126,7 @@ class BeamSearch:
         old = self._scorers
         if bias is old.bias or (bias is None and not old.has_bias):
             return
-        self._scorers = new = old.with_bias(len(self._model.vocabulary), bias)
+        self._scorers = new = old.with_bias(len(self.model.vocabulary), bias)
         groups: dict[tuple[Key, States], list[Arc]] = {}
         for node, blanks in self._live:
             state = new.bias.replay(tokens_of(node.history)), node.states[1]
@@ -147,7 +148,7 @@ class BeamSearch:
         """Search on through encoder frames [n, joiner_dim]."""
         # with a language model, tokens that phrases lift are found wherever they stand, see ``follow``
         settings = self._settings if self._scorers.has_language else self._token_settings
-        step = Step(self._model, settings, encoder_out)
+        step = Step(self.model, settings, encoder_out)
         blanks = 0.0
         for position in range(len(encoder_out)):
             blanks += self._frame(step, position)

@@ -11,6 +11,9 @@ from .language import DEFAULT_WEIGHT, TEMPERATURE_WITH_PHRASES, WEIGHT_WITH_PHRA
 from .scorer import BiasScorer, LiveBias, TokenScorer
 from .settings import BeamSettings
 
+SHARE_BESIDE_PHONES = 0.4
+"""Of the strength of phrases that counts in the search, where they are looked for by their sound at the end as well:
+with more of it the search finds names that nobody said, and keeps nothing else to choose from."""
 Search = GreedySearch | BeamSearch
 """The search over one utterance."""
 
@@ -26,17 +29,24 @@ class SearchOptions:
     language: TokenScorer | Literal["own"] | None = "own"
     """A language model, weighted. ``own``: the one in the model's folder, if it has one and the search is no greedy
     one, with less weight and a lower temperature where phrases are boosted; None: none."""
+    phones: bool = True
+    """Whether the words are compared with the phones that were heard, at the end of an utterance and where the model
+    tells them (see ``second_look``); never in the greedy search, which has nothing to choose from."""
     lattice: DeterminizeSettings = field(default_factory=DeterminizeSettings)
     """How much of what was searched becomes the word lattice."""
 
-    def phrases(self) -> BiasScorer | None:
+    def looks_twice(self, model: Transducer) -> bool:
+        """Return whether words are compared with phones."""
+        return self.phones and self.beam.max_active > 1 and bool(model.phones)
+
+    def phrases(self, model: Transducer) -> BiasScorer | None:
         """Return what is boosted now."""
         bias = self.bias
         # by its method: asking a protocol at every chunk takes as long as a frame of the search
         if bias is None or not hasattr(bias, "snapshot"):
             return bias
         live = cast("LiveBias", bias)
-        return live.snapshot() if len(live) else None
+        return live.snapshot(SHARE_BESIDE_PHONES if self.looks_twice(model) else 1.0) if len(live) else None
 
     def begin(self, model: Transducer) -> Search:
         """Return a search for a new utterance.
@@ -47,7 +57,7 @@ class SearchOptions:
         language = None if isinstance(self.language, str) else self.language
         if self.bias is None and language is None and self.beam.max_active == 1 and self.beam.is_plain:
             return GreedySearch(model)
-        phrases, beam = self.phrases(), self.beam
+        phrases, beam = self.phrases(model), self.beam
         if isinstance(self.language, str):
             language = own_language(model, DEFAULT_WEIGHT if phrases is None else WEIGHT_WITH_PHRASES)
             if phrases is not None and language is not None:
@@ -57,7 +67,7 @@ class SearchOptions:
     def refresh(self, search: Search) -> None:
         """Move a search to what is boosted now, if that is something else."""
         if self.bias is not None and isinstance(search, BeamSearch):
-            search.rebias(self.phrases())
+            search.rebias(self.phrases(search.model))
 
     def end_turn(self) -> None:
         """Note that an utterance has ended: what was boosted for one turn is forgotten."""

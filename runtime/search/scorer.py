@@ -44,8 +44,8 @@ class LiveBias(Protocol):
     def __len__(self) -> int:
         """Return the number of phrases."""
 
-    def snapshot(self) -> BiasScorer:
-        """Return what is boosted now; the same object as before if nothing has changed."""
+    def snapshot(self, share: float = 1.0) -> BiasScorer:
+        """Return what is boosted now, by ``share`` of its strength; the same object if nothing has changed."""
 
     def end_turn(self) -> None:
         """Note that an utterance has ended."""

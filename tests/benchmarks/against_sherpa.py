@@ -35,7 +35,7 @@ def open_nearword(folder: Path, precision: str, beam: int):
     from nearword.runtime.transcriber import Transcriber
 
     model = Transducer.load(folder, precision=precision)
-    options = SearchOptions(BeamSettings(max_active=beam), language=None)
+    options = SearchOptions(BeamSettings(max_active=beam), language=None, phones=False)
 
     def recognise(samples) -> str:
         transcriber = Transcriber(model, options)

@@ -72,7 +72,7 @@ def timed(search: Search) -> list[float]:
 def cost(model: Transducer, samples: Samples, width: int) -> Cost:
     """Recognise an utterance and return what that cost."""
     begun = time.process_time()
-    transcriber = Transcriber(model, SearchOptions(BeamSettings(max_active=width), language=None))
+    transcriber = Transcriber(model, SearchOptions(BeamSettings(max_active=width), language=None, phones=False))
     spent = timed(transcriber._search)
     for start in range(0, len(samples), BLOCK):
         transcriber.accept(samples[start : start + BLOCK])

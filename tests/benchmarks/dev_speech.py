@@ -54,6 +54,6 @@ def encode(model: Transducer, audio: Path | npt.NDArray[np.float32]) -> list[npt
     for samples in (*blocks, np.zeros(int(silence * SAMPLE_RATE), np.float32)):
         features.accept(samples)
         while position + info.chunk_frames <= features.frames_ready:
-            steps.append(encoder.run(features.take(position, info.chunk_frames)))
+            steps.append(encoder.run(features.take(position, info.chunk_frames)).out)
             position += info.chunk_shift
     return steps

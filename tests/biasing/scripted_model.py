@@ -91,7 +91,7 @@ def hear_with(folder: Path, phrases: Sequence[str], max_active: int = 4) -> list
     search = SearchOptions(BeamSettings(max_active=max_active), bias=biasing).begin(model)
     encoder = model.encoder_stream()
     for _ in range(12):
-        search.advance(encoder.run(np.zeros((model.info.chunk_frames, 80), np.float32)))
+        search.advance(encoder.run(np.zeros((model.info.chunk_frames, 80), np.float32)).out)
     return [model.vocabulary.tokens[token] for token in search.tokens]
 
 

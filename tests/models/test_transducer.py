@@ -27,7 +27,7 @@ def test_states_are_carried_as_plain_onnxruntime_would(toy: Transducer, toy_fold
         x = rng.normal(0, 3, (13, 80)).astype(np.float32)
         expected, *new = session.run(None, {"x": x[None], **states})
         states = dict(zip(states, new, strict=True))
-        outputs.append(stream.run(x))
+        outputs.append(stream.run(x).out)
         np.testing.assert_array_equal(outputs[-1], expected[0])
         assert states["processed_lens"] == step + 1
     assert len({o.tobytes() for o in outputs}) == 5
@@ -37,25 +37,39 @@ def test_streams_of_one_model_and_forks_do_not_disturb_one_another(toy: Transduc
     rng = np.random.default_rng(1)
     chunks = rng.normal(0, 3, (4, 13, 80)).astype(np.float32)
     alone = toy.encoder_stream()
-    expected = [alone.run(chunk) for chunk in chunks]
+    expected = [alone.run(chunk).out for chunk in chunks]
     one, other = toy.encoder_stream(), toy.encoder_stream()
     for k, chunk in enumerate(chunks):
         other.run(chunks[-1 - k])
         fork = one.fork()
         fork.run(np.zeros((13, 80), np.float32))
-        np.testing.assert_array_equal(one.run(chunk), expected[k])
+        np.testing.assert_array_equal(one.run(chunk).out, expected[k])
+
+
+def test_phones_come_where_they_are_asked_for(toy: Transducer, toy_with_phones: Transducer) -> None:
+    x = np.random.default_rng(3).normal(0, 3, (13, 80)).astype(np.float32)
+    told = toy_with_phones.encoder_stream(phones=True)
+    for stream in (told, told.fork()):
+        encoded = stream.run(x)
+        assert encoded.phones is not None
+        assert encoded.phones.shape == (2, len(toy_with_phones.phones))
+        np.testing.assert_allclose(np.exp(encoded.phones).sum(1), 1, rtol=1e-5)
+    plain = toy_with_phones.encoder_stream().run(x)
+    assert plain.phones is None
+    assert toy.encoder_stream(phones=True).run(x).phones is None
+    np.testing.assert_array_equal(plain.out, toy.encoder_stream().run(x).out)
 
 
 def test_one_model_serves_many_threads(toy: Transducer) -> None:
     chunks = np.random.default_rng(2).normal(0, 3, (20, 13, 80)).astype(np.float32)
     reference = toy.encoder_stream()
-    expected = [reference.run(chunk) for chunk in chunks]
+    expected = [reference.run(chunk).out for chunk in chunks]
     wrong: list[int] = []
 
     def work(number: int) -> None:
         stream = toy.encoder_stream()
         for chunk, want in zip(chunks, expected, strict=True):
-            if not np.array_equal(stream.run(chunk), want):
+            if not np.array_equal(stream.run(chunk).out, want):
                 wrong.append(number)
             toy.predict((number % 11, 3))
 

@@ -11,6 +11,8 @@ from nearword.models import Vocabulary
 class TableModel:
     """What the searches need of a ``Transducer``; encoder frames are their own numbers."""
 
+    phones = ()
+
     def __init__(self, tokens: tuple[str, ...], frames: int, seed: int, context_size: int = 2) -> None:
         rng = np.random.default_rng(seed)
         self.vocabulary = Vocabulary(tokens)

@@ -1,0 +1,102 @@
+"""Phrases found by their sound: against every stretch of what was heard, and where templates have their class."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nearword.biasing import Biasing, BiasVocabulary, ClassSettings, Phrase
+from nearword.biasing.spotting import MOST_ALIGNED, PER_PHONE, PhonesTable, PhraseSounds
+
+CLASSES = 27
+
+
+def pronounce(words):
+    """Each letter is a phone; "q" is none."""
+    return [tuple(ord(letter) - 96 for letter in word if letter.isalpha() and letter != "q") for word in words]
+
+
+def heard(text: str, sure: float = 0.9) -> np.ndarray:
+    """Log-probabilities of a model that hears a letter or a blank (".") in each frame."""
+    labels = [0 if letter == "." else ord(letter) - 96 for letter in text]
+    out = np.full((len(labels), CLASSES), np.log((1 - sure) / (CLASSES - 1)), np.float32)
+    out[np.arange(len(labels)), labels] = np.log(sure)
+    return out
+
+
+def best_fit(phones, relative) -> float:
+    """The best of all ways to lay phones along frames, blanks between them allowed, by definition."""
+    best = np.full(len(relative) + 1, -np.inf)
+    for place, phone in enumerate(phones):
+        ended = np.full(len(relative) + 1, -np.inf)
+        for frame in range(1, len(relative) + 1):
+            for start in range(frame):
+                before = [
+                    best[gap] + relative[gap:start, 0].sum() for gap in range(start + 1)
+                ] if place else [0.0]  # fmt: skip
+                ended[frame] = max(ended[frame], max(before) + relative[start:frame, phone].sum())
+        best = ended
+    return float(best.max())
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6))
+def test_scores_are_those_of_the_best_fit_and_none_that_is_good_enough_is_ruled_out(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    words = ["".join(rng.choice(list("abcd"), rng.integers(4, 7))) for _ in range(MOST_ALIGNED)]
+    log_probs = np.log(rng.dirichlet(np.full(5, 0.3), 8) + 1e-5).astype(np.float32)
+    sounds = PhraseSounds.of(words, pronounce, 5)
+    table = PhonesTable(log_probs)
+    expected = {
+        word: best_fit(phones, table.relative) + PER_PHONE * len(phones)
+        for word, phones in zip(words, pronounce(words), strict=True)
+    }
+    least = float(np.median(list(expected.values()))) + 0.01
+    found = {spot.words[0]: spot.score for spot in sounds.find(table, "contact", least)}
+    assert found == {word: pytest.approx(score, abs=1e-3) for word, score in expected.items() if score >= least}
+
+
+def listed(*phrases: str, templates=(), strength=0.5) -> Biasing:
+    biasing = Biasing(BiasVocabulary(["<blk>", *"\u2581abcdefghijklmnopqrstuvwxyz"]), settings=ClassSettings(strength))
+    biasing.replace("contact", [Phrase(text, "contact") for text in phrases])
+    biasing.set_templates(templates)
+    return biasing
+
+
+def test_phrases_are_found_where_they_end() -> None:
+    spotter = listed("meg bauer", "ann miller", "quq").spotter(pronounce, CLASSES)
+    spot, *others = spotter.find(heard("...ca.ll..mm.eg.bbauu.er..pleassse"))
+    assert (spot.words, spot.end) == (("meg", "bauer"), 24)
+    assert spot.phones == tuple(pronounce(["meg", "bauer"]))
+    assert all(other.words[0] == "meg" and other.score < spot.score for other in others)
+    assert spotter.find(heard("..turn.on.the.lights..")) == []
+    assert spotter.find(np.zeros((0, CLASSES), np.float32)) == []
+
+
+def test_strength_says_how_near_a_phrase_must_come() -> None:
+    near = heard("..call.meg.bouar..", sure=0.97)
+    scores = [
+        [spot.score for spot in listed("meg bauer", strength=strength).spotter(pronounce, CLASSES).find(near)]
+        for strength in (0.0, 0.1, 0.5, 1.0)
+    ]
+    assert scores[0] == scores[1] == []
+    assert 0 <= scores[2][0] < scores[3][0]
+
+
+def test_outside_of_its_templates_a_phrase_has_to_fit_better() -> None:
+    spotter = listed("meg bauer", templates=["call $CONTACT"]).spotter(pronounce, CLASSES)
+    spot = spotter.find(heard("..meg.bauer.."))[0]
+    assert spotter.worth(spot, ("please", "call")) == spot.score
+    assert spotter.worth(spot, ("call", "and")) < spot.score
+    assert spotter.worth(spot, ()) < spot.score
+    free = listed("meg bauer").spotter(pronounce, CLASSES)
+    assert free.worth(spot, ("the",)) == spot.score
+
+
+def test_edits_are_heard() -> None:
+    biasing = listed("meg bauer")
+    said = heard("..call.ann.miller..")
+    assert biasing.spotter(pronounce, CLASSES).find(said) == []
+    biasing.add(Phrase("ann miller", "contact"))
+    assert biasing.spotter(pronounce, CLASSES).find(said)[0].words == ("ann", "miller")
+    biasing.remove("ann miller", "contact")
+    assert biasing.spotter(pronounce, CLASSES).find(said) == []

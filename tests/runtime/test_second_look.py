@@ -1,0 +1,134 @@
+"""What phones do to words: the contract holds, promises are kept, listed names are heard by their sound."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import DEMO, DEMO_TEXT
+from contract import SMALL_SEARCH, check_contract, random_audio, scripted
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nearword.biasing import Biasing, Phrase
+from nearword.lattice import n_best
+from nearword.models import ModelFileError, Transducer, read_audio
+from nearword.models.transducer import Encoded
+from nearword.runtime import BeamSettings, SearchOptions, Transcriber, Word
+from nearword.runtime.biasing import bias_vocabulary, surprise_of
+from nearword.runtime.recognizer import Recognizer
+from nearword.runtime.second_look import PhonesHeard, SecondLook, beginning_with, best_words
+
+ONCE = SearchOptions(phones=False)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    seed=st.integers(0, 10**6),
+    length=st.integers(0, 90000),
+    speculative=st.sampled_from((0.0, 0.05, 0.5)),
+    final=st.sampled_from((0.0, 0.01, 0.1)),
+    listed=st.booleans(),
+)
+def test_the_contract_holds_on_whatever_is_changed_at_the_end(
+    toy_with_phones: Transducer, seed: int, length: int, speculative: float, final: float, listed: bool
+) -> None:
+    recognizer = scripted(toy_with_phones, seed, speculative=speculative, final=final)
+    if listed:
+        biasing = Biasing(bias_vocabulary(toy_with_phones.vocabulary))
+        biasing.replace("contact", [Phrase("calling", "contact"), Phrase("the calls", "contact")])
+        search = dataclasses.replace(SMALL_SEARCH, bias=biasing)
+        recognizer = scripted(toy_with_phones, seed, speculative=speculative, final=final, search=search)
+    samples = random_audio(seed, length / 16000)
+    events = [*recognizer.accept(samples), *recognizer.finish()]
+    check_contract(events)
+    again = scripted(toy_with_phones, seed, speculative=speculative, final=final)
+    if not listed:
+        pieces = np.array_split(samples, 7)
+        assert [event for piece in pieces for event in again.accept(piece)] + again.finish() == events
+
+
+def test_it_is_not_done_where_it_cannot_or_shall_not_be(bundled: Transducer, toy: Transducer) -> None:
+    assert bundled.phones
+    assert not toy.phones
+    assert SecondLook.of(bundled, SearchOptions()) is not None
+    assert SecondLook.of(bundled, ONCE) is None
+    assert SecondLook.of(bundled, SearchOptions(BeamSettings(max_active=1))) is None
+    assert SecondLook.of(toy, SearchOptions()) is None
+
+
+def test_a_file_of_other_phones_is_told(bundled: Transducer, toy_with_phones: Transducer, tmp_path) -> None:
+    from toy_models import ToyModel, write_toy_model
+
+    folder = write_toy_model(tmp_path / "m", ToyModel(phones=("blank", "x", "y"), pronunciation=bundled.pronunciation))
+    with pytest.raises(ModelFileError, match=r"pronounce\.onnx.*other phones"):
+        Transcriber(Transducer.load(folder))
+
+
+def test_words_are_those_of_the_lattice(bundled: Transducer) -> None:
+    transcriber = Transcriber(bundled)
+    transcriber.accept(read_audio(DEMO))
+    found = transcriber.finish()
+    assert found.text == DEMO_TEXT == " ".join(word.text for word in found.words)
+    assert n_best(transcriber.lattice(), 1)[0].text == found.text
+    assert transcriber.finish() == found
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_a_name_is_heard_by_its_sound(bundled: Transducer, strength: float) -> None:
+    # "my brother" sounds like this name, which no search would write
+    from nearword.biasing import ClassSettings
+
+    biasing = Biasing(bias_vocabulary(bundled.vocabulary, surprise_of(bundled)), settings=ClassSettings(strength))
+    biasing.replace("contact", [Phrase("Mai Bruthe", "contact"), Phrase("Pieter Oennen", "contact")])
+    transcriber = Transcriber(bundled, SearchOptions(bias=biasing))
+    transcriber.accept(read_audio(DEMO))
+    texts = [path.text for path in n_best(transcriber.lattice(), 50)]
+    assert any(text.startswith("tell mai bruthe i am") for text in texts)
+    assert not any("oennen" in text for text in texts)
+
+
+def test_promised_words_are_kept(bundled: Transducer) -> None:
+    look = SecondLook.of(bundled, SearchOptions())
+    assert look is not None
+    transcriber = Transcriber(bundled, ONCE)
+    transcriber.accept(read_audio(DEMO))
+    transcriber.finish()
+    lattice = transcriber.lattice()
+    other = next(path.words for path in n_best(lattice, 200) if path.words[:2] != tuple(DEMO_TEXT.split()[:2]))
+    kept = look.rescore(lattice, np.zeros((0, 41), np.float32), other[:2])
+    assert all(path.words[:2] == other[:2] for path in n_best(kept, 1000))
+    assert beginning_with(lattice, ["nothing", "like", "it"]) == lattice
+
+
+def test_stable_words_are_stable_to_the_end(bundled: Transducer) -> None:
+    speech = read_audio(DEMO)
+    recognizer = Recognizer(bundled)
+    events = [*recognizer.accept(np.concatenate([speech[:30_000], *[speech[10_000:30_000]] * 5])), *recognizer.finish()]
+    check_contract(events)
+    assert any(getattr(event, "stable", 0) for event in events)
+
+
+def test_phones_are_cut_where_the_search_is() -> None:
+    heard = PhonesHeard()
+    for step in range(4):
+        heard.add(Encoded(np.zeros((4, 6), np.float32), np.full((8, 3), float(step), np.float32)))
+    other = heard.fork()
+    assert len(heard.cut(6).log_probs()) == 12
+    assert heard.log_probs()[:, 0].tolist() == [1.0] * 4 + [2.0] * 8 + [3.0] * 8
+    heard.add(Encoded(np.zeros((4, 6), np.float32), np.full((8, 3), 4.0, np.float32)))
+    assert len(heard.cut(20).log_probs()) == 28
+    assert not len(heard.log_probs())
+    assert len(other.log_probs()) == 32
+    assert not len(PhonesHeard().log_probs())
+
+
+def test_words_keep_what_is_known_of_them(bundled: Transducer) -> None:
+    transcriber = Transcriber(bundled, ONCE)
+    transcriber.accept(read_audio(DEMO))
+    words = transcriber.finish().words
+    lattice = transcriber.lattice()
+    assert best_words(lattice, words) == words
+    changed = [dataclasses.replace(words[0], text="sell", confidence=0.3), *words[1:]]
+    first, *rest = best_words(lattice, changed)
+    assert (first.text, first.confidence) == ("tell", 0.3)
+    assert rest == list(words[1:])
+    assert isinstance(first, Word)
