@@ -20,13 +20,13 @@ from .weights import ClassSettings, price
 Floats = npt.NDArray[np.float32]
 Phones = tuple[int, ...]
 Pronounce = Callable[[Sequence[str]], list[Phones]]
-PER_PHONE = np.float32(1.75)
+PER_PHONE = np.float32(1.5)
 """What each phone of a phrase counts: the log-probability by which it may be less likely than what was heard."""
 REACH = 8
 """Frames within which one phone follows another, as far as ruling out goes."""
 MOST_ALIGNED = 16
 """Phrases of a list that are aligned with what was heard, the likeliest by their pairs of phones."""
-SLACK, STRICTNESS = 8.4, 1.4
+SLACK, STRICTNESS = 6.9, 1.4
 """What a phrase has to score is the price of its list less the one, plus the other divided by its class's strength."""
 MOST_FOUND = 8
 """Phrases that are found in an utterance."""

@@ -75,6 +75,7 @@ def align(lattice: Lattice, phones: Sequence[Phones], log_probs: Floats) -> Alig
     turned = [one[::-1] for one in said]
     backward = _sweep(lattice.target, lattice.source, turned, emissions[::-1], ending)[0][::-1]
     times = (forward + backward).argmax(0)
+    times[0] = 0  # not a frame later, where that is as good but for rounding
     before, after = _at(forward, times), _at(backward, times)
     through = (arrived + backward[:, lattice.target]).max(0)
     return Alignment(
