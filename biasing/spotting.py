@@ -26,7 +26,7 @@ REACH = 8
 """Frames within which one phone follows another, as far as ruling out goes."""
 MOST_ALIGNED = 16
 """Phrases of a list that are aligned with what was heard, the likeliest by their pairs of phones."""
-SLACK, STRICTNESS = 6.9, 1.4
+SLACK, STRICTNESS = 6.0, 1.4
 """What a phrase has to score is the price of its list less the one, plus the other divided by its class's strength."""
 MOST_FOUND = 8
 """Phrases that are found in an utterance."""
