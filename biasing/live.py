@@ -66,12 +66,15 @@ class _Part:
         """Return the part without a phrase; the trie's nodes stay."""
         ends = [self.trie.find(way) for way in self.entries[key].ways]
         entries = self.entries
-        del entries[key]
+        removed = entries.pop(key)
         boosts = [
             max((entries[other].phrase.boost for other in self.shared.get(node, ()) if other in entries), default=0.0)
             for node in ends
         ]
-        return _Part(entries, self.trie.with_boosts(ends, boosts), shared=self.shared)
+        sounds = self.sounds
+        if sounds is not None:  # what another phrase shares is looked up anew
+            sounds = None if any(node in self.shared for node in ends) else sounds.without(_uninflected(removed))
+        return _Part(entries, self.trie.with_boosts(ends, boosts), shared=self.shared, sounds=sounds)
 
 
 def _uninflected(phrase: TokenizedPhrase) -> Iterable[str]:

@@ -64,6 +64,8 @@ class PhraseSounds:
     """[2, phrases] The first and the last phone of each."""
     pairs: npt.NDArray[np.int32]
     """[longest - 1, phrases] Places of neighbours in a table of all pairs; the place after the table as padding."""
+    silent: frozenset[str]
+    """Words of phrases that are too short to be looked for, or that nothing says how to pronounce."""
 
     @classmethod
     def of(cls, texts: Iterable[str], pronounce: Pronounce, classes: int) -> "PhraseSounds":
@@ -72,7 +74,7 @@ class PhraseSounds:
         known = list({word: None for words in split for word in words})
         said = dict(zip(known, pronounce(known), strict=True))
         spoken = [(words, tuple([said[word] for word in words])) for words in split]
-        kept = [each for each in spoken if all(each[1]) and sum(map(len, each[1])) >= FEWEST_PHONES]
+        kept = [each for each in spoken if _is_long(each[1])]
         flat = [tuple(chain.from_iterable(phones)) for _, phones in kept]
         lengths = np.asarray([len(one) for one in flat], np.int64)
         strings = np.zeros((len(flat), max(1, int(lengths.max(initial=1)))), np.int64)
@@ -87,6 +89,21 @@ class PhraseSounds:
             strings,
             np.stack([strings[:, 0], last]),
             np.ascontiguousarray(pairs.T, np.int32),
+            frozenset(word for words, phones in spoken if not _is_long(phones) for word in words),
+        )
+
+    def without(self, texts: Iterable[str]) -> "PhraseSounds":
+        """Return the sounds less those of some phrases."""
+        gone = {tuple(text.lower().split()) for text in texts}
+        kept = [place for place, words in enumerate(self.words) if words not in gone]
+        return PhraseSounds(
+            tuple([self.words[place] for place in kept]),
+            tuple([self.phones[place] for place in kept]),
+            self.lengths[kept],
+            self.strings[kept],
+            self.ends[:, kept],
+            np.ascontiguousarray(self.pairs[:, kept]),
+            self.silent,
         )
 
     @property
@@ -134,6 +151,10 @@ class PhraseSounds:
             out[done] = ended[done]
             entering = blank + np.maximum.accumulate(ended - blank, axis=1)
         return out
+
+
+def _is_long(phones: Sequence[Phones]) -> bool:
+    return all(phones) and sum(map(len, phones)) >= FEWEST_PHONES
 
 
 class PhonesTable:
@@ -199,6 +220,13 @@ class Spotter:
                 spots = [spot for part in one.parts for spot in part.find(heard, cls, least)]
                 found += [replace(spot, score=spot.score - least) for spot in spots]
         return sorted(found, key=lambda spot: -spot.score)[:MOST_FOUND]
+
+    def confirms(self, word: str, found: Iterable[Spot]) -> bool:
+        """Return whether ``word``, lower case, may be of a phrase: one was found, or is not looked for by its sound."""
+        stems = {word, word.removesuffix("s"), word.removesuffix("'s")}
+        return any(not stems.isdisjoint(spot.words) for spot in found) or any(
+            not stems.isdisjoint(part.silent) for one in self.listed.values() for part in one.parts
+        )
 
     def worth(self, spot: Spot, before: Sequence[str]) -> float:
         """Return what speaks for a phrase after the words ``before``: less where no template has its class.

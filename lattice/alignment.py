@@ -19,6 +19,8 @@ Phones = Sequence[int]
 """Classes of the phone model that a word is said with; a word without any takes up one blank."""
 NEVER = np.float32(-1e9)
 BLANK = 0
+MOST_CELLS = 20_000_000
+"""Frames times arcs that are aligned at once, for the memory they take (12 bytes each)."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,11 @@ def align(lattice: Lattice, phones: Sequence[Phones], log_probs: Floats) -> Alig
         log_probs: [frames, classes] Natural log-probabilities, class 0 the blank.
 
     Returns:
-        None if no path fits into the frames.
+        None if no path fits into the frames, or if frames times arcs are more than ``MOST_CELLS``: minutes of speech
+        are cut into utterances first.
     """
+    if len(log_probs) * lattice.num_arcs > MOST_CELLS:
+        return None
     emissions: Floats = log_probs - log_probs.max(1, keepdims=True)
     said = [phones[word] for word in lattice.word.tolist()]
     ending = lattice.final[:, ACOUSTIC] > -np.inf
@@ -130,9 +135,9 @@ def _sweep(
     nodes = np.full((len(emissions) + 1, len(start)), NEVER)
     nodes[0, start] = 0.0
     arcs = np.full((len(emissions) + 1, len(source)), NEVER)
-    for frame, row in enumerate(emissions[:, chains.labels]):
+    for frame, row in enumerate(emissions):
         before, after = nodes[frame], nodes[frame + 1]
-        ends = chains.step(row, before[sources])
+        ends = chains.step(row[chains.labels], before[sources])
         arcs[frame + 1, order] = ends
         np.add(before, emissions[frame, BLANK], out=after)
         after[entered] = np.maximum(after[entered], np.maximum.reduceat(ends, groups))

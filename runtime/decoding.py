@@ -52,6 +52,8 @@ class DecodingStream:
         while self._position + info.chunk_frames <= self._features.frames_ready:
             chunk = self._features.take(self._position, info.chunk_frames)
             self._options.refresh(self.search)
+            if self._second is not None:
+                self._second.prepare()
             encoded = self._encoder.run(chunk)
             self.search.advance(encoded.out)
             self.phones.add(encoded)

@@ -127,8 +127,7 @@ class SecondLook:
         found = spotter.find(log_probs) if spotter is not None else []
         if spotter is not None:
             # a phrase that the search found is one only if it sounds like it
-            heard = {word for spot in found for word in spot.words}
-            unheard = np.asarray([word.lower() not in heard for word in lattice.words])
+            unheard = np.asarray([not spotter.confirms(word.lower(), found) for word in lattice.words])
             scores[unheard[lattice.word], BIAS] = 0.0
         lattice = replace(lattice, scores=scores, final=final)
         if spotter is None or not found:

@@ -92,6 +92,14 @@ def test_outside_of_its_templates_a_phrase_has_to_fit_better() -> None:
     assert free.worth(spot, ("the",)) == spot.score
 
 
+def test_what_is_not_looked_for_is_not_denied() -> None:
+    spotter = listed("meg bauer", "bo", "ann miller").spotter(pronounce, CLASSES)
+    found = spotter.find(heard("..call.meg.bauer.."))
+    assert [spotter.confirms(word, found) for word in ("meg", "bauer's", "bo", "bo's", "ann", "call")] == [
+        True, True, True, True, False, False,
+    ]  # fmt: skip
+
+
 def test_edits_are_heard() -> None:
     biasing = listed("meg bauer")
     said = heard("..call.ann.miller..")
@@ -100,3 +108,15 @@ def test_edits_are_heard() -> None:
     assert biasing.spotter(pronounce, CLASSES).find(said)[0].words == ("ann", "miller")
     biasing.remove("ann miller", "contact")
     assert biasing.spotter(pronounce, CLASSES).find(said) == []
+    assert biasing.spotter(pronounce, CLASSES).find(heard("..call.meg.bauer.."))[0].words == ("meg", "bauer")
+
+
+def test_what_is_taken_out_of_a_list_leaves_the_others() -> None:
+    names = ["meg bauer", "ann miller", "tom fielder"]
+    biasing = listed(*names)
+    assert len(biasing.spotter(pronounce, CLASSES).find(heard("..".join(names).replace(" ", ".")))) >= 3
+    biasing.remove("ann miller", "contact")
+    left = listed("meg bauer", "tom fielder").spotter(pronounce, CLASSES)
+    for name in names:
+        said = heard(f"..call.{name.replace(' ', '.')}..")
+        assert biasing.spotter(pronounce, CLASSES).find(said) == left.find(said)

@@ -146,3 +146,10 @@ def test_what_was_there_stays(lattice: Lattice, seed: int) -> None:
     added = {words for words, _ in paths(result)} - {words for words, _ in paths(lattice)}
     assert all("x" in words and words[words.index("x") + 1] == "y" for words in added)
     assert bool(added) <= bool(found)
+
+
+def test_what_is_too_long_is_left_alone() -> None:
+    lattice = chain(*"abc" * 100)
+    phones = [SAID[word] for word in lattice.words]
+    assert align(lattice, phones, heard([0] * 70_000)) is None
+    assert align(lattice, phones, heard([1, 2, 3, 4] * 100)) is not None
