@@ -43,7 +43,10 @@ class _Part:
     def sounding(self, pronounce: Pronounce, classes: int) -> PhraseSounds:
         """Return how the phrases sound."""
         if self.sounds is None:
-            texts = chain.from_iterable(map(_uninflected, self.entries.values()))
+            texts: dict[str, float] = {}
+            for each in self.entries.values():
+                for text in _uninflected(each):
+                    texts[text] = max(each.phrase.boost, texts.get(text, 0.0))
             self.sounds = PhraseSounds.of(texts, pronounce, classes)
         return self.sounds
 

@@ -8,7 +8,7 @@ phones, which need one table look-up each.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -32,6 +32,8 @@ MOST_FOUND = 8
 """Phrases that are found in an utterance."""
 FEWEST_PHONES = 4
 """Phones below which a phrase is not looked for: it sounds like a part of too much else."""
+LEAST_PHONE = 7.0
+"""Log-probability by which every phone is less likely than the blank in frames where nothing is looked for."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class PhraseSounds:
 
     words: tuple[tuple[str, ...], ...]
     phones: tuple[tuple[Phones, ...], ...]
+    boosts: Floats
+    """[phrases] Weight of each relative to the others of its class."""
     lengths: npt.NDArray[np.int64]
     """[phrases] Phones of each."""
     strings: npt.NDArray[np.int64]
@@ -68,14 +72,17 @@ class PhraseSounds:
     """Words of phrases that are too short to be looked for, or that nothing says how to pronounce."""
 
     @classmethod
-    def of(cls, texts: Iterable[str], pronounce: Pronounce, classes: int) -> "PhraseSounds":
-        """Return the sounds of phrases; ``classes`` is how many the phone model has."""
-        split = [tuple(text.lower().split()) for text in dict.fromkeys(texts)]
+    def of(cls, texts: Mapping[str, float], pronounce: Pronounce, classes: int) -> "PhraseSounds":
+        """Return the sounds of phrases with their boosts; ``classes`` is how many the phone model has."""
+        split = [tuple(text.lower().split()) for text in texts]
         known = list({word: None for words in split for word in words})
         said = dict(zip(known, pronounce(known), strict=True))
-        spoken = [(words, tuple([said[word] for word in words])) for words in split]
+        spoken = [
+            (words, tuple([said[word] for word in words]), boost)
+            for words, boost in zip(split, texts.values(), strict=True)
+        ]
         kept = [each for each in spoken if _is_long(each[1])]
-        flat = [tuple(chain.from_iterable(phones)) for _, phones in kept]
+        flat = [tuple(chain.from_iterable(phones)) for _, phones, _ in kept]
         lengths = np.asarray([len(one) for one in flat], np.int64)
         strings = np.zeros((len(flat), max(1, int(lengths.max(initial=1)))), np.int64)
         strings[np.arange(strings.shape[1]) < lengths[:, None]] = list(chain.from_iterable(flat))
@@ -83,13 +90,14 @@ class PhraseSounds:
         pairs[np.arange(1, strings.shape[1]) >= lengths[:, None]] = classes * classes
         last = strings[np.arange(len(flat)), lengths - 1]
         return cls(
-            tuple([words for words, _ in kept]),
-            tuple([phones for _, phones in kept]),
+            tuple([words for words, _, _ in kept]),
+            tuple([phones for _, phones, _ in kept]),
+            np.asarray([boost for _, _, boost in kept], np.float32),
             lengths,
             strings,
             np.stack([strings[:, 0], last]),
             np.ascontiguousarray(pairs.T, np.int32),
-            frozenset(word for words, phones in spoken if not _is_long(phones) for word in words),
+            frozenset(word for words, phones, _ in spoken if not _is_long(phones) for word in words),
         )
 
     def without(self, texts: Iterable[str]) -> "PhraseSounds":
@@ -99,6 +107,7 @@ class PhraseSounds:
         return PhraseSounds(
             tuple([self.words[place] for place in kept]),
             tuple([self.phones[place] for place in kept]),
+            self.boosts[kept],
             self.lengths[kept],
             self.strings[kept],
             self.ends[:, kept],
@@ -111,8 +120,11 @@ class PhraseSounds:
         """Bytes of the arrays."""
         return self.lengths.nbytes + self.strings.nbytes + self.ends.nbytes + self.pairs.nbytes
 
-    def find(self, heard: "PhonesTable", cls: str, least: float) -> list[Spot]:
-        """Return where phrases may have been said, each once, with a score of at least ``least``, the best first."""
+    def find(self, heard: "PhonesTable", cls: str, least: float, strictness: float) -> list[Spot]:
+        """Return where phrases may have been said, each once, the best first.
+
+        Each has to score ``least``, plus ``strictness`` divided by its boost; its score is what it has beyond that.
+        """
         if not len(self.lengths) or not len(heard.relative):
             return []
         # each phone but the first and the last is in two pairs
@@ -120,7 +132,8 @@ class PhraseSounds:
         for pair in self.pairs:
             bound += heard.pairs.take(pair)
         bound = bound * np.float32(0.5) + PER_PHONE * self.lengths
-        likely = np.flatnonzero(bound >= least)
+        bound -= least + np.float32(strictness) / self.boosts
+        likely = np.flatnonzero(bound >= 0)
         if len(likely) > MOST_ALIGNED:
             likely = likely[np.argpartition(-bound[likely], MOST_ALIGNED)[:MOST_ALIGNED]]
         if not len(likely):
@@ -128,10 +141,11 @@ class PhraseSounds:
         scores = self._aligned(heard.relative, likely)
         frames = scores.argmax(1)
         best = scores[np.arange(len(likely)), frames] + PER_PHONE * self.lengths[likely]
+        best -= least + np.float32(strictness) / self.boosts[likely]
         return [
             Spot(self.words[likely[k]], self.phones[likely[k]], cls, int(frames[k]), float(best[k]))
             for k in np.argsort(-best, kind="stable").tolist()
-            if best[k] >= least
+            if best[k] >= 0
         ]
 
     def _aligned(self, relative: Floats, chosen: npt.NDArray[np.int64]) -> Floats:
@@ -179,10 +193,6 @@ class PhonesTable:
         """[classes * classes + 1] How likely each pair was at best, one phone soon after the other; 0 at the end."""
 
 
-LEAST_PHONE = 7.0
-"""Log-probability by which every phone is less likely than the blank in frames that are passed over."""
-
-
 @dataclass(frozen=True)
 class Listed:
     """The phrases of a class."""
@@ -192,9 +202,16 @@ class Listed:
     count: int
     """Phrases in all: the more there are, the better each has to fit."""
 
-    def least(self, strength: float) -> float:
-        """Return what a phrase has to score at a strength."""
-        return price(self.count) - SLACK + STRICTNESS / strength if strength > 0 else math.inf
+    @property
+    def least(self) -> float:
+        """What a phrase has to score, whatever its strength."""
+        return price(self.count) - SLACK
+
+    @property
+    def dearer(self) -> float:
+        """What it has to score more where no template has the class."""
+        inside, outside = self.settings.inside_score, self.settings.outside_score
+        return STRICTNESS / outside - STRICTNESS / inside if outside > 0 else math.inf
 
 
 @dataclass(frozen=True)
@@ -215,10 +232,10 @@ class Spotter:
         heard = PhonesTable(log_probs)
         found = []
         for cls, one in self.listed.items():
-            least = one.least(one.settings.inside_score)
-            if least < math.inf:
-                spots = [spot for part in one.parts for spot in part.find(heard, cls, least)]
-                found += [replace(spot, score=spot.score - least) for spot in spots]
+            strength = one.settings.inside_score
+            if strength > 0:
+                strictness = STRICTNESS / strength
+                found += [spot for part in one.parts for spot in part.find(heard, cls, one.least, strictness)]
         return sorted(found, key=lambda spot: -spot.score)[:MOST_FOUND]
 
     def confirms(self, word: str, found: Iterable[Spot]) -> bool:
@@ -235,8 +252,7 @@ class Spotter:
         """
         if spot.cls not in self.templates.classes or self._fits(spot.cls, before):
             return spot.score
-        one = self.listed[spot.cls]
-        score = spot.score + one.least(one.settings.inside_score) - one.least(one.settings.outside_score)
+        score = spot.score - self.listed[spot.cls].dearer
         return score if score >= 0 else -math.inf
 
     def _fits(self, cls: str, before: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from .options import Model, Report, fail
 
 if TYPE_CHECKING:
     from ...biasing import BiasVocabulary, TokenizedPhrase
+    from ...models import Pronouncer
 
 CHECK_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -41,16 +42,19 @@ def check(
     ] = None,
     report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text,
 ) -> None:
-    """Show how each phrase is tokenised, and what is refused and why.
+    """Show how each phrase is tokenised and how it is expected to sound, and what is refused and why.
 
     Phrases go to standard output, refusals to standard error; the exit code is 1 if nothing of a file can be used.
     """
     from ...biasing import Templates, Tokenizer, read_source
-    from ...models import resolve
+    from ...models import Pronouncer, resolve
     from ...models.tokens import Vocabulary
+    from ...models.transducer import PRONUNCIATION
     from ..biasing import bias_vocabulary
 
-    vocabulary = bias_vocabulary(Vocabulary.load(resolve(model)))
+    folder = resolve(model)
+    vocabulary = bias_vocabulary(Vocabulary.load(folder))
+    pronounce = Pronouncer.load(folder) if (folder / PRONUNCIATION).exists() else None
     useless = False
     for file in files:
         source = read_source(file)
@@ -61,11 +65,11 @@ def check(
         for one in all_refused:
             fail(str(one))
         if report is Report.json:
-            rows = [_row(vocabulary, each) for each in used[:limit]]
+            rows = [_row(vocabulary, pronounce, each) for each in used[:limit]]
             said = [{"line": one.line, "text": one.text, "reason": one.reason} for one in all_refused]
             print(json.dumps({"file": str(file), "used": len(used), "phrases": rows, "refused": said}))
         else:
-            _print(vocabulary, used[:limit])
+            _print(vocabulary, pronounce, used[:limit])
             more = f" ({len(used) - limit} more not shown)" if limit is not None and limit < len(used) else ""
             templates = f", {len(source.templates)} templates" if source.templates else ""
             print(f"{file}: {len(used)} phrases used{more}, {len(all_refused)} refused{templates}")
@@ -77,7 +81,14 @@ def _pieces(vocabulary: "BiasVocabulary", way: tuple[int, ...]) -> str:
     return " ".join(vocabulary.tokens[token] for token in way)
 
 
-def _row(vocabulary: "BiasVocabulary", each: "TokenizedPhrase") -> dict[str, object]:
+def _sounds(pronounce: "Pronouncer | None", each: "TokenizedPhrase") -> list[str]:
+    """Return the phones of each word of the first spelling; empty if the model knows none."""
+    if pronounce is None:
+        return []
+    return [" ".join(pronounce.phones[phone] for phone in word) for word in pronounce(each.spellings[0].split())]
+
+
+def _row(vocabulary: "BiasVocabulary", pronounce: "Pronouncer | None", each: "TokenizedPhrase") -> dict[str, object]:
     return {
         "line": each.phrase.line,
         "text": each.phrase.text,
@@ -85,12 +96,15 @@ def _row(vocabulary: "BiasVocabulary", each: "TokenizedPhrase") -> dict[str, obj
         "boost": each.phrase.boost,
         "spellings": list(each.spellings),
         "tokens": [[vocabulary.tokens[token] for token in way] for way in each.ways],
+        "sounds": _sounds(pronounce, each),
     }
 
 
-def _print(vocabulary: "BiasVocabulary", used: "list[TokenizedPhrase]") -> None:
+def _print(vocabulary: "BiasVocabulary", pronounce: "Pronouncer | None", used: "list[TokenizedPhrase]") -> None:
     for each in used:
         boost = f" :{each.phrase.boost:g}" if each.phrase.boost != 1 else ""
         print(f"{each.phrase.text}{boost}  [{each.phrase.cls}]")
         for way in each.ways:
             print(f"    {_pieces(vocabulary, way)}")
+        if sounds := _sounds(pronounce, each):
+            print(f"    sounds like: {' / '.join(sounds)}")

@@ -44,15 +44,15 @@ def test_scores_are_those_of_the_best_fit_and_none_that_is_good_enough_is_ruled_
     rng = np.random.default_rng(seed)
     words = ["".join(rng.choice(list("abcd"), rng.integers(4, 7))) for _ in range(MOST_ALIGNED)]
     log_probs = np.log(rng.dirichlet(np.full(5, 0.3), 8) + 1e-5).astype(np.float32)
-    sounds = PhraseSounds.of(words, pronounce, 5)
+    sounds = PhraseSounds.of(dict.fromkeys(words, 1.0), pronounce, 5)
     table = PhonesTable(log_probs)
     expected = {
         word: best_fit(phones, table.relative) + PER_PHONE * len(phones)
         for word, phones in zip(words, pronounce(words), strict=True)
     }
     least = float(np.median(list(expected.values()))) + 0.01
-    found = {spot.words[0]: spot.score for spot in sounds.find(table, "contact", least)}
-    assert found == {word: pytest.approx(score, abs=1e-3) for word, score in expected.items() if score >= least}
+    found = {spot.words[0]: spot.score for spot in sounds.find(table, "contact", least - 2.0, 2.0)}
+    assert found == {word: pytest.approx(score - least, abs=1e-3) for word, score in expected.items() if score >= least}
 
 
 def listed(*phrases: str, templates=(), strength=0.5) -> Biasing:
@@ -80,6 +80,15 @@ def test_strength_says_how_near_a_phrase_must_come() -> None:
     ]
     assert scores[0] == scores[1] == []
     assert 0 <= scores[2][0] < scores[3][0]
+
+
+def test_a_boost_is_worth_what_strength_is() -> None:
+    near = heard("..call.meg.bouer..", sure=0.95)
+    biasing = listed("ann miller", strength=0.25)
+    biasing.add(Phrase("meg bauer", "contact", boost=2.0))
+    [spot] = biasing.spotter(pronounce, CLASSES).find(near)
+    [same] = listed("meg bauer", "ann miller").spotter(pronounce, CLASSES).find(near)
+    assert spot.score == pytest.approx(same.score)
 
 
 def test_outside_of_its_templates_a_phrase_has_to_fit_better() -> None:

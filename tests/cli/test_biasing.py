@@ -11,6 +11,7 @@ def test_check_shows_how_each_phrase_is_written_and_what_is_refused(run_cli, tmp
     assert result.returncode == 0
     assert "Meg Bauer  [phrase]\n    \u2581me g" in result.stdout
     assert "den lamp :2  [device]" in result.stdout
+    assert "    sounds like: d eh n / l ae m p\n" in result.stdout
     assert result.stdout.endswith("list.txt: 2 phrases used, 2 refused\n")
     first, second = result.stderr.splitlines()
     assert first.startswith("nearword: list.txt:2: '\u0412\u043b\u0430\u0434' is not used: the model has no tokens for")
@@ -24,6 +25,7 @@ def test_check_as_json_holds_the_same(run_cli, tmp_path):
     assert result["used"] == 1
     assert result["phrases"][0]["spellings"] == ["Meg", "Meg's"]
     assert "".join(result["phrases"][0]["tokens"][0]) == "\u2581meg"
+    assert result["phrases"][0]["sounds"] == ["m eh g"]
     assert result["refused"] == [{"line": 2, "text": "", "reason": "empty"}]
 
 
