@@ -1,10 +1,8 @@
 """How words are said: letters to phones, by a small network with CTC on onnxruntime."""
 
-import heapq
 import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +17,6 @@ CACHED_WORDS = 50_000
 """Words whose phones are kept (about 250 bytes each)."""
 BATCH_LETTERS = 2048
 """Letters that go through the network at once: what is between its layers then stays in the processor's cache."""
-SEARCH_WIDTH = 16
-"""Phone strings that the search for alternatives follows."""
-LEAST_CLASS = 0.01
-"""Probability below which the search does not look at a class of a slot."""
-LEAST_ALTERNATIVE = 0.2
-"""Alternatives less probable than this share of the best are dropped."""
 
 Phones = tuple[int, ...]
 
@@ -50,7 +42,6 @@ class Pronouncer:
         self._ids[list(letters.encode())] = np.arange(1, len(letters) + 1)
         self._cache: dict[str, Phones] = {}
         self._lock = threading.Lock()
-        self._search = lru_cache(CACHED_WORDS // 10)(self._search_alternatives)
         try:
             shape = self._run("log_probs", [letters]).shape
         except Exception as error:  # onnxruntime's errors have no common base but Exception
@@ -89,15 +80,6 @@ class Pronouncer:
                 del self._cache[word]
         return [known[word] or new.get(word, ()) for word in words]
 
-    def alternatives(self, word: str, n: int = 2) -> tuple[Phones, ...]:
-        """Return the ``n`` most probable ways to say a word at most, best first, by CTC prefix beam search.
-
-        Summed over all alignments (Hannun et al. 2014), so that the first may differ from what a call returns. Those
-        with less than ``LEAST_ALTERNATIVE`` of the first's probability are left out; so is everything for a word
-        without letters.
-        """
-        return self._search(self._spell(word), n)
-
     def _spell(self, word: str) -> str:
         if not word.isascii():
             word = unicodedata.normalize("NFKD", word)
@@ -128,30 +110,3 @@ class Pronouncer:
                     said[word] = tuple(classes[start:end])
                     start = end
         return said
-
-    def _search_alternatives(self, letters: str, n: int) -> tuple[Phones, ...]:
-        if not letters or n < 1:
-            return ()
-        # phone string: probability of all its alignments that end in blank, and in its last phone
-        beam: dict[Phones, tuple[float, float]] = {(): (1.0, 0.0)}
-        for slot in np.exp(self._run("log_probs", [letters])[0].astype(np.float64)):
-            likely = [(int(k), float(slot[k])) for k in np.flatnonzero(slot > LEAST_CLASS) if k]
-            following: dict[Phones, tuple[float, float]] = {}
-
-            def add(
-                string: Phones, blank: float, phone: float, following: dict[Phones, tuple[float, float]] = following
-            ) -> None:
-                before = following.get(string, (0.0, 0.0))
-                following[string] = (before[0] + blank, before[1] + phone)
-
-            for string, (blank, phone) in beam.items():
-                last = string[-1] if string else 0
-                add(string, (blank + phone) * float(slot[0]), phone * float(slot[last]))
-                for k, probability in likely:
-                    add((*string, k), 0.0, (blank if k == last else blank + phone) * probability)
-            best = heapq.nlargest(SEARCH_WIDTH, following.items(), key=lambda item: sum(item[1]))
-            scale = sum(best[0][1])  # against underflow
-            beam = {string: (blank / scale, phone / scale) for string, (blank, phone) in best}
-        ranked = sorted(beam.items(), key=lambda item: -sum(item[1]))
-        least = LEAST_ALTERNATIVE * sum(ranked[0][1])
-        return tuple(string for string, ends in ranked[:n] if sum(ends) >= least)
