@@ -34,8 +34,9 @@ class Insertion:
     """Of each word, at least one."""
     end: int
     """Frame of the phone model after the last phone, roughly."""
-    score: float
-    """What speaks for them beforehand (natural log-probability)."""
+    scores: Sequence[float]
+    """What speaks for them beforehand where they begin at a node, [nodes] (natural log-probability): -inf if they may
+    not."""
 
 
 class _Way(NamedTuple):
@@ -56,22 +57,17 @@ class _Place(NamedTuple):
     scores: tuple[float, float, float]
 
 
-def insert(
-    lattice: Lattice,
-    alignment: Alignment,
-    weight: float,
-    found: Sequence[tuple[Insertion, Sequence[float]]],
-) -> Lattice:
+def insert(lattice: Lattice, alignment: Alignment, weight: float, found: Sequence[Insertion]) -> Lattice:
     """Return a lattice with words put in, each at the one place where it scores best; where none fits, not at all.
 
     Args:
         lattice: with at least one arc; ``alignment`` times ``weight`` is in its acoustic scores.
         alignment: of this lattice.
         weight: of phones in acoustic scores.
-        found: what to put in, and what it scores more at each node it may begin at, [nodes]; -inf where it may not.
+        found: what to put in.
     """
     ways = _Ways(lattice, alignment, weight)
-    places = [(one, ways.best_place(one, more)) for one, more in found]
+    places = [(one, ways.best_place(one)) for one in found]
     return _with_words(lattice, [(one, place) for one, place in places if place is not None])
 
 
@@ -88,28 +84,26 @@ class _Ways:
             strict=True,
         )  # fmt: skip
         self._arcs = [(source, target, _Way(*scores)) for source, target, *scores in arcs]
-        self._from_start = self._from(0, lattice.num_nodes)
+        self._from_start = self._from(0)
 
-    def _from(self, source: int, end: int) -> dict[int, _Way]:
-        """Return the best way from a node to each that it leads to before ``end``, itself included."""
+    def _from(self, source: int) -> dict[int, _Way]:
+        """Return the best way from a node to each that it leads to, itself included."""
         best = {source: _Way(0.0, 0.0, 0.0, 0.0)}
         for place in range(int(self._lattice.first_arc[source]), len(self._arcs)):
             node, target, arc = self._arcs[place]
-            if node >= end:
-                break
-            if node in best and target < end:
+            if node in best:
                 way = _Way(*map(sum, zip(best[node], arc, strict=True)))
                 if target not in best or way.total > best[target].total:
                     best[target] = way
         return best
 
-    def best_place(self, one: Insertion, more: Sequence[float]) -> _Place | None:
+    def best_place(self, one: Insertion) -> _Place | None:
         """Return where words fit best, None if they fit nowhere."""
         times = self._alignment.times
         phones = [phone for word in one.phones for phone in word]
         longest = LONGEST_PHONE * len(phones) + LONGEST_PAUSE
         sources = np.flatnonzero(
-            (times >= one.end - longest) & (times <= one.end + LATE) & (np.asarray(more) > -math.inf)
+            (times >= one.end - longest) & (times <= one.end + LATE) & (np.asarray(one.scores) > -math.inf)
         )
         near = (times >= one.end - EARLY) & (times <= one.end + LATE)
         if not len(sources):
@@ -117,12 +111,12 @@ class _Ways:
         through = self._through(phones, sources, max(0, one.end - longest), one.end + LATE)
         places = []
         for row, source in enumerate(sources.tolist()):
-            for target, way in self._from(source, len(times)).items():
+            for target, way in self._from(source).items():
                 said = float(through[row, target]) - float(self._before[source] + self._after[target])
                 if said < NEVER / 2 or not (near[target] or target == source):
                     continue
                 acoustic = way.acoustic + self._weight * (said - way.phones)
-                bias = one.score + more[source] + said - way.phones
+                bias = one.scores[source] + said - way.phones
                 best = self._from_start[source].total + acoustic + bias + way.language + self._to_end[target]
                 places.append(_Place(best, source, target, (acoustic, bias, way.language)))
         return max(places, default=None)

@@ -138,8 +138,10 @@ class SecondLook:
             alignment,
             PHONE_WEIGHT,
             [
-                (
-                    Insertion(spot.words, spot.phones, spot.end, 0.0),
+                Insertion(
+                    spot.words,
+                    spot.phones,
+                    spot.end,
                     [
                         -math.inf if place < len(promised) else spotter.worth(spot, words)
                         for place, words in enumerate(before)

@@ -81,11 +81,10 @@ def chain(*words: str) -> Lattice:
 SAID = {"a": (1,), "b": (2, 3), "c": (4,)}
 
 
-def put_in(lattice: Lattice, log_probs: np.ndarray, *found: Insertion) -> Lattice:
+def put_in(lattice: Lattice, log_probs: np.ndarray, words, phones, end: int, score: float = 0.0) -> Lattice:
     alignment = align(lattice, [SAID[word] for word in lattice.words], log_probs)
     assert alignment is not None
-    everywhere = [0.0] * lattice.num_nodes
-    return insert(lattice, alignment, 0.0, [(one, everywhere) for one in found])
+    return insert(lattice, alignment, 0.0, [Insertion(words, phones, end, [score] * lattice.num_nodes)])
 
 
 def best_text(lattice: Lattice) -> str:
@@ -94,15 +93,25 @@ def best_text(lattice: Lattice) -> str:
 
 def test_a_word_takes_the_place_of_one_that_was_not_heard() -> None:
     log_probs = heard([1, 1, 0, 3, 3, 1, 1, 0, 4, 4])
-    found = put_in(chain("a", "b", "c"), log_probs, Insertion(("new",), ((3, 1),), 7, 0.0))
+    found = put_in(chain("a", "b", "c"), log_probs, ("new",), ((3, 1),), 7)
     assert best_text(found) == "a new c"
-    assert best_text(put_in(chain("a", "b", "c"), log_probs, Insertion(("new",), ((3, 1),), 7, -50.0))) == "a b c"
-    assert best_text(put_in(chain("a", "b", "c"), log_probs, Insertion(("new",), ((2, 2),), 7, 0.0))) == "a b c"
+    assert best_text(put_in(chain("a", "b", "c"), log_probs, ("new",), ((3, 1),), 7, -50.0)) == "a b c"
+    assert best_text(put_in(chain("a", "b", "c"), log_probs, ("new",), ((2, 2),), 7)) == "a b c"
+
+
+def test_a_word_begins_only_where_it_may() -> None:
+    lattice, log_probs = chain("a", "b", "c"), heard([1, 1, 0, 3, 3, 1, 1, 0, 4, 4])
+    alignment = align(lattice, [SAID[word] for word in lattice.words], log_probs)
+    assert alignment is not None
+    never = [-np.inf] * lattice.num_nodes
+    assert insert(lattice, alignment, 0.0, [Insertion(("new",), ((3, 1),), 7, never)]) == lattice
+    only = [-np.inf, 0.0, -np.inf, -np.inf]
+    assert best_text(insert(lattice, alignment, 0.0, [Insertion(("new",), ((3, 1),), 7, only)])) == "a new c"
 
 
 def test_words_come_in_order_and_within_the_place_they_take() -> None:
     log_probs = heard([1, 0, 3, 1, 3, 3, 2, 2, 0, 4])
-    found = put_in(chain("a", "b", "c"), log_probs, Insertion(("one", "two"), ((3, 1), (3, 2)), 8, 0.0))
+    found = put_in(chain("a", "b", "c"), log_probs, ("one", "two"), ((3, 1), (3, 2)), 8)
     path = found.best_path()
     assert found.text(path) == "a one two c"
     assert [round(float(time), 3) for time in found.start[path]] == [0.0, 0.5, 0.7, 1.0]
@@ -116,7 +125,7 @@ def test_words_come_in_order_and_within_the_place_they_take() -> None:
 ])  # fmt: skip
 def test_a_word_that_was_left_out_comes_in_between(labels, words, expected) -> None:
     end = len(labels) - labels[::-1].index(3)
-    found = put_in(chain(*words), heard(labels), Insertion(("new",), ((3, 1, 3),), end, 0.0))
+    found = put_in(chain(*words), heard(labels), ("new",), ((3, 1, 3),), end)
     assert best_text(found) == expected
     assert found.start[found.best_path()].tolist() == sorted(found.start[found.best_path()].tolist())
 
@@ -131,10 +140,7 @@ def test_what_was_there_stays(lattice: Lattice, seed: int) -> None:
     if alignment is None:
         return
     found = [
-        (
-            Insertion(("x", "y"), ((1, 2), (3,)), int(rng.integers(4, 26)), float(rng.normal())),
-            [0.0] * lattice.num_nodes,
-        )
+        Insertion(("x", "y"), ((1, 2), (3,)), int(rng.integers(4, 26)), rng.normal(0, 3, lattice.num_nodes).tolist())
         for _ in range(int(rng.integers(0, 3)))
     ]
     result = insert(lattice, alignment, 0.2, found)
