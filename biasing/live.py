@@ -188,9 +188,10 @@ class Biasing:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the arrays of all lists."""
+        """Bytes of the arrays of all lists, those of sounds included once they are asked for."""
         with self._lock:
-            return sum(part.trie.nbytes for one in self._lists.values() for part in one.parts)
+            parts = [part for one in self._lists.values() for part in one.parts]
+            return sum(part.trie.nbytes + (0 if part.sounds is None else part.sounds.nbytes) for part in parts)
 
     def load(self, source: BiasSource) -> list[Refused]:
         """Add the phrases, templates and settings of a file to what is there; returns what is not used, and why.

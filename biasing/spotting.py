@@ -118,7 +118,8 @@ class PhraseSounds:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays."""
-        return self.lengths.nbytes + self.strings.nbytes + self.ends.nbytes + self.pairs.nbytes
+        arrays = (self.boosts, self.lengths, self.strings, self.ends, self.pairs)
+        return sum(array.nbytes for array in arrays)
 
     def find(self, heard: "PhonesTable", cls: str, least: float, strictness: float) -> list[Spot]:
         """Return where phrases may have been said, each once, the best first.

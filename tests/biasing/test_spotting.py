@@ -112,7 +112,9 @@ def test_what_is_not_looked_for_is_not_denied() -> None:
 def test_edits_are_heard() -> None:
     biasing = listed("meg bauer")
     said = heard("..call.ann.miller..")
+    unheard = biasing.nbytes
     assert biasing.spotter(pronounce, CLASSES).find(said) == []
+    assert biasing.nbytes > unheard
     biasing.add(Phrase("ann miller", "contact"))
     assert biasing.spotter(pronounce, CLASSES).find(said)[0].words == ("ann", "miller")
     biasing.remove("ann miller", "contact")
