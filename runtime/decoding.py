@@ -17,6 +17,8 @@ from .transcript import Word, make_transcript
 
 DELAY_SECONDS = 0.4
 """How long after a sound its token may come: an utterance that is completed gets so much silence in all."""
+QUIET_FRAMES = 50
+"""Encoder frames before the first token of which phones are kept: hours of silence leave nothing."""
 LEAD_FRAMES = 20
 """Feature frames before the present that a new start takes in again, if they are not encoded yet."""
 
@@ -57,6 +59,8 @@ class DecodingStream:
             encoded = self._encoder.run(chunk)
             self.search.advance(encoded.out)
             self.phones.add(encoded)
+            if not self.search.tokens:
+                self.phones.forget(QUIET_FRAMES)
             self._position += info.chunk_shift
             decoded = True
         return decoded

@@ -27,7 +27,7 @@ class EncodedAudio:
         """Feature frame at which the next step begins."""
 
     def accept(self, samples: Samples) -> Iterator[Encoded]:
-        """Take samples [n]; yields the steps that are due, each good until the next."""
+        """Take samples [n]; yields the steps that are due."""
         # in slices: the features of a whole hour at once would be the largest thing in memory
         for start in range(0, len(samples), 10 * SAMPLE_RATE):
             self._features.accept(samples[start : start + 10 * SAMPLE_RATE])
@@ -50,7 +50,7 @@ class EncodedAudio:
 def encode_to_end(encoder: EncoderStream, info: ModelInfo, heard: Features, silence: float) -> Iterator[Encoded]:
     """Yield the steps of features [frames, bins] that are not encoded yet and of ``silence``, in seconds, after them.
 
-    There is one step at least; each is good until the next. ``encoder`` stays as it is.
+    There is one step at least. ``encoder`` stays as it is.
     """
     padding = max(0, round(silence / FRAME_SECONDS))
     steps = max(1, -(-(len(heard) + padding) // info.chunk_shift))

@@ -64,6 +64,11 @@ class PhonesHeard:
         """Return the same, to go its own way."""
         return PhonesHeard(self._steps, self._first, self._frames)
 
+    def forget(self, kept: int) -> None:
+        """Forget all but the last encoder frames, ``kept`` of them or up to twice as many."""
+        if self._frames - self._first > 2 * kept:
+            self.cut(self._frames - kept)
+
     def cut(self, frame: int) -> "PhonesHeard":
         """Forget what is before an encoder frame and return it."""
         phones = self.log_probs()

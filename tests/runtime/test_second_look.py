@@ -14,6 +14,8 @@ from nearword.models import ModelFileError, Transducer, read_audio
 from nearword.models.transducer import Encoded
 from nearword.runtime import BeamSettings, SearchOptions, Transcriber, Word
 from nearword.runtime.biasing import bias_vocabulary, surprise_of
+from nearword.runtime.decoding import QUIET_FRAMES
+from nearword.runtime.events import Final
 from nearword.runtime.recognizer import Recognizer
 from nearword.runtime.second_look import PhonesHeard, SecondLook, beginning_with, best_words
 
@@ -119,6 +121,20 @@ def test_phones_are_cut_where_the_search_is() -> None:
     assert not len(heard.log_probs())
     assert len(other.log_probs()) == 32
     assert not len(PhonesHeard().log_probs())
+
+
+def test_long_silence_before_an_utterance_leaves_nothing(bundled: Transducer) -> None:
+    recognizer, alone = Recognizer(bundled), Recognizer(bundled)
+    speech = read_audio(DEMO)
+    events = recognizer.accept(np.zeros(60 * 16000, np.float32))
+    assert events == []
+    assert len(recognizer._stream.phones.log_probs()) <= 4 * QUIET_FRAMES
+    events = [*recognizer.accept(speech), *recognizer.finish()]
+    expected = [*alone.accept(speech), *alone.finish()]
+    check_contract(events)
+    assert [event.text for event in events if isinstance(event, Final)] == [
+        event.text for event in expected if isinstance(event, Final)
+    ]
 
 
 def test_words_keep_what_is_known_of_them(bundled: Transducer) -> None:
