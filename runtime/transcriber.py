@@ -58,15 +58,17 @@ class Transcriber:
         if self._finished:
             raise RuntimeError("the stream is finished; make a new Transcriber for more audio")
         self._samples += len(samples)
-        before = self._search.tokens[:]
-        self._advance(self._encoded.accept(samples))
-        return self._search.tokens != before
+        return self._advance(self._encoded.accept(samples))
 
-    def _advance(self, steps: Iterable[Encoded]) -> None:
+    def _advance(self, steps: Iterable[Encoded]) -> bool:
+        before: list[int] | None = None
         for step in steps:
+            if before is None:
+                before = self._search.tokens[:]
             self._options.refresh(self._search)
             self._search.advance(step.out)
             self._phones.add(step)
+        return before is not None and self._search.tokens != before
 
     @property
     def partial(self) -> Transcript:

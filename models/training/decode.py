@@ -54,7 +54,7 @@ def greedy(model: TransducerModel, features: Sequence[npt.NDArray[np.float32]]) 
     batch = torch.full((len(features), total, 80), -15.9)
     for row, values in zip(batch, features, strict=True):
         row[: len(values)] = torch.from_numpy(values[:total])
-    encoded, _, _ = model.encoder(batch, model.encoder.initial_state(len(features)))
+    encoded = model.encoder(batch, model.encoder.initial_state(len(features))).out
     context = torch.full((len(features), config.context_size), -1)
     context[:, -1] = 0
     predicted = model.predictor(context)

@@ -145,7 +145,6 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
     for k in range(config.blocks):
         if k == config.fast_blocks:
             heard = g.linear(g.norm(x, "encoder.phone_norm"), "encoder.phone_head")
-            g.op("LogSoftmax", heard, axis=-1, output=PHONES)
             frames //= 2
             x = g.linear(g.op("Reshape", x, g.ints(0, frames, 2 * dim)), "encoder.merge")
         name = f"encoder.blocks.{k}"
@@ -156,7 +155,11 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
         x = g.op("Add", x, g.linear(g.silu(mixed), f"{name}.gate"))
         hidden = g.silu(g.linear(g.norm(x, f"{name}.norm"), f"{name}.expand"))
         x = g.op("Add", x, g.linear(hidden, f"{name}.contract"))
-    g.linear(g.norm(x, "encoder.final_norm"), "encoder.project", output="encoder_out")
+    x = g.norm(x, "encoder.final_norm")
+    g.linear(x, "encoder.project", output="encoder_out")
+    refined = g.linear(g.silu(g.linear(x, "encoder.phone_hidden")), "encoder.phone_refine")
+    heard = g.op("Add", heard, g.op("Reshape", refined, g.ints(0, 2 * frames, config.phones)))
+    g.op("LogSoftmax", heard, axis=-1, output=PHONES)
     packed = g.op("Reshape", g.op("Concat", *tails, axis=0), g.ints(config.blocks, -1, 2 * half))
     g.nodes.append(helper.make_node("Split", [packed, g.ints(half, half)], ["next_h0", "next_c0"], axis=2))
 

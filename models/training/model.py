@@ -8,6 +8,7 @@ each convolution has seen, so chunked and whole-utterance computation are the sa
 """
 
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -117,6 +118,19 @@ class Block(nn.Module):
         return x, window[:, -cache.shape[1] :]
 
 
+class Encoding(NamedTuple):
+    """What the encoder makes of a batch."""
+
+    out: Tensor
+    """[N, T', dim] For the joiner."""
+    phones: Tensor
+    """[N, 2 T', phones] Logits of the phones that all blocks have heard."""
+    early_phones: Tensor
+    """[N, 2 T', phones] Those that the fast blocks have heard, with which training begins."""
+    state: Tensor
+    """[blocks, N, (kernel - 1) * dim] For the next step."""
+
+
 class Encoder(nn.Module):
     """Log-mel features to joiner inputs at 80 ms, with explicit states."""
 
@@ -136,29 +150,32 @@ class Encoder(nn.Module):
         self.project = nn.Linear(dim, dim)
         self.phone_norm = nn.LayerNorm(dim)
         self.phone_head = nn.Linear(dim, config.phones)
+        self.phone_hidden = nn.Linear(dim, dim)
+        self.phone_refine = nn.Linear(dim, 2 * config.phones)
+        nn.init.zeros_(self.phone_refine.weight)
+        nn.init.zeros_(self.phone_refine.bias)
 
     def initial_state(self, batch: int) -> Tensor:
         """Return zero states [blocks, N, (kernel - 1) * dim]."""
         return torch.zeros(self.config.blocks, batch, (self.config.kernel - 1) * self.config.dim)
 
-    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Run on x [N, T, 80]: joiner input [N, T', dim], phone logits [N, 2 T', phones], next state.
-
-        T is ``padded_frames``: whole chunks and what is beyond.
-        """
+    def forward(self, x: Tensor, state: Tensor) -> Encoding:
+        """Run on x [N, T, 80], where T is ``padded_frames``: whole chunks and what is beyond."""
         config = self.config
         x = self.subsampling(x)
         ahead = self.look_ahead(x.transpose(1, 2)).transpose(1, 2)
         x = x[:, : ahead.shape[1]] + functional.silu(ahead)
         states: list[Tensor] = []
-        phone_logits = x
+        early_phones = x
         for index, block in enumerate(self.blocks):
             if index == config.fast_blocks:
-                phone_logits = self.phone_head(self.phone_norm(x))
+                early_phones = self.phone_head(self.phone_norm(x))
                 x = self.merge(x.reshape(x.shape[0], x.shape[1] // 2, 2 * config.dim))
             x, cache = block(x, state[index].reshape(-1, config.kernel - 1, config.dim))
             states.append(cache.reshape(-1, (config.kernel - 1) * config.dim))
-        return self.project(self.final_norm(x)), phone_logits, torch.stack(states)
+        x = self.final_norm(x)
+        refined = self.phone_refine(functional.silu(self.phone_hidden(x))).reshape(early_phones.shape)
+        return Encoding(self.project(x), early_phones + refined, early_phones, torch.stack(states))
 
 
 class Predictor(nn.Module):

@@ -103,21 +103,28 @@ def disagreement(log_probs: Tensor, frames: Tensor) -> Tensor:
     return (per_frame * (torch.arange(log_probs.shape[1]) < frames[:, None])).sum()
 
 
+def phone_loss(logits: Tensor, batch: Batch, consistency: float) -> Tensor:
+    """Return the CTC loss per phone of ``logits`` [N, T, phones], with what two views differ in, so weighted."""
+    log_probs, frames = functional.log_softmax(logits, -1), 2 * batch.frames
+    loss = functional.ctc_loss(
+        log_probs.transpose(0, 1), batch.phones, frames, batch.phone_lengths, reduction="sum", zero_infinity=True
+    )
+    if consistency:
+        loss = loss + consistency * disagreement(log_probs, frames)
+    return loss / batch.phone_lengths.sum().clamp(min=1)
+
+
 def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, Tensor, Tensor]:
     """Return transducer, phone CTC and token CTC losses, each per label; CTC with what two views differ in."""
     state = model.encoder.initial_state(len(batch.features))
-    encoded, phone_logits, _ = model.encoder(batch.features, state)
+    encoding = model.encoder(batch.features, state)
+    encoded = encoding.out
     labels = batch.token_lengths.sum().clamp(min=1)
-    phone_log_probs = functional.log_softmax(phone_logits, -1)
     token_log_probs = functional.log_softmax(model.token_head(functional.silu(encoded)), -1)
-    phone = functional.ctc_loss(
-        phone_log_probs.transpose(0, 1),
-        batch.phones,
-        2 * batch.frames,
-        batch.phone_lengths,
-        reduction="sum",
-        zero_infinity=True,
-    ) / batch.phone_lengths.sum().clamp(min=1)
+    phone = 0.5 * (
+        phone_loss(encoding.phones, batch, stage.consistency)
+        + phone_loss(encoding.early_phones, batch, stage.consistency)
+    )
     token = (
         functional.ctc_loss(
             token_log_probs.transpose(0, 1),
@@ -130,8 +137,6 @@ def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, 
         / labels
     )
     if stage.consistency:
-        apart = disagreement(phone_log_probs, 2 * batch.frames) / batch.phone_lengths.sum().clamp(min=1)
-        phone = phone + stage.consistency * apart
         token = token + stage.consistency * disagreement(token_log_probs, batch.frames) / labels
     if stage.transducer == 0:
         return torch.zeros(()), phone, token
