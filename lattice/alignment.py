@@ -54,6 +54,11 @@ class Alignment:
         """[nodes] The best way from each node at its time to an end."""
         return _at(self.backward, self.times)
 
+    @property
+    def silence(self) -> float:
+        """Score of no word at all."""
+        return float(self.emissions[:, BLANK].sum(dtype=np.float64))
+
 
 def align(lattice: Lattice, phones: Sequence[Phones], log_probs: Floats) -> Alignment | None:
     """Lay a lattice along phones that were heard.

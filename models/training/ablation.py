@@ -36,6 +36,8 @@ class Variant:
     """Fields of ``AugmentConfig``."""
     without: tuple[str, ...] = ()
     """Sets that it does not hear."""
+    only: tuple[str, ...] = ()
+    """The sets that it hears; none: all of them."""
     stage: Mapping[str, float] = field(default_factory=dict)
     """Fields of ``Stage``."""
     share: float = 1.0
@@ -44,13 +46,14 @@ class Variant:
     """Whether it begins with random weights."""
 
 
+REAL = ("speechocean762", "wuw", "wakeword", "digits")
 DISTORTIONS = ("stretch", "warp", "room", "tilt", "noise", "telephone", "level", "mask")
 PARTS = (
     Variant("all of it"),
     *(Variant(f"without {name}", without=(name,)) for name in ("speechocean762", "wuw", "rhvoice")),
     Variant("without wakeword and digits", without=("wakeword", "digits")),
     Variant("without speech of our own synthesis", without=("synthetic",)),
-    Variant("without real voices", without=("speechocean762", "wuw", "wakeword", "digits")),
+    Variant("without real voices", without=REAL),
     Variant("without augmentation", augmentation={"strength": 0.0}),
     *(Variant(f"without {name}", augmentation={name: 0.0}) for name in DISTORTIONS),
     Variant("without helper CTC", stage={"phone": 0.0, "token": 0.0}),
@@ -62,10 +65,10 @@ SHAPES = (
     *(Variant(f"{40 * frames} ms look-ahead", model={"look_ahead": frames}) for frames in (0, 7)),
     *(Variant(f"{blocks} of 9 slow blocks", model={"slow_blocks": blocks}) for blocks in (7, 5, 3)),
 )
-PHONES_ONLY = {"strength": 0.5, "transducer": 0.0, "phone": 1.0, "token": 0.0, "consistency": 0.0}
+PHONES_ONLY = {"strength": 0.3, "transducer": 0.0, "phone": 1.0, "token": 0.0, "consistency": 0.0}
 AMOUNTS = tuple(
-    Variant(f"{name} of {kind}", stage=PHONES_ONLY, share=share, without=unheard, fresh=True)
-    for kind, unheard in (("the real sets", ("rhvoice", "synthetic")), ("all sets", ()))
+    Variant(f"{name} of {kind}", model={"slow_blocks": 1}, stage=PHONES_ONLY, share=share, only=heard, fresh=True)
+    for kind, heard in (("the real sets", REAL), ("all sets", ()))
     for name, share in (("an eighth", 1 / 8), ("a quarter", 1 / 4), ("half", 1 / 2), ("all", 1.0))
 )
 """Recordings follow one another by speaker, so less of a real set is fewer speakers."""
@@ -140,7 +143,8 @@ def run_variant(
     """Train one variant on from ``start`` and return what came out."""
     corpus = Corpus(prepared)
     for name, items in corpus.by_corpus.items():
-        corpus.by_corpus[name] = [] if name in variant.without else items[: max(1, round(variant.share * len(items)))]
+        heard = name in (variant.only or corpus.by_corpus) and name not in variant.without
+        corpus.by_corpus[name] = items[: max(1, round(variant.share * len(items)))] if heard else []
     shape = replace(start[0], **variant.model)
     run = Run(folder, shape, config)
     if run.update == 0 and not variant.fresh:

@@ -17,7 +17,7 @@ from nearword.runtime.biasing import bias_vocabulary, surprise_of
 from nearword.runtime.decoding import QUIET_FRAMES
 from nearword.runtime.events import Final
 from nearword.runtime.recognizer import Recognizer
-from nearword.runtime.second_look import PhonesHeard, SecondLook, beginning_with, best_words
+from nearword.runtime.second_look import PhonesHeard, SecondLook, beginning_with, best_words, word_lattice
 
 ONCE = SearchOptions(phones=False)
 
@@ -86,6 +86,24 @@ def test_a_name_is_heard_by_its_sound(bundled: Transducer, strength: float) -> N
     texts = [path.text for path in n_best(transcriber.lattice(), 50)]
     assert any(text.startswith("tell mai bruthe i am") for text in texts)
     assert not any("oennen" in text for text in texts)
+
+
+def test_words_of_which_the_phones_know_nothing_are_none(bundled: Transducer) -> None:
+    look = SecondLook.of(bundled, SearchOptions())
+    assert look is not None
+    transcriber = Transcriber(bundled)
+    transcriber.accept(read_audio(DEMO))
+    assert transcriber.finish().text == DEMO_TEXT
+    lattice, heard = transcriber._search.lattice(), transcriber._phones.log_probs()
+    words = word_lattice(bundled, lattice, SearchOptions().lattice)
+    silence = np.full_like(heard, -20.0)
+    silence[:, 0] = 0.0
+    denied = look.rescore(words, silence)
+    assert denied.best_path() == []
+    assert best_words(denied, ()) == ()
+    assert denied.num_arcs == words.num_arcs
+    assert look.rescore(words, silence, DEMO_TEXT.split()[:1]).best_path() != []
+    assert n_best(look.rescore(words, heard), 1)[0].text == DEMO_TEXT
 
 
 def test_promised_words_are_kept(bundled: Transducer) -> None:
