@@ -1,6 +1,6 @@
 """Audio and manifests to what training reads: one feature file, an index, a vocabulary and a lexicon.
 
-Features are computed once (float16, memory-mapped). What changes the waveform (speed, pitch, level, the noise
+Features are computed once (float16, memory-mapped). What changes the waveform (speed, voice, level, the noise
 floor of a converter) is applied here, a few copies of each recording; what acts on the spectrum (noise, rooms,
 telephone band, vocal-tract length) is applied anew in every epoch, see ``augment``.
 """
@@ -20,6 +20,7 @@ from ..audio import Samples, read_audio
 from ..features import FeatureExtractor, Features
 from .lexicon import build_lexicon
 from .phrases import normalise
+from .voices import another_voice
 
 SPEEDS: dict[str, tuple[float, ...]] = {
     "speechocean762": (0.88, 0.94, 1.0, 1.06, 1.13),
@@ -29,6 +30,8 @@ SPEEDS: dict[str, tuple[float, ...]] = {
     "rhvoice": (0.9, 1.12),
 }
 """Resampling ratios of the copies made of each set; a set not named is taken once, as it is."""
+VOICES = {"speechocean762": 2, "wuw": 1, "rhvoice": 1}
+"""Copies in other voices made of each set, beside those."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,21 @@ class Recording:
     corpus: str
     speed: float
     """Resampling ratio; above 1 is faster and higher."""
+    bent: bool = False
+    """Whether it is said by another voice, a different one each time."""
 
 
 def read_manifest(manifest: Path, root: Path, corpus: str) -> list[Recording]:
-    """Read a TSV with ``path`` and ``text``; every copy of ``SPEEDS`` is one recording."""
+    """Read a TSV with ``path`` and ``text``; every copy of ``SPEEDS`` and ``VOICES`` is one recording."""
     with manifest.open() as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
     return [
-        Recording(root / row["path"], normalise(row["text"]), corpus, speed)
+        Recording(root / row["path"], normalise(row["text"]), corpus, speed, bent=bent)
         for row in rows
-        for speed in SPEEDS.get(corpus, (1.0,))
+        for speed, bent in [
+            *((speed, False) for speed in SPEEDS.get(corpus, (1.0,))),
+            *[(1.0, True)] * VOICES.get(corpus, 0),
+        ]
     ]
 
 
@@ -136,6 +144,8 @@ def _features_of(job: tuple[Recording, int]) -> npt.NDArray[np.float16]:
     samples = trim(read_audio(recording.path))
     if recording.speed != 1.0:
         samples = np.asarray(soxr.resample(samples, 16000 * recording.speed, 16000.0), np.float32)
+    if recording.bent:
+        samples = another_voice(samples, rng)
     peak = float(np.abs(samples).max()) or 1.0
     samples = samples * np.float32(10 ** (rng.uniform(-18, -1) / 20) / peak)
     floor = 10 ** (rng.uniform(-85, -55) / 20)
