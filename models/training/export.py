@@ -216,6 +216,26 @@ def joiner_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConfi
     )
 
 
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph whose matrices take half the room: float16 in the file, made float when it is loaded."""
+    out = onnx.ModelProto()
+    out.CopyFrom(model)
+    casts = []
+    for weight in out.graph.initializer:
+        if weight.data_type == TensorProto.FLOAT and len(weight.dims) > 1:
+            name, value = weight.name, numpy_helper.to_array(weight)
+            weight.CopyFrom(numpy_helper.from_array(value.astype(np.float16), name))
+            casts.append(helper.make_node("Cast", [name], [f"{name}_float"], to=TensorProto.FLOAT))
+    renamed = {cast.input[0]: cast.output[0] for cast in casts}
+    for node in out.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+    nodes = [*casts, *out.graph.node]
+    del out.graph.node[:]
+    out.graph.node.extend(nodes)
+    onnx.checker.check_model(out, full_check=True)
+    return out
+
+
 def export(
     model: TransducerModel, vocabulary: Path, folder: Path, *, per_channel: bool = True, temperature: float = 1.0
 ) -> None:
@@ -231,8 +251,8 @@ def export(
     for part in ("weight", "bias"):
         weights[f"joiner.output.{part}"] = weights[f"joiner.output.{part}"] / np.float32(temperature)
     for name, build in (("encoder", encoder_graph), ("decoder", decoder_graph), ("joiner", joiner_graph)):
-        path = folder / f"{name}.onnx"
-        onnx.save(build(weights, model.config), path)
+        path, graph = folder / f"{name}.onnx", build(weights, model.config)
+        onnx.save(graph, path)
         quantize_dynamic(
             path,
             folder / f"{name}.int8.onnx",
@@ -241,6 +261,8 @@ def export(
             weight_type=QuantType.QInt8,
             nodes_to_exclude=[],
         )
+        if name != "encoder":  # these run in float
+            onnx.save(halved(graph), path)
     for name in ("tokens.txt", "bpe.model"):
         shutil.copyfile(vocabulary / name, folder / name)
 

@@ -168,7 +168,9 @@ def test_int8_is_near_float_and_reads_back(tmp_path: Path, vocabulary: Path) -> 
         assert {name for name in own if name not in weights} == {n for n in own if "token_head" in n}
         for name, value in weights.items():
             scale = max(own[name].abs().max().item(), 1e-6)
-            assert (value - own[name]).abs().max().item() <= tolerance * scale, name
+            # predictor and joiner lie in float16
+            least = 0.0 if name.startswith("encoder.") else 2**-11
+            assert (value - own[name]).abs().max().item() <= max(least, tolerance) * scale, name
 
 
 def test_sentences_are_lower_case_letters_and_repeat_with_the_seed() -> None:
@@ -284,7 +286,8 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     load_weights(again, read_weights(tmp_path / "model"))
     for name, value in load_averaged(tmp_path / "run").state_dict().items():
         if "token_head" not in name:
-            torch.testing.assert_close(again.model.state_dict()[name], value)
+            close = {} if name.startswith("encoder.") else {"rtol": 2**-11, "atol": 1e-6}
+            torch.testing.assert_close(again.model.state_dict()[name], value, **close)
 
     dev = DevSet("demo", ("turn on the light",), (fbank(read_audio(DEMO)),))
     start = (config, load_averaged(tmp_path / "run").state_dict())
