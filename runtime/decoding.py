@@ -132,16 +132,24 @@ class DecodingStream:
         return round(min(now, time + sum(seconds for heard, seconds in self._gaps if heard <= time)), 3)
 
     def lattice(
-        self, tokens: TokenLattice, phones: PhonesHeard, now: float, *, promised: Sequence[str] = (), lower: bool = True
+        self,
+        tokens: TokenLattice,
+        phones: PhonesHeard,
+        now: float,
+        *,
+        best: Sequence[Word] = (),
+        promised: Sequence[str] = (),
+        lower: bool = True,
     ) -> Lattice:
         """Return the word lattice of what a search of this stream left, with times as ``words`` has them.
 
-        Of words that were ``promised`` not to change any more there are no others.
+        ``best`` are the words that the search itself holds best. Of words that were ``promised`` not to change any more
+        there are no others.
         """
         offset = self._origin * FRAME_SECONDS
         lattice = word_lattice(self._model, tokens, self._options.lattice, lower=lower)
         if self._second is not None:
-            lattice = self._second.rescore(lattice, phones.log_probs(), promised)
+            lattice = self._second.rescore(lattice, phones.log_probs(), best, promised)
         start, end = (
             np.asarray([self._shifted(offset + time, now) for time in times.tolist()], np.float32)
             for times in (lattice.start, lattice.end)

@@ -117,7 +117,7 @@ class Hypothesis:
 
     def _outcome(self, words: tuple[Word, ...], tokens: TokenLattice, phones: PhonesHeard, now: float) -> Outcome:
         try:
-            lattice = self._stream.lattice(tokens, phones, now, promised=self._promised, lower=self._lower)
+            lattice = self._stream.lattice(tokens, phones, now, best=words, promised=self._promised, lower=self._lower)
         except LatticeError:
             return Outcome(words, (), None)
         if self._stream.looks_twice:

@@ -37,9 +37,8 @@ from .transcript import Word
 
 PHONE_WEIGHT = 0.2
 """How much the phones count beside the search's scores: least errors on the dev sets, 0.15 to 0.3 do as well."""
-DENIED = 9.0
-"""Log-probability by which silence must fit the phones better than the words do for there to be no words: no recording
-of the dev sets comes to it, and of the words that chords and cats make, most."""
+DOUBTFUL = 0.25
+"""Mean probability of the search's words below which they are none, if the phones fit silence better."""
 UNSURE = 0.5
 """Probability of the tokens of a word that the search did not hold best, where it had no other in its place."""
 
@@ -115,13 +114,20 @@ class SecondLook:
             raise ModelFileError(model.pronunciation, "has other phones than the encoder; expected the same")
         return cls(pronounce, options)
 
-    def rescore(self, lattice: Lattice, log_probs: npt.NDArray[np.float32], promised: Sequence[str] = ()) -> Lattice:
+    def rescore(
+        self,
+        lattice: Lattice,
+        log_probs: npt.NDArray[np.float32],
+        words: Sequence[Word] = (),
+        promised: Sequence[str] = (),
+    ) -> Lattice:
         """Return a lattice with what was heard in its acoustic scores.
 
         Args:
             lattice: what the search left.
             log_probs: [frames, classes] Of the phones, over the same audio.
-            promised: words with which all paths have to begin.
+            words: those the search itself holds best, with their confidences.
+            promised: texts of words with which all paths have to begin.
         """
         lattice = beginning_with(lattice, promised)
         if not lattice.num_arcs or not len(log_probs):
@@ -140,7 +146,8 @@ class SecondLook:
             scores[unheard[lattice.word], BIAS] = 0.0
         lattice = replace(lattice, scores=scores, final=final)
         if spotter is None or not found:
-            return lattice if promised else with_silence(lattice, alignment)
+            doubtful = not promised and sum(word.confidence for word in words) < DOUBTFUL * len(words)
+            return with_silence(lattice, alignment) if doubtful else lattice
         before = words_before(lattice)
         return insert(
             lattice,
@@ -179,18 +186,17 @@ def word_lattice(
 
 
 def with_silence(lattice: Lattice, alignment: Alignment) -> Lattice:
-    """Return the lattice with a path of no words, if the phones say that its best words were none (see ``DENIED``).
+    """Return the lattice with a path of no words, if the phones fit that better than its best words.
 
     A noise that is like nothing in training makes the transducer put out some word, and the phones nothing.
     """
     path = lattice.best_path()
     last = int(lattice.target[path[-1]]) if path else 0
-    heard = float(alignment.arcs[path].sum() + alignment.ends[last])
-    denied = alignment.silence - heard - DENIED
-    if denied <= 0 or not path:
+    better = alignment.silence - float(alignment.arcs[path].sum() + alignment.ends[last])
+    if better <= 0 or not path:
         return lattice
     final = lattice.final.copy()
-    final[0] = float(lattice.totals[path].sum() + lattice.final_totals[last]) + denied, 0.0, 0.0
+    final[0] = float(lattice.totals[path].sum() + lattice.final_totals[last]) + better, 0.0, 0.0
     return replace(lattice, final=final)
 
 

@@ -87,7 +87,9 @@ class Transcriber:
     def lattice(self) -> Lattice:
         """Return everything that may have been said so far."""
         lattice = word_lattice(self._model, self._search.lattice(), self._options.lattice, lower=self._lower)
-        return lattice if self._second is None else self._second.rescore(lattice, self._phones.log_probs())
+        if self._second is None:
+            return lattice
+        return self._second.rescore(lattice, self._phones.log_probs(), self.partial.words)
 
     def finish(self) -> Transcript:
         """End the stream and return all its words; again and again the same."""

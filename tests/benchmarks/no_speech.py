@@ -1,4 +1,5 @@
-"""Words where nobody speaks: twelve minutes of silence, noise and tones. Prints insertions per hour of each kind.
+"""Words where nobody speaks: twelve minutes of silence, noise and tones. Prints words of each kind, as ``transcribe``
+finds them in one piece, and as ``listen`` does in what it takes for utterances.
 
     python tests/benchmarks/no_speech.py [--model NAME-OR-FOLDER] [FILE...]
 
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from nearword.models import SAMPLE_RATE, read_audio
-from nearword.runtime import Transcriber, load_model
+from nearword.runtime import Final, Recognizer, Transcriber, load_model
 
 SECONDS = 120
 
@@ -46,14 +47,17 @@ def main() -> None:
     model = load_model(arguments.model)
     recordings = [(path, read_audio(path)) for path in arguments.files]
     repeated = [(path, np.resize(samples, SECONDS * SAMPLE_RATE)) for path, samples in recordings]
-    total = count = 0
+    total = np.zeros(2, int)
     for name, samples in [*made(), *repeated]:
-        transcriber = Transcriber(model)
+        transcriber, recognizer = Transcriber(model), Recognizer(model)
         transcriber.accept(samples.astype(np.float32))
-        words = transcriber.finish().words
-        total, count = total + len(words), count + 1
-        print(f"{name:32} {len(words) * 3600 / SECONDS:7.0f} words per hour  {' '.join(w.text for w in words)[:60]}")
-    print(f"{'all':32} {total * 3600 / SECONDS / count:7.0f} words per hour")
+        whole = transcriber.finish().text
+        events = [*recognizer.accept(samples.astype(np.float32)), *recognizer.finish()]
+        parts = " ".join(event.text for event in events if isinstance(event, Final) and event.text)
+        counts = len(whole.split()), len(parts.split())
+        total += counts
+        print(f"{name:32} {counts[0]:3} and {counts[1]:3} words  {whole[:40]} | {parts[:40]}")
+    print(f"{'all':32} {total[0]:3} and {total[1]:3} words")
 
 
 if __name__ == "__main__":

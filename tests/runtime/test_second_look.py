@@ -98,12 +98,15 @@ def test_words_of_which_the_phones_know_nothing_are_none(bundled: Transducer) ->
     words = word_lattice(bundled, lattice, SearchOptions().lattice)
     silence = np.full_like(heard, -20.0)
     silence[:, 0] = 0.0
-    denied = look.rescore(words, silence)
+    sure, unsure = ([Word(text, 0.0, 1.0, value) for text in DEMO_TEXT.split()] for value in (0.5, 0.1))
+    denied = look.rescore(words, silence, unsure)
     assert denied.best_path() == []
     assert best_words(denied, ()) == ()
     assert denied.num_arcs == words.num_arcs
-    assert look.rescore(words, silence, DEMO_TEXT.split()[:1]).best_path() != []
-    assert n_best(look.rescore(words, heard), 1)[0].text == DEMO_TEXT
+    # not if the transducer is sure, or the phones are, or the words were promised
+    assert look.rescore(words, silence, sure).best_path() != []
+    assert n_best(look.rescore(words, heard, unsure), 1)[0].text == DEMO_TEXT
+    assert look.rescore(words, silence, unsure, DEMO_TEXT.split()[:1]).best_path() != []
 
 
 def test_promised_words_are_kept(bundled: Transducer) -> None:
@@ -114,7 +117,7 @@ def test_promised_words_are_kept(bundled: Transducer) -> None:
     transcriber.finish()
     lattice = transcriber.lattice()
     other = next(path.words for path in n_best(lattice, 200) if path.words[:2] != tuple(DEMO_TEXT.split()[:2]))
-    kept = look.rescore(lattice, np.zeros((0, 41), np.float32), other[:2])
+    kept = look.rescore(lattice, np.zeros((0, 41), np.float32), (), other[:2])
     assert all(path.words[:2] == other[:2] for path in n_best(kept, 1000))
     assert beginning_with(lattice, ["nothing", "like", "it"]) == lattice
 
