@@ -1,6 +1,6 @@
 """Exported streaming transducers: loading, features, tokens, audio files, the bundled model."""
 
-from .audio import SAMPLE_RATE, audio_seconds, read_audio, stream_audio
+from .audio import SAMPLE_RATE, audio_seconds, cut_short, read_audio, stream_audio
 from .catalog import DEFAULT_MODEL, list_models, resolve
 from .errors import AudioError, DownloadError, ModelError, ModelFileError, ModelNotFoundError, NearwordError
 from .features import FeatureExtractor
@@ -24,6 +24,7 @@ __all__ = [
     "Transducer",
     "Vocabulary",
     "audio_seconds",
+    "cut_short",
     "list_models",
     "read_audio",
     "resolve",

@@ -1,6 +1,8 @@
 """Audio files to 16 kHz mono float32, whole or as a stream, in memory that does not grow with the file."""
 
+import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -14,8 +16,13 @@ from .errors import AudioError
 SAMPLE_RATE = 16000
 """Samples per second of everything inside nearword."""
 
+FRAMES_AT_ONCE = 1024
+"""Frames that are read together near the place where a file is broken: so many are lost at most."""
+
 Samples = npt.NDArray[np.float32]
 """Mono audio, [n], float32 in [-1, 1], at ``SAMPLE_RATE``."""
+Frames = npt.NDArray[np.float32]
+"""Audio as a file has it, [n, channels], at its own rate."""
 
 
 class Resampler(Protocol):
@@ -59,7 +66,8 @@ def stream_audio(path: str | Path, block_seconds: float = 10.0) -> Iterator[Samp
     Reads what libsndfile reads: wav, flac, ogg, opus, mp3 and more. A file that breaks off is yielded up to there.
 
     Raises:
-        AudioError: not there, not audio, without samples, or with samples that are not finite numbers.
+        AudioError: not there, not audio, without samples, with samples that are not finite numbers, or broken in the
+            middle, after what comes before was yielded.
     """
     path = Path(path)
     file = _open(path)
@@ -70,24 +78,38 @@ def stream_audio(path: str | Path, block_seconds: float = 10.0) -> Iterator[Samp
             raise AudioError(path, str(error)) from error
         count = max(1, int(block_seconds * file.samplerate))
         position = 0
-        while True:
-            try:
-                block = file.read(count, dtype="float32", always_2d=True)
-            except soundfile.SoundFileError as error:
-                raise AudioError(path, f"broken after {position / file.samplerate:.1f} s ({error})") from error
+        problem: Exception | None = None
+        while problem is None:
+            block, problem = _read(path, file, position, count)
             if not len(block):
                 break
             mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
             check_samples(mono, path, position / file.samplerate)
             position += len(block)
             yield resampler.accept(np.ascontiguousarray(mono))
-        if not position:
+        if not position and problem is None:
             claimed = file.frames / file.samplerate
             what = f"the header promises {claimed:.0f} s, but " if 0 < claimed < 1e9 else ""
             raise AudioError(path, f"{what}there is no audio in the file")
         rest = resampler.accept(np.zeros(0, np.float32), last=True)
         if len(rest):
             yield rest
+        if problem is not None:
+            raise AudioError(path, f"broken after {position / file.samplerate:.1f} s ({problem})") from problem
+
+
+def _read(path: Path, file: "soundfile.SoundFile", position: int, count: int) -> tuple[Frames, Exception | None]:
+    """Return the next ``count`` frames, or those before the place where the file is broken, and how it is."""
+    try:
+        return file.read(count, dtype="float32", always_2d=True), None
+    except soundfile.SoundFileError as error:
+        parts: list[Frames] = [np.zeros((0, file.channels), np.float32)]
+        # once more with little at a time: what is read together with the break is lost
+        with contextlib.suppress(soundfile.SoundFileError), _open(path) as again:
+            again.seek(position)
+            while len(part := again.read(FRAMES_AT_ONCE, dtype="float32", always_2d=True)):
+                parts.append(part)
+        return np.concatenate(parts), error
 
 
 def _open(path: Path) -> "soundfile.SoundFile":
@@ -115,6 +137,23 @@ def check_samples(samples: Samples, source: str | Path, start: float = 0.0) -> N
 def read_audio(path: str | Path) -> Samples:
     """Return a whole file as mono 16 kHz float32, [n]; see ``stream_audio``."""
     return np.concatenate(list(stream_audio(path, block_seconds=60.0)))
+
+
+def cut_short(path: str | Path) -> tuple[float, float] | None:
+    """Return the seconds that a WAV file's header promises and those that are there, if they are fewer; else None.
+
+    Headers of streams, which promise all there can be or nothing, are not taken at their word.
+    """
+    try:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            told = re.search(r"data : (\d+) \(should be (\d+)\)", file.extra_info)
+            there = file.frames / file.samplerate
+    except (soundfile.SoundFileError, OSError):
+        return None
+    promised, found = map(int, told.groups()) if told else (0, 0)
+    if not 0 < found < promised < 2**31 - 2**16:
+        return None
+    return there * promised / found, there
 
 
 def audio_seconds(path: str | Path) -> float | None:

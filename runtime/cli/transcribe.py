@@ -86,7 +86,8 @@ def transcribe(
     Lattices are named after the recording and the number of the utterance (talk-1.nwl, talk-2.nwl; stdin-1.nwl). Of
     several recordings with one name, the second is talk~2, and so on.
 
-    A file that cannot be read is reported and the others go on; the exit code is 1 then.
+    A file that cannot be read is reported and the others go on; the exit code is 1 then. Of one that is broken in the
+    middle, the words before are printed.
 
     Ctrl-C prints what was recognised so far; the exit code is 130 then.
     """
@@ -122,7 +123,9 @@ def transcribe(
                 with progress.aside():
                     fail(str(error))
                 broken = True
-                continue
+                transcript = transcriber.finish()
+                if not transcript.words:
+                    continue
             if lattices is not None:
                 lattices.write(path, transcriber.lattices)
             with progress.aside():
@@ -170,8 +173,11 @@ def _check(files: list[Path], output_format: Format, output: Path | None) -> Non
 
 def _file(transcriber: "Segmenter", path: Path, progress: "_Progress") -> bool:
     """Take a file in; returns whether Ctrl-C ended it early."""
-    from ...models import SAMPLE_RATE, stream_audio
+    from ...models import SAMPLE_RATE, cut_short, stream_audio
 
+    if short := cut_short(path):
+        with progress.aside():
+            fail(f"{path}: cut short: its header promises {short[0]:.1f} s, {short[1]:.1f} s are there")
     try:
         for block in stream_audio(path, block_seconds=BLOCK_SECONDS):
             with whole_steps():

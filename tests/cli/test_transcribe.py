@@ -2,6 +2,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -64,6 +65,21 @@ def test_a_broken_file_is_reported_and_the_rest_goes_on(
     assert len(result.stderr.splitlines()) == 2
     assert "bad.wav: not an audio file" in result.stderr
     assert "none.wav: no such file" in result.stderr
+
+
+def test_of_a_file_that_breaks_off_the_words_before_are_printed(run_cli, tmp_path: Path) -> None:
+    (tmp_path / "half.flac").write_bytes(DEMO.read_bytes()[: DEMO.stat().st_size * 2 // 3])
+    result = run_cli("transcribe", tmp_path / "half.flac")
+    assert result.returncode == 1
+    assert result.stdout.startswith(" ".join(DEMO_TEXT.split()[:4]))
+    assert re.fullmatch(r"nearword: \S+half\.flac: broken after \d\.\d s .*\n", result.stderr)
+
+    soundfile.write(tmp_path / "half.wav", read_audio(DEMO), 16000)
+    (tmp_path / "half.wav").write_bytes((tmp_path / "half.wav").read_bytes()[:100_000])
+    result = run_cli("transcribe", tmp_path / "half.wav")
+    assert result.returncode == 0
+    assert result.stdout.startswith(" ".join(DEMO_TEXT.split()[:4]))
+    assert re.fullmatch(r"nearword: \S+half\.wav: cut short: .* promises \d\.\d s, 3\.1 s are there\n", result.stderr)
 
 
 @pytest.mark.parametrize("arguments", [["--format", "doc"], ["--no-such-option"], ["--threads", "0"], []])

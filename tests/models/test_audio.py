@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from nearword.models import AudioError, audio_seconds, read_audio, stream_audio
+from nearword.models import AudioError, audio_seconds, cut_short, read_audio, stream_audio
 
 
 def test_stereo_at_44100_comes_out_mono_at_16000(tmp_path: Path) -> None:
@@ -90,6 +90,32 @@ def test_truncated_wav_is_read_up_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(wav_header(10.0, data=np.ones(16000, "<i2").tobytes()))
     assert len(read_audio(path)) == 16000
+
+
+def test_a_wav_that_is_cut_short_is_told_from_a_stream(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    data = np.ones(16000, "<i2").tobytes()
+    path.write_bytes(wav_header(10.0, data=data))
+    assert cut_short(path) == (10.0, 1.0)
+    soundfile.write(path, np.zeros(8000), 16000)
+    assert cut_short(path) is None
+    assert cut_short(tmp_path / "none.wav") is None
+    # what writes a stream does not know its length, and promises all there can be
+    whole = bytearray(wav_header(10.0, data=data))
+    whole[4:8] = whole[40:44] = b"\xff\xff\xff\xff"
+    path.write_bytes(bytes(whole))
+    assert cut_short(path) is None
+
+
+@pytest.mark.parametrize("rate", [16000, 8000])
+def test_what_is_before_a_break_is_read(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 4 * rate), rate)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    heard = []
+    with pytest.raises(AudioError, match=r"broken after 1\.\d s"):
+        heard.extend(stream_audio(path))  # in one block, by default
+    assert 1.2 < sum(map(len, heard)) / 16000 < 2.1
 
 
 def test_length_from_the_header(tmp_path: Path) -> None:
