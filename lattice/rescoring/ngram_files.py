@@ -8,6 +8,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -59,7 +60,7 @@ def load_ngram(path: str | os.PathLike[str], symbols: Sequence[str] | None = Non
                 model = read_arpa(plain)
     except UnicodeDecodeError as error:
         raise LanguageModelError(f"{path}: is no language model; expected ARPA text or the compact form") from error
-    except (LanguageModelError, EOFError, gzip.BadGzipFile) as error:
+    except (LanguageModelError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LanguageModelError(f"{path}: {error}") from error
     return model if symbols is None else model.aligned(symbols)
 
@@ -131,8 +132,8 @@ def _read_binary(path: Path) -> NgramModel:
                 return _from_arrays(arrays)
     except LanguageModelError:
         raise
-    # the last is what zipfile raises for a way of packing that it does not know, as in a damaged entry
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError, EOFError, NotImplementedError) as error:
+    # RuntimeError: what zipfile raises for encryption and ways of packing that it does not know, as of damaged entries
+    except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, OSError, EOFError, RuntimeError) as error:
         raise LanguageModelError(f"is no n-gram model, or damaged ({error})") from error
     raise LanguageModelError(f"unpacks to more than {MAX_BYTES} bytes")
 

@@ -122,6 +122,21 @@ def test_a_damaged_file_is_refused_in_one_way(tmp_path_factory: pytest.TempPathF
         load_ngram(folder / "lm.bin")
 
 
+@pytest.mark.parametrize("name", ["lm.bin", "lm.arpa.gz"])
+def test_any_byte_may_be_damaged(model: NgramModel, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    save_ngram(model, path)
+    content = path.read_bytes()
+    refused = 0
+    for place in range(2, len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
+        try:
+            load_ngram(path)
+        except LanguageModelError:
+            refused += 1
+    assert refused > len(content) / 2
+
+
 def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "lm.bin", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("header", "word"):
