@@ -38,7 +38,9 @@ from .transcript import Word
 PHONE_WEIGHT = 0.2
 """How much the phones count beside the search's scores: least errors on the dev sets, 0.15 to 0.3 do as well."""
 DOUBTFUL = 0.25
-"""Mean probability of the search's words below which they are none, if the phones fit silence better."""
+"""Mean probability of the search's words below which they are none, if the phones fit silence better by ``DENIED``."""
+DENIED = 1.0
+"""Log-probability by which they have to."""
 UNSURE = 0.5
 """Probability of the tokens of a word that the search did not hold best, where it had no other in its place."""
 
@@ -192,7 +194,7 @@ def with_silence(lattice: Lattice, alignment: Alignment) -> Lattice:
     """
     path = lattice.best_path()
     last = int(lattice.target[path[-1]]) if path else 0
-    better = alignment.silence - float(alignment.arcs[path].sum() + alignment.ends[last])
+    better = alignment.silence - float(alignment.arcs[path].sum() + alignment.ends[last]) - DENIED
     if better <= 0 or not path:
         return lattice
     final = lattice.final.copy()
