@@ -1,6 +1,9 @@
-"""Log-mel features, streaming, the way icefall trains and sherpa-onnx runs its transducers (kaldi-native-fbank)."""
+"""Log-mel features, streaming, the way icefall trains and sherpa-onnx runs its transducers.
 
-import kaldi_native_fbank as knf
+They are those of Kaldi's filter bank (Povey et al. 2011) as kaldi-native-fbank computes it with ``dither=0`` and
+``snip_edges=False``, to within rounding; numpy's Fourier transform takes whole chunks of frames at once.
+"""
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,43 +16,113 @@ FRAME_SECONDS = 0.01
 Features = npt.NDArray[np.float32]
 """Log-mel energies, [frames, 80], float32."""
 
+_SHIFT = round(SAMPLE_RATE * FRAME_SECONDS)
+_LENGTH = SAMPLE_RATE // 40
+_LEAD = (_LENGTH - _SHIFT) // 2
+"""Samples of a frame that come before its own 10 ms; the first frame sees the beginning mirrored."""
+_FFT = 512
+_PREEMPHASIS = np.float32(0.97)
+_FLOOR = np.finfo(np.float32).eps
+_LOWEST, _HIGHEST = 20.0, SAMPLE_RATE / 2 - 400
+"""Hz, between which the triangles lie."""
+_WINDOW = (np.hanning(_LENGTH) ** 0.85).astype(np.float32)
+"""Povey's: it begins with 0, so that what comes before a frame's first sample does not matter."""
 
-def _options() -> knf.FbankOptions:
-    options = knf.FbankOptions()
-    options.frame_opts.samp_freq = SAMPLE_RATE
-    options.frame_opts.dither = 0
-    options.frame_opts.snip_edges = False
-    options.frame_opts.window_type = "povey"
-    options.frame_opts.frame_length_ms = 25
-    options.frame_opts.frame_shift_ms = 1000 * FRAME_SECONDS
-    options.mel_opts.num_bins = NUM_BINS
-    options.mel_opts.low_freq = 20
-    options.mel_opts.high_freq = -400
-    return options
+
+def _mel(hertz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return 1127 * np.log1p(hertz / 700)
+
+
+class _Triangles:
+    """Overlapping triangles on the mel scale, each from the middle of the one before to the middle of the next.
+
+    Between two middles the one triangle falls by what the other rises: two sums over each stretch are all it takes.
+    """
+
+    def __init__(self) -> None:
+        lowest, highest = _mel(np.array([_LOWEST, _HIGHEST]))
+        lines = _mel(np.linspace(0.0, SAMPLE_RATE / 2, _FFT // 2 + 1))
+        place = (lines - lowest) / (highest - lowest) * (NUM_BINS + 1)
+        # the lines of stretch k lie between the middles of triangles k - 1 and k
+        first = np.searchsorted(place, np.arange(NUM_BINS + 2))
+        self._lines = slice(first[0], first[-1])
+        self._starts = first[:-1] - first[0]
+        self._held = (np.diff(first) > 0).astype(np.float32)
+        """0 for stretches too narrow to hold a line, of which ``reduceat`` gives the line behind."""
+        self._rise = (place % 1)[self._lines].astype(np.float32)
+
+    def energies(self, power: npt.NDArray[np.float32]) -> Features:
+        """Return energies [frames, 80] of power spectra [frames, 257]."""
+        power = power[:, self._lines]
+        whole = np.add.reduceat(power, self._starts, axis=1)
+        rising = np.add.reduceat(power * self._rise, self._starts, axis=1)
+        whole *= self._held
+        rising *= self._held
+        whole -= rising
+        energies: Features = rising[:, :-1] + whole[:, 1:]
+        return energies
+
+
+_TRIANGLES = _Triangles()
+
+
+def _filter_bank(samples: Samples, count: int) -> Features:
+    """Return ``count`` frames of samples that begin with the first one's."""
+    emphasised = np.multiply(samples, -_PREEMPHASIS)
+    emphasised[1:] = samples[1:] + emphasised[:-1]
+    frames = np.zeros((count, _FFT), np.float32)
+    windowed = frames[:, :_LENGTH]
+    # pre-emphasis of samples without their mean: less a share of it
+    mean = np.add.reduce(_frames(samples, count), axis=1, keepdims=True)
+    mean *= (1 - _PREEMPHASIS) / _LENGTH
+    np.subtract(_frames(emphasised, count), mean, out=windowed)
+    windowed *= _WINDOW
+    spectrum = np.fft.rfft(frames).astype(np.complex64, copy=False)
+    power = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
+    energies = _TRIANGLES.energies(power)
+    np.maximum(energies, _FLOOR, out=energies)
+    return np.log(energies, out=energies)
+
+
+def _frames(samples: Samples, count: int) -> Samples:
+    """Return ``count`` overlapping views of the samples, [count, 400]."""
+    step = samples.itemsize
+    return np.lib.stride_tricks.as_strided(samples, (count, _LENGTH), (_SHIFT * step, step), writeable=False)
 
 
 class FeatureExtractor:
     """Samples in, frames out; the frames are bit for bit those of the whole recording at once."""
 
     def __init__(self) -> None:
-        self._fbank = knf.OnlineFbank(_options())
-        self._popped = 0
+        self._blocks: list[Samples] = []
+        """What came since samples were looked at last."""
+        self._samples: Samples = np.empty(0, np.float32)
+        """What came before that, from the first sample of frame ``_first`` on."""
+        self._first = 0
+        self._length = 0
+        self._finished = False
+        self._given_up = 0
         self._taken: Features = np.empty((0, NUM_BINS), np.float32)
-        """The frames that were taken last, from ``_popped`` on."""
+        """The frames that are computed, from ``_given_up`` on."""
 
     @property
     def frames_ready(self) -> int:
         """Frames that can be taken, counted since the beginning."""
-        return int(self._fbank.num_frames_ready)
+        if self._finished:
+            return (self._length + _SHIFT // 2) // _SHIFT
+        return max(0, (self._length + _LEAD - _LENGTH) // _SHIFT + 1)
 
     def accept(self, samples: Samples) -> None:
         """Take samples [n], mono 16 kHz in [-1, 1]."""
-        # the binding takes any sequence item by item; items of a memoryview come a quarter faster than numpy's
-        self._fbank.accept_waveform(SAMPLE_RATE, memoryview(samples))  # type: ignore[arg-type]
+        self._blocks.append(np.array(samples, np.float32))
+        self._length += len(samples)
 
     def finish(self) -> None:
-        """Say that no more samples come: the last frames, which need what follows, become ready."""
-        self._fbank.input_finished()
+        """Say that no more samples come: the last frames, which see the end mirrored, become ready."""
+        if not self._finished and self._length:
+            self._samples = np.pad(self._heard(), (0, _LENGTH), "symmetric")
+        self._finished = True
 
     def take(self, start: int, count: int) -> Features:
         """Return frames ``start`` to ``start + count``, [count, 80]; frames before ``start`` are given up for good.
@@ -59,14 +132,22 @@ class FeatureExtractor:
         Raises:
             IndexError: a frame is not ready yet, or was given up by an earlier call.
         """
-        if start < self._popped or start + count > self.frames_ready:
+        if start < self._given_up or start + count > self.frames_ready:
             raise IndexError(
-                f"frames {start} to {start + count}: only {self._popped} to {self.frames_ready} can be taken"
+                f"frames {start} to {start + count}: only {self._given_up} to {self.frames_ready} can be taken"
             )
-        if start > self._popped:
-            self._fbank.pop(start - self._popped)
-        # steps overlap: what the one before has taken is not fetched again
-        known = self._taken[start - self._popped :][:count]
-        fetched = [self._fbank.get_frame(frame) for frame in range(start + len(known), start + count)]
-        self._popped, self._taken = start, np.concatenate([known.ravel(), *fetched]).reshape(count, NUM_BINS)
-        return self._taken
+        # steps overlap: what the one before has taken is not computed again
+        self._taken, self._given_up = self._taken[start - self._given_up :], start
+        known = len(self._taken)
+        if known < count:
+            self._samples, self._first = self._heard()[(start - self._first) * _SHIFT :], start
+            computed = _filter_bank(self._samples[known * _SHIFT :], count - known)
+            self._taken = np.concatenate([self._taken, computed])
+        return self._taken[:count]
+
+    def _heard(self) -> Samples:
+        """Return all samples from the first one of frame ``_first`` on; the first frame sees the beginning mirrored."""
+        begun = bool(len(self._samples))
+        samples = np.concatenate([self._samples, *self._blocks])
+        self._blocks.clear()
+        return samples if begun else np.pad(samples, (_LEAD, 0), "symmetric")

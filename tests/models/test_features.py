@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nearword.models import FeatureExtractor
+from nearword.models import FeatureExtractor, read_audio
+from nearword.runtime.cli.demo import RECORDING
 
 
-def one_shot(samples: np.ndarray) -> np.ndarray:
+def kaldi(samples: np.ndarray) -> np.ndarray:
     options = knf.FbankOptions()
     options.frame_opts.dither = 0
     options.frame_opts.snip_edges = False
@@ -18,14 +19,38 @@ def one_shot(samples: np.ndarray) -> np.ndarray:
     return np.stack([fbank.get_frame(i) for i in range(fbank.num_frames_ready)])
 
 
-@given(sizes=st.lists(st.integers(1, 4000), min_size=1, max_size=12), step=st.integers(1, 40))
-def test_streamed_features_are_bit_exact_with_one_shot(sizes: list[int], step: int) -> None:
-    samples = np.random.default_rng(len(sizes)).normal(0, 0.1, sum(sizes) + 400).astype(np.float32)
-    extractor, taken, start, rows = FeatureExtractor(), 0, 0, []
-    for size in [*sizes, 400]:
+def one_shot(samples: np.ndarray) -> np.ndarray:
+    extractor = FeatureExtractor()
+    extractor.accept(samples)
+    extractor.finish()
+    return extractor.take(0, extractor.frames_ready)
+
+
+def noise(size: int, level: float = 0.1) -> np.ndarray:
+    return np.random.default_rng(size).normal(0, level, size).astype(np.float32)
+
+
+@given(size=st.integers(80, 4000), level=st.sampled_from([0.0, 1e-4, 0.1, 1.0]), offset=st.sampled_from([0.0, 0.2]))
+def test_features_are_those_of_kaldi_to_within_rounding(size: int, level: float, offset: float) -> None:
+    samples = noise(size, level) + np.float32(offset)
+    np.testing.assert_allclose(one_shot(samples), kaldi(samples), rtol=0, atol=2e-3 if level else 0.5)
+
+
+def test_features_of_speech_are_those_of_kaldi() -> None:
+    samples = read_audio(RECORDING)
+    np.testing.assert_allclose(one_shot(samples), kaldi(samples), rtol=0, atol=2e-3)
+
+
+@given(sizes=st.lists(st.integers(1, 4000), min_size=1, max_size=12), step=st.integers(1, 40), longer=st.booleans())
+def test_streamed_features_are_bit_exact_with_one_shot(sizes: list[int], step: int, longer: bool) -> None:
+    samples = noise(sum(sizes))
+    extractor, taken, start, rows = FeatureExtractor(), 0, 0, [np.empty((0, 80), np.float32)]
+    for size in sizes:
         extractor.accept(samples[start : start + size])
         start += size
         while taken + step <= extractor.frames_ready:
+            if longer:
+                extractor.take(taken, extractor.frames_ready - taken)
             rows.append(extractor.take(taken, step))
             taken += step
     extractor.finish()
@@ -33,9 +58,32 @@ def test_streamed_features_are_bit_exact_with_one_shot(sizes: list[int], step: i
     np.testing.assert_array_equal(np.concatenate(rows), one_shot(samples))
 
 
+def test_samples_may_be_overwritten_once_they_are_accepted() -> None:
+    samples = noise(8000)
+    extractor, block = FeatureExtractor(), np.empty(800, np.float32)
+    for start in range(0, 8000, 800):
+        block[:] = samples[start : start + 800]
+        extractor.accept(block)
+    extractor.finish()
+    np.testing.assert_array_equal(extractor.take(0, 50), one_shot(samples))
+
+
+def test_frames_may_be_skipped() -> None:
+    samples = noise(16000)
+    extractor = FeatureExtractor()
+    for start in range(0, 16000, 1600):
+        extractor.accept(samples[start : start + 1600])
+    np.testing.assert_array_equal(extractor.take(60, 20), one_shot(samples)[60:80])
+
+
+def test_nothing_heard_is_no_frames() -> None:
+    assert one_shot(np.zeros(0, np.float32)).shape == (0, 80)
+    assert one_shot(np.zeros(79, np.float32)).shape == (0, 80)
+
+
 def test_overlapping_takes_and_frames_given_up() -> None:
     extractor = FeatureExtractor()
-    extractor.accept(np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32))
+    extractor.accept(noise(16000))
     first = extractor.take(0, 40)
     np.testing.assert_array_equal(extractor.take(30, 10), first[30:])
     with pytest.raises(IndexError, match="only 30 to"):
