@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,7 @@ class Utterance:
     """One sentence and the settings of the voice that speaks it."""
 
     name: str
-    """File name without suffix."""
+    """File name without suffix; another one for every other text or voice."""
     text: str
     engine: str
     """``flite``, ``espeak``, ``pico``, ``rhvoice``, ``accent``, or ``festival`` (for testing only)."""
@@ -95,7 +96,7 @@ def plan(texts: Sequence[str], count: int, seed: int, shares: Mapping[str, float
         voice = rng.choice(VOICES[engine])
         utterances.append(
             Utterance(
-                f"{seed:02d}{len(utterances):06d}",
+                f"{seed:02d}{len(utterances):06d}-{crc32(f'{engine} {voice} {text}'.encode()):08x}",
                 text,
                 engine,
                 voice,
@@ -157,13 +158,18 @@ def _write(job: tuple[Utterance, Path]) -> tuple[Utterance, float]:
     import soundfile
 
     utterance, folder = job
-    samples = speak(utterance)
-    soundfile.write(folder / f"{utterance.name}.flac", np.clip(samples, -1, 1), 16000)
-    return utterance, len(samples) / 16000
+    path = folder / f"{utterance.name}.flac"
+    if not path.exists():
+        partial = path.with_suffix(".part")
+        soundfile.write(partial, np.clip(speak(utterance), -1, 1), 16000, format="FLAC")
+        partial.replace(path)
+    return utterance, soundfile.info(path).duration
 
 
 def synthesize(utterances: Iterable[Utterance], folder: Path, workers: int = 2) -> Path:
     """Write one FLAC per utterance and ``manifest.tsv`` into ``folder``; returns the manifest's path.
+
+    What an interrupted call has written is kept; the manifest comes last.
 
     Raises:
         FileNotFoundError: an engine is not installed; names its program and packages.
@@ -181,13 +187,14 @@ def synthesize(utterances: Iterable[Utterance], folder: Path, workers: int = 2) 
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(utterance, folder) for utterance in utterances]
     manifest = folder / "manifest.tsv"
-    with ProcessPoolExecutor(workers) as pool, manifest.open("w", newline="") as out:
+    partial = manifest.with_suffix(".part")
+    with ProcessPoolExecutor(workers) as pool, partial.open("w", newline="") as out:
         writer = csv.writer(out, delimiter="\t", lineterminator="\n")
         writer.writerow(["path", "seconds", "speaker", "text"])
         for utterance, seconds in track(pool.map(_write, jobs, chunksize=16), "synthesising", total=len(jobs)):
             speaker = f"{utterance.engine}-{utterance.voice}"
             writer.writerow([f"{utterance.name}.flac", f"{seconds:.2f}", speaker, utterance.text])
-    return manifest
+    return partial.replace(manifest)
 
 
 def read_texts(speech: Path) -> list[str]:

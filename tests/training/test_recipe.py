@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -240,6 +241,28 @@ def test_weights_of_an_earlier_checkpoint_are_mixed_in(tmp_path: Path) -> None:
     assert load_averaged(tmp_path / "now").state_dict().keys() == mixed.keys()
     for name, value in mixed.items():
         torch.testing.assert_close(value, 0.75 * now.average[name] + 0.25 * before.average[name])
+
+
+@needs_flite
+def test_synthesis_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    from nearword.models.training import synthesize
+
+    pytest.importorskip("faker")
+    pytest.importorskip("wordfreq")
+    utterances = synthesize.plan(["stop the music"], 4, seed=1, shares={"flite": 1.0})
+    broken = [*utterances[:2], replace(utterances[2], voice="nobody")]
+    with pytest.raises(KeyError, match="nobody"):
+        synthesize.synthesize(broken, tmp_path, workers=1)
+    kept = {path.name: path.read_bytes() for path in tmp_path.glob("*.flac")}
+    assert len(kept) == 2
+    assert not (tmp_path / "manifest.tsv").exists()
+    (tmp_path / f"{utterances[3].name}.part").write_bytes(b"cut off")
+
+    for name in kept:
+        os.utime(tmp_path / name, (1, 1))
+    manifest = synthesize.synthesize(utterances, tmp_path, workers=1)
+    assert len(manifest.read_text().splitlines()) == 5
+    assert {name: (tmp_path / name).stat().st_mtime for name in kept} == dict.fromkeys(kept, 1.0)
 
 
 @needs_flite
