@@ -9,7 +9,7 @@ import heapq
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +42,10 @@ class DeterminizeSettings:
     max_arcs: int = 500
     """Arcs per ten seconds (128 encoder frames); with more, the beam is narrowed until there are not."""
     summed: bool = True
-    """Whether a word sequence's score is the sum over its alignments or the best of them."""
+    """Whether a word sequence's score is the sum over its alignments or the best of them.
+
+    With more than ``max_arcs`` it is the best: over a minute without a pause, no two histories lie behind by the same.
+    """
 
 
 DEFAULT_SETTINGS = DeterminizeSettings()
@@ -113,7 +116,10 @@ def determinize(
         work = _Determinizer(tokens, text, word_starts, backward, beam, settings)
         if work.run(limit) or not beam:
             return work.result(frame_seconds, offset)
-        beam = beam * NARROWER if beam > LEAST else 0.0
+        if settings.summed:
+            settings = replace(settings, summed=False)
+        else:
+            beam = beam * NARROWER if beam > LEAST else 0.0
 
 
 def _backward(tokens: TokenLattice) -> list[float]:

@@ -178,3 +178,15 @@ def test_without_recombination_every_token_sequence_is_its_own() -> None:
 def test_settings_out_of_range_are_named(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{field} is"):
         BeamSettings(**{field: value})
+
+
+def test_a_long_utterance_keeps_alternatives_all_along() -> None:
+    frames = 1600
+    model = TableModel(TOKENS, frames, seed=5)
+    search = search_all(model, BeamSettings(max_active=8))
+    lattice = determinize(search.lattice(), model.vocabulary.text, model.vocabulary.word_starts, frame_seconds=0.08)
+    tenth = frames * 0.08 / 10
+    best = set(lattice.best_path())
+    others = [arc for arc in range(lattice.num_arcs) if arc not in best]
+    assert lattice.num_arcs <= 1.1 * DeterminizeSettings().max_arcs * max(1, frames / 128)
+    assert {int(lattice.start[arc] / tenth) for arc in others} == set(range(10))
