@@ -32,7 +32,7 @@ class Engine(str, Enum):
 def prepare(
     speech: Speech,
     work: Work = Path("work"),
-    synthetic: Annotated[int, typer.Option(help="Sentences to synthesise.")] = 40_000,
+    synthetic: Annotated[int, typer.Option(help="Sentences to synthesise.")] = 50_000,
     engine: Annotated[
         list[Engine] | None,
         typer.Option(help="Synthesise with this; again for more. Default: all.", show_default=False),

@@ -15,7 +15,7 @@ from torch import Tensor
 from .augment import AugmentConfig, Features, change_tempo, distort, pad_with_floor
 from .model import ModelConfig
 
-WEIGHTS = {"speechocean762": 0.30, "wuw": 0.13, "wakeword": 0.04, "digits": 0.04, "rhvoice": 0.19, "synthetic": 0.30}
+WEIGHTS = {"speechocean762": 0.20, "wuw": 0.09, "wakeword": 0.02, "digits": 0.02, "rhvoice": 0.11, "synthetic": 0.56}
 """Share of the training frames each set gets; real voices are emphasised far beyond their hours."""
 
 

@@ -40,7 +40,7 @@ class ModelConfig:
     """Tokens the predictor sees."""
     chunk_frames: int = 32
     """Feature frames (10 ms) the encoder advances per step; a multiple of 8."""
-    dropout: float = 0.08
+    dropout: float = 0.1
     """Share of what each layer adds that is left out at random while training."""
 
     @property
@@ -112,7 +112,9 @@ class Block(nn.Module):
         weights = self.ahead.new_zeros(self.chunk, self.chunk, x.shape[2])
         weights[tuple(torch.triu_indices(self.chunk, self.chunk, 1))] = self.ahead
         chunks = present.reshape(len(x), -1, self.chunk, x.shape[2])
-        mixed = mixed + torch.einsum("nksc,tsc->nktc", chunks, weights).reshape(x.shape)
+        # sums of products: a batch of matrix products for every channel takes five times as long
+        later = [(chunks[:, :, t + 1 :] * weights[t, t + 1 :]).sum(2) for t in range(self.chunk - 1)]
+        mixed = mixed + torch.stack([*later, torch.zeros_like(chunks[:, :, 0])], 2).reshape(x.shape)
         x = x + self.dropout(self.gate(functional.silu(mixed)))
         x = x + self.dropout(self.contract(functional.silu(self.expand(self.norm(x)))))
         return x, window[:, -cache.shape[1] :]

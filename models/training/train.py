@@ -49,9 +49,9 @@ CURRICULUM = (
     Stage(500, 3000, 300, 0.0, 0.0, 1.0, 0.3),
     Stage(1500, 3500, 400, 0.15, 0.5, 1.0, 0.3),
     Stage(3500, 5000, 700, 0.4, 1.0, 0.5, 0.2),
-    Stage(8500, 3500, 700, 0.4, 1.0, 0.5, 0.15),
-    Stage(19000, 3500, 1000, 0.45, 1.0, 0.3, 0.1, 0.004),
-    Stage(10**9, 3500, 1000, 1.0, 1.0, 0.3, 0.1, 0.004, 0.2),
+    Stage(8000, 3500, 700, 0.5, 1.0, 0.5, 0.15),
+    Stage(14000, 3500, 1000, 0.8, 1.0, 0.5, 0.1, 0.004),
+    Stage(10**9, 3500, 1000, 1.0, 1.0, 0.5, 0.1, 0.004, 0.2),
 )
 
 
@@ -63,7 +63,7 @@ class TrainConfig:
     """Length of the learning-rate schedule."""
     peak_rate: float = 2e-3
     warmup: int = 300
-    final_rate: float = 0.03
+    final_rate: float = 0.01
     """Learning rate at the end, relative to the peak (cosine)."""
     weight_decay: float = 0.02
     average: float = 0.999
