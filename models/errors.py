@@ -1,9 +1,12 @@
 """What can go wrong, as a tree: catch ``NearwordError`` for everything this package raises on purpose.
 
-Every message names the file or value, what was expected, and what to do, in one line.
+Every message names the file or value, what was expected, and what to do, in one line. They can be
+pickled: a worker process hands them on.
 """
 
 from pathlib import Path
+
+from typing_extensions import Self
 
 
 class NearwordError(Exception):
@@ -25,6 +28,10 @@ class ModelFileError(ModelError, ValueError):
         super().__init__(f"{path}: {problem}")
         self.path = path
         """The file at fault."""
+        self._problem = problem
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, str]]:
+        return type(self), (self.path, self._problem)
 
 
 class AudioError(NearwordError, ValueError):
@@ -34,6 +41,10 @@ class AudioError(NearwordError, ValueError):
         super().__init__(f"{path}: {problem}")
         self.path = str(path)
         """The file or stream at fault."""
+        self._problem = problem
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.path, self._problem)
 
 
 class DownloadError(NearwordError, OSError):

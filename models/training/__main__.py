@@ -1,11 +1,14 @@
 """The recipe's commands: ``python -m nearword.models.training prepare|train|export|texts|card|...``."""
 
 import json
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ..errors import NearwordError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -339,5 +342,13 @@ def log(work: Work = Path("work"), run_name: Annotated[str, typer.Option("--run"
             print(row["update"], row["wer"])
 
 
+def main() -> None:
+    """Run a command; a file that is no use is told in one line."""
+    try:
+        app()
+    except NearwordError as error:
+        sys.exit(f"error: {error}")
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
 from ..audio import Samples, read_audio
-from ..features import FeatureExtractor, Features
+from ..features import NUM_BINS, FeatureExtractor, Features
 from .lexicon import build_lexicon
 from .phrases import normalise
 from .voices import another_voice
@@ -183,9 +184,10 @@ def train_vocabulary(texts: Iterable[str], size: int, folder: Path, seed: int = 
 def prepare(
     recordings: Sequence[Recording], noises: Sequence[Path], folder: Path, vocab_size: int, seed: int = 0
 ) -> None:
-    """Write ``features.f16``, ``index.jsonl``, ``noise.npy``, the vocabulary and ``lexicon.json`` into ``folder``."""
-    from rich.progress import track
+    """Write ``features.f16``, ``index.jsonl``, ``noise.npy``, the vocabulary and ``lexicon.json`` into ``folder``.
 
+    Features that an interrupted call has computed of the same recordings are kept; the index comes last.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     recordings = [recording for recording in recordings if recording.text]
     texts = [recording.text for recording in recordings]
@@ -196,19 +198,42 @@ def prepare(
     rng = np.random.default_rng(seed)
     sounds = [*map(read_audio, noises), melodies(180.0, rng), clatter(240.0, rng), melodies(240.0, rng)]
     np.save(folder / "noise.npy", np.concatenate([fbank(samples) for samples in sounds]).astype(np.float16))
-    offset = 0
+    _compute_features(recordings, folder, seed)
+
+
+def _compute_features(recordings: Sequence[Recording], folder: Path, seed: int) -> None:
+    """Write ``features.f16`` and ``index.jsonl``, going on where an interrupted call with the same jobs stopped."""
+    from rich.progress import track
+
     jobs = [(recording, seed * 1_000_003 + number) for number, recording in enumerate(recordings)]
+    partial = folder / f"index-{crc32(repr(jobs).encode()):08x}.part"
+    for other in (folder / "index.jsonl", *set(folder.glob("index-*.part")) - {partial}):
+        other.unlink(missing_ok=True)
+    done = _complete_lines(partial)
+    last = json.loads(done[-1]) if done else {"offset": 0, "frames": 0, "number": -1}
+    offset, first = last["offset"] + last["frames"], last["number"] + 1
+    features_file = folder / "features.f16"
     with (
         ProcessPoolExecutor(2) as pool,
-        (folder / "features.f16").open("wb") as out,
-        (folder / "index.jsonl").open("w") as index,
+        features_file.open("r+b" if done else "wb", buffering=0) as out,
+        partial.open("w", buffering=1) as index,
     ):
-        for recording, features in zip(
-            recordings, track(pool.map(_features_of, jobs, chunksize=32), "features", total=len(jobs)), strict=True
-        ):
+        index.writelines(done)
+        out.truncate(offset * NUM_BINS * 2)
+        out.seek(0, 2)
+        computed = pool.map(_features_of, jobs[first:], chunksize=32)
+        for number, features in enumerate(track(computed, "features", total=len(jobs) - first), first):
             if len(features) < 15:
                 continue
             out.write(features.tobytes())
+            recording = recordings[number]
             line = {"offset": offset, "frames": len(features), "corpus": recording.corpus, "text": recording.text}
-            index.write(json.dumps(line) + "\n")
+            index.write(json.dumps({**line, "number": number}) + "\n")
             offset += len(features)
+    partial.replace(folder / "index.jsonl")
+
+
+def _complete_lines(file: Path) -> list[str]:
+    """Return the lines of a file that may not exist, but for one that was cut off."""
+    text = file.read_text() if file.exists() else ""
+    return text[: text.rfind("\n") + 1].splitlines(keepends=True)

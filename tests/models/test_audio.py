@@ -1,11 +1,12 @@
 import os
 import struct
+from copy import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from nearword.models import AudioError, audio_seconds, cut_short, read_audio, stream_audio
+from nearword.models import AudioError, ModelFileError, audio_seconds, cut_short, read_audio, stream_audio
 
 
 def test_stereo_at_44100_comes_out_mono_at_16000(tmp_path: Path) -> None:
@@ -130,3 +131,10 @@ def test_file_names_need_not_be_utf8(tmp_path: Path) -> None:
     (tmp_path / "a.wav").rename(odd)
     assert len(read_audio(odd)) == 1600
     assert audio_seconds(odd) == 0.1
+
+
+def test_errors_can_be_copied_as_pickle_does_it(tmp_path: Path) -> None:
+    error = copy(AudioError(tmp_path / "a.wav", "is no audio"))
+    assert (str(error), error.path) == (f"{tmp_path / 'a.wav'}: is no audio", str(tmp_path / "a.wav"))
+    model = copy(ModelFileError(tmp_path / "tokens.txt", "is missing"))
+    assert (str(model), model.path) == (f"{tmp_path / 'tokens.txt'}: is missing", tmp_path / "tokens.txt")

@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra nearword[train]")
 pytest.importorskip("onnx")
 
-from nearword.models import Transducer, read_audio
+from nearword.models import NearwordError, Transducer, read_audio
 from nearword.models.training.ablation import AMOUNTS, SHAPES, Variant, ablate, dev_loss, reshaped, table
 from nearword.models.training.augment import AugmentConfig, add_noise, change_tempo, distort
 from nearword.models.training.dataset import Batches, Corpus
@@ -263,6 +263,35 @@ def test_synthesis_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     manifest = synthesize.synthesize(utterances, tmp_path, workers=1)
     assert len(manifest.read_text().splitlines()) == 5
     assert {name: (tmp_path / name).stat().st_mtime for name in kept} == dict.fromkeys(kept, 1.0)
+
+
+def test_features_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
+    from conftest import DEMO
+
+    broken = tmp_path / "broken.flac"
+    broken.write_bytes(b"no audio")
+    texts = ["one two three", "call the kitchen", "play some jazz", "what time is it"] * 10
+    whole = [Recording(DEMO, text, "wuw", speed) for text, speed in zip(texts, np.linspace(0.9, 1.1, 40), strict=True)]
+    prepare(whole, [DEMO], tmp_path / "whole", vocab_size=24)
+    with pytest.raises(NearwordError, match="broken"):
+        prepare([*whole, replace(whole[0], path=broken)], [DEMO], tmp_path / "again", vocab_size=24)
+    [partial] = (tmp_path / "again").glob("index-*.part")
+    assert not (tmp_path / "again" / "index.jsonl").exists()
+    assert 0 < len(partial.read_text().splitlines()) <= 40
+
+    broken.write_bytes(DEMO.read_bytes())
+    with partial.open("a") as cut_off:
+        cut_off.write('{"offset"')
+    with (tmp_path / "again" / "features.f16").open("ab") as cut_off_too:
+        cut_off_too.write(b"123")
+    written = partial.read_text().splitlines()[0]
+    prepare([*whole, replace(whole[0], path=broken)], [DEMO], tmp_path / "again", vocab_size=24)
+    lines = (tmp_path / "again" / "index.jsonl").read_text().splitlines()
+    assert lines[0] == written
+    assert lines[:40] == (tmp_path / "whole" / "index.jsonl").read_text().splitlines()
+    features = [(tmp_path / folder / "features.f16").read_bytes() for folder in ("whole", "again")]
+    assert features[1].startswith(features[0])
+    assert len(Corpus(tmp_path / "again").items) == len(lines) == 41
 
 
 @needs_flite
