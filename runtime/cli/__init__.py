@@ -1,5 +1,13 @@
 """The command line ``nearword``."""
 
-from .app import main
+import signal
+import sys
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run the command line, interrupted cleanly from its first moment on."""
+    try:
+        from .app import main as run
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    run()

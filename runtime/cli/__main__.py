@@ -1,6 +1,6 @@
 """``python -m nearword.runtime.cli``: the same as ``nearword``."""
 
-from .app import main
+from . import main
 
 if __name__ == "__main__":
     main()

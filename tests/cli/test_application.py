@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -129,3 +130,24 @@ def test_closed_streams_do_no_harm(closed: str) -> None:
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     assert bool(result.stdout) == (closed != ">&-")
+
+
+def test_an_interrupt_while_libraries_load_leaves_no_trace() -> None:
+    program = (
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'numpy':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from nearword.runtime.cli import main\n"
+        "main()\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program, "demo"], capture_output=True, timeout=60, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
+
+
+def test_every_public_name_is_there_when_it_is_asked_for() -> None:
+    program = "import nearword.runtime as r; print([name for name in r.__all__ if getattr(r, name) is None], r.nothing)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False, text=True)
+    assert "AttributeError: module 'nearword.runtime' has no attribute 'nothing'" in result.stderr

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 import pytest
 from nearword.runtime.events import Event, Final, Partial, Reset, SpeculativeFinal, SpeechStarted
-from nearword.runtime.speculate import Gate, Outcome, WithdrawnError, speculate
+from nearword.runtime.speculation import Gate, Outcome, WithdrawnError, speculate
 
 
 def spoken(number: int, text: str, *, wrong: Sequence[str] = (), speculated: bool = True) -> list[Event]:
