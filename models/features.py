@@ -23,6 +23,11 @@ _LEAD = (_LENGTH - _SHIFT) // 2
 _FFT = 512
 _PREEMPHASIS = np.float32(0.97)
 _FLOOR = np.finfo(np.float32).eps
+_BLOCK = 8
+"""Frames, counted from the first of all, that a matrix product takes at once.
+
+Always the same ones, or how audio comes in pieces would show in the last bit; and so few that it keeps to one thread.
+"""
 _LOWEST, _HIGHEST = 20.0, SAMPLE_RATE / 2 - 400
 """Hz, between which the triangles lie."""
 _WINDOW = (np.hanning(_LENGTH) ** 0.85).astype(np.float32)
@@ -33,41 +38,24 @@ def _mel(hertz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return 1127 * np.log1p(hertz / 700)
 
 
-class _Triangles:
-    """Overlapping triangles on the mel scale, each from the middle of the one before to the middle of the next.
+def _triangles() -> tuple[slice, npt.NDArray[np.float32]]:
+    """Return the spectral lines that count, and their weights in each band, [lines, 80].
 
-    Between two middles the one triangle falls by what the other rises: two sums over each stretch are all it takes.
+    The bands overlap: on the mel scale each rises from the middle of the one before and falls to that of the next.
     """
-
-    def __init__(self) -> None:
-        lowest, highest = _mel(np.array([_LOWEST, _HIGHEST]))
-        lines = _mel(np.linspace(0.0, SAMPLE_RATE / 2, _FFT // 2 + 1))
-        place = (lines - lowest) / (highest - lowest) * (NUM_BINS + 1)
-        # the lines of stretch k lie between the middles of triangles k - 1 and k
-        first = np.searchsorted(place, np.arange(NUM_BINS + 2))
-        self._lines = slice(first[0], first[-1])
-        self._starts = first[:-1] - first[0]
-        self._held = (np.diff(first) > 0).astype(np.float32)
-        """0 for stretches too narrow to hold a line, of which ``reduceat`` gives the line behind."""
-        self._rise = (place % 1)[self._lines].astype(np.float32)
-
-    def energies(self, power: npt.NDArray[np.float32]) -> Features:
-        """Return energies [frames, 80] of power spectra [frames, 257]."""
-        power = power[:, self._lines]
-        whole = np.add.reduceat(power, self._starts, axis=1)
-        rising = np.add.reduceat(power * self._rise, self._starts, axis=1)
-        whole *= self._held
-        rising *= self._held
-        whole -= rising
-        energies: Features = rising[:, :-1] + whole[:, 1:]
-        return energies
+    lowest, highest = _mel(np.array([_LOWEST, _HIGHEST]))
+    lines = _mel(np.linspace(0.0, SAMPLE_RATE / 2, _FFT // 2 + 1))
+    place = (lines - lowest) / (highest - lowest) * (NUM_BINS + 1)
+    used = slice(*np.searchsorted(place, (0, NUM_BINS + 1)).tolist())
+    away = np.abs(place[used, None] - np.arange(1, NUM_BINS + 1))
+    return used, np.maximum(0, 1 - away).astype(np.float32)
 
 
-_TRIANGLES = _Triangles()
+_LINES, _WEIGHTS = _triangles()
 
 
-def _filter_bank(samples: Samples, count: int) -> Features:
-    """Return ``count`` frames of samples that begin with the first one's."""
+def _filter_bank(samples: Samples, first: int, count: int) -> Features:
+    """Return ``count`` frames of samples that begin with those of frame ``first``."""
     emphasised = np.multiply(samples, -_PREEMPHASIS)
     emphasised[1:] = samples[1:] + emphasised[:-1]
     frames = np.zeros((count, _FFT), np.float32)
@@ -77,18 +65,22 @@ def _filter_bank(samples: Samples, count: int) -> Features:
     mean *= (1 - _PREEMPHASIS) / _LENGTH
     np.subtract(_frames(emphasised, count), mean, out=windowed)
     windowed *= _WINDOW
-    spectrum = np.fft.rfft(frames).astype(np.complex64, copy=False)
-    power = np.square(spectrum.real)
+    spectrum = np.fft.rfft(frames)[:, _LINES]
+    blocks = np.zeros((-(-(first % _BLOCK + count) // _BLOCK), _BLOCK, len(_WEIGHTS)), np.float32)
+    power = blocks.reshape(-1, len(_WEIGHTS))[first % _BLOCK :][:count]
+    np.square(spectrum.real, out=power, casting="same_kind")
     power += np.square(spectrum.imag)
-    energies = _TRIANGLES.energies(power)
+    energies: Features = np.matmul(blocks, _WEIGHTS).reshape(-1, NUM_BINS)[first % _BLOCK :][:count]
     np.maximum(energies, _FLOOR, out=energies)
-    return np.log(energies, out=energies)
+    np.log(energies, out=energies)
+    return energies
 
 
 def _frames(samples: Samples, count: int) -> Samples:
     """Return ``count`` overlapping views of the samples, [count, 400]."""
     step = samples.itemsize
-    return np.lib.stride_tricks.as_strided(samples, (count, _LENGTH), (_SHIFT * step, step), writeable=False)
+    views: Samples = np.ndarray((count, _LENGTH), samples.dtype, samples, 0, (_SHIFT * step, step))
+    return views
 
 
 class FeatureExtractor:
@@ -141,7 +133,7 @@ class FeatureExtractor:
         known = len(self._taken)
         if known < count:
             self._samples, self._first = self._heard()[(start - self._first) * _SHIFT :], start
-            computed = _filter_bank(self._samples[known * _SHIFT :], count - known)
+            computed = _filter_bank(self._samples[known * _SHIFT :], start + known, count - known)
             self._taken = np.concatenate([self._taken, computed])
         return self._taken[:count]
 
