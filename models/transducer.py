@@ -5,7 +5,7 @@ Loaded once, shared by any number of streams: what belongs to one stream of audi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -271,7 +271,7 @@ class Transducer:
         self._rows_together = bool(np.allclose(together, apart, rtol=1e-4, atol=1e-5))
         return encoded
 
-    @property
+    @cached_property
     def phones(self) -> tuple[str, ...]:
         """Names of the phone classes that the encoder tells, blank first; empty if it tells none.
 
