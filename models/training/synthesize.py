@@ -78,6 +78,11 @@ class Utterance:
         return self.voice.partition("/")[0] if self.engine == "accent" else self.engine
 
 
+def _name(place: str, engine: str, voice: str, text: str) -> str:
+    """Return a file name that no other text or voice has: what an earlier call has written is taken as it is."""
+    return f"{place}-{crc32(f'{engine} {voice} {text}'.encode()):08x}"
+
+
 def plan(texts: Sequence[str], count: int, seed: int, shares: Mapping[str, float] = SHARES) -> list[Utterance]:
     """Choose ``count`` sentences and voice settings, engines by ``shares``.
 
@@ -96,7 +101,7 @@ def plan(texts: Sequence[str], count: int, seed: int, shares: Mapping[str, float
         voice = rng.choice(VOICES[engine])
         utterances.append(
             Utterance(
-                f"{seed:02d}{len(utterances):06d}-{crc32(f'{engine} {voice} {text}'.encode()):08x}",
+                _name(f"{seed:02d}{len(utterances):06d}", engine, voice, text),
                 text,
                 engine,
                 voice,
@@ -137,7 +142,15 @@ def held_out(texts: Sequence[str], count: int, seed: int, voice: str = "ked_diph
     templates = generate(seed)
     chosen = (next(templates) if number % 2 else rng.choice(texts) for number in range(count))
     return [
-        Utterance(f"held{number:05d}", text, "festival", voice, stretch=1.0, pitch=1.0, size=1.0)
+        Utterance(
+            _name(f"held{number:05d}", "festival", voice, text),
+            text,
+            "festival",
+            voice,
+            stretch=1.0,
+            pitch=1.0,
+            size=1.0,
+        )
         for number, text in enumerate(chosen)
     ]
 

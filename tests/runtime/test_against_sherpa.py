@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import kaldi_native_fbank as knf
 import numpy as np
 import pytest
 from conftest import DEMO
+from kaldi_features import KaldiFeatures
 from nearword.models import Transducer, read_audio
 from nearword.runtime import Transcriber, encoding
 from nearword.runtime.search import GREEDY
@@ -48,28 +48,6 @@ def test_same_tokens_on_the_shipped_recording(bundled: Transducer) -> None:
     ours = our_tokens(bundled, samples)
     assert ours == sherpa_tokens(sherpa_recogniser(bundled), samples)
     assert len(ours) > 10
-
-
-class KaldiFeatures:
-    """The library that sherpa-onnx computes its features with, as a ``FeatureExtractor``."""
-
-    def __init__(self) -> None:
-        options = knf.FbankOptions()
-        options.frame_opts.dither = 0
-        options.frame_opts.snip_edges = False
-        options.mel_opts.num_bins = 80
-        options.mel_opts.high_freq = -400
-        self._fbank = knf.OnlineFbank(options)
-
-    @property
-    def frames_ready(self) -> int:
-        return self._fbank.num_frames_ready
-
-    def accept(self, samples: np.ndarray) -> None:
-        self._fbank.accept_waveform(16000, samples)
-
-    def take(self, start: int, count: int) -> np.ndarray:
-        return np.stack([self._fbank.get_frame(frame) for frame in range(start, start + count)])
 
 
 @pytest.mark.timeout(300)
