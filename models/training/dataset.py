@@ -156,16 +156,17 @@ class Batches:
         return Batch(torch.from_numpy(features), torch.tensor(lengths), tokens, token_lengths, phones, phone_lengths)
 
     def generate(self) -> Iterator[Batch]:
-        """Yield batches without end: a large draw, sorted by length, cut, and shuffled."""
+        """Yield batches without end: a large draw, sorted by the lengths it ends up with, cut, and shuffled."""
         while True:
-            drawn = sorted(self.draw(int(40 * self.batch_frames / self.views / 250)), key=lambda i: i.frames)
-            groups: list[list[Item]] = [[]]
-            for item in drawn:
-                if (len(groups[-1]) + 1) * (item.frames + 30) * self.views > self.batch_frames and groups[-1]:
+            drawn = self.draw(int(40 * self.batch_frames / self.views / 250))
+            examples = sorted(map(self.example, drawn), key=lambda example: len(example[0][0]))
+            groups: list[list[tuple[list[Features], Item]]] = [[]]
+            for example in examples:
+                if (len(groups[-1]) + 1) * len(example[0][0]) * self.views > self.batch_frames and groups[-1]:
                     groups.append([])
-                groups[-1].append(item)
+                groups[-1].append(example)
             for k in self.rng.permutation(len(groups)):
-                yield self.collate([self.example(item) for item in groups[k]])
+                yield self.collate(groups[k])
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield what ``generate`` yields, made ahead in a thread."""

@@ -8,7 +8,8 @@ import json
 import math
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -70,9 +71,12 @@ class TrainConfig:
     """Decay of the running average of the weights that is evaluated and exported."""
     save_every: float = 180.0
     """Seconds between checkpoints."""
-    evaluate_every: int = 1000
+    evaluate_every: int = 2000
     """Updates between evaluations on the dev sets."""
     threads: int = 2
+    bfloat16: bool = True
+    """Round the factors of matrix products to bfloat16 (sums stay float32) where the processor has instructions for
+    that: twice as fast."""
     seed: int = 1
 
 
@@ -149,6 +153,19 @@ def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, 
     return value.sum() / labels, phone, token
 
 
+@contextmanager
+def fast_products(wanted: bool) -> Iterator[None]:
+    """Have float32 matrix products take factors rounded to bfloat16, if ``wanted`` and the processor is made for it."""
+    products = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = products.fp32_precision
+    if wanted and torch.cpu.get_capabilities().get("avx512_bf16"):
+        products.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        products.fp32_precision = before
+
+
 class Run:
     """A training run in a folder: its weights, optimiser, running average and log."""
 
@@ -165,7 +182,7 @@ class Run:
             lr=config.peak_rate,
             betas=(0.9, 0.98),
             eps=1e-8,
-            foreach=True,
+            fused=True,
         )
         self.update = 0
         self.seconds = 0.0
@@ -201,10 +218,11 @@ class Run:
         rate = learning_rate(self.config, self.update)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        transducer, phone, token = losses(self.model, batch, stage)
-        loss = stage.transducer * transducer + stage.phone * phone + stage.token * token
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        with fast_products(self.config.bfloat16):
+            transducer, phone, token = losses(self.model, batch, stage)
+            loss = stage.transducer * transducer + stage.phone * phone + stage.token * token
+            loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 3.0)
         if torch.isfinite(norm):
             self.optimizer.step()

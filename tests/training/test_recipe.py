@@ -21,10 +21,19 @@ from nearword.models.training.decode import DevSet, greedy
 from nearword.models.training.export import export, read_weights
 from nearword.models.training.lexicon import pronounce
 from nearword.models.training.loss import transducer_loss
-from nearword.models.training.model import ModelConfig, TransducerModel
+from nearword.models.training.model import Dropout, ModelConfig, TransducerModel
 from nearword.models.training.phrases import generate, normalise, spell_number, word_strings
 from nearword.models.training.prepare import Recording, fbank, prepare, trim
-from nearword.models.training.train import Run, Stage, TrainConfig, disagreement, load_averaged, load_weights, train
+from nearword.models.training.train import (
+    Run,
+    Stage,
+    TrainConfig,
+    disagreement,
+    fast_products,
+    load_averaged,
+    load_weights,
+    train,
+)
 from nearword.runtime import Transcriber
 from nearword.runtime.search import GREEDY
 
@@ -115,6 +124,32 @@ def test_another_shape_begins_as_the_same_network_where_it_can() -> None:
         if "slow_blocks" not in variant.model:
             assert run(replace(SMALL, **variant.model)).shape == run(SMALL).shape
     assert run(replace(SMALL, slow_blocks=1)).shape == run(SMALL).shape
+
+
+def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    dropout, ones = Dropout(0.125), torch.ones(1000, 101)
+    dropped = dropout(ones)
+    assert sorted(set(dropped.unique().tolist())) == pytest.approx([0.0, 256 / 224])
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.125, abs=0.005)
+    assert dropped.mean().item() == pytest.approx(1.0, abs=0.005)
+    # neither rows nor columns go together
+    assert (dropped == 0).float().mean(0).std().item() < 0.02
+    assert (dropped == 0).float().mean(1).std().item() < 0.05
+    assert not torch.equal(dropped, dropout(ones))
+    assert torch.equal(dropout.eval()(ones), ones)
+    assert torch.equal(Dropout(0.0)(ones), ones)
+
+
+def test_rounded_products_end_with_the_training() -> None:
+    torch.manual_seed(0)
+    left, right = torch.randn(300, 256), torch.randn(256, 300)
+    exact = left @ right
+    with fast_products(False):
+        assert torch.equal(left @ right, exact)
+    with fast_products(True):
+        torch.testing.assert_close(left @ right, exact, rtol=0.02, atol=0.5)
+    assert torch.equal(left @ right, exact)
 
 
 def test_views_that_say_the_same_do_not_disagree() -> None:
@@ -303,6 +338,23 @@ def test_features_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
     features = [(tmp_path / folder / "features.f16").read_bytes() for folder in ("whole", "again")]
     assert features[1].startswith(features[0])
     assert len(Corpus(tmp_path / "again").items) == len(lines) == 41
+
+
+def test_recordings_of_one_length_go_together(tmp_path: Path) -> None:
+    from conftest import DEMO
+
+    recordings = [Recording(DEMO, "call the kitchen", "wuw", speed) for speed in np.linspace(0.5, 1.8, 40)]
+    prepare(recordings, [DEMO], tmp_path, vocab_size=12)
+    corpus = Corpus(tmp_path)
+    batches = Batches(corpus, SMALL, batch_frames=6400, max_frames=1600, augmentation=AugmentConfig(), seed=0, views=2)
+    # silence around a recording and its tempo, new every time, decide where it goes
+    used = room = 0.0
+    for batch in itertools.islice(batches.generate(), 60):
+        rows, frames, _ = batch.features.shape
+        assert rows * frames <= 6400 + rows * SMALL.padded_frames(1)
+        used += 8 * batch.frames.sum().item()
+        room += rows * frames
+    assert used > 0.85 * room
 
 
 @needs_flite
