@@ -13,12 +13,37 @@ from ..errors import NearwordError
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Train, export and describe a streaming transducer.",
 )
 
+
+def _speech_folder(folder: Path) -> Path:
+    if not any((folder / part).is_dir() for part in ("train", "dev", "text")):
+        raise typer.BadParameter(f"{folder}: no train/, dev/ or text/ there; models/training/README.md has the layout")
+    return folder
+
+
+def _writable(file: Path) -> Path:
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"{file}: no folder {file.parent}; make it first")
+    return file
+
+
+def _made_by(command: str, file: Path, work: Path) -> Path:
+    """Return ``file`` of the work folder, which an earlier command makes."""
+    if not file.exists():
+        made = f"no {file.relative_to(work)} there; `{command} --work {work}` makes it"
+        raise typer.BadParameter(f"{work}: {made}", param_hint="--work")
+    return file
+
+
 Work = Annotated[Path, typer.Option(help="Folder for everything the recipe makes.")]
-Speech = Annotated[Path, typer.Option(envvar="NEARWORD_SPEECH", help="Folder with train/, dev/, noise/ and text/.")]
+Speech = Annotated[
+    Path,
+    typer.Option(envvar="NEARWORD_SPEECH", callback=_speech_folder, help="Folder with train/, dev/, noise/ and text/."),
+]
 
 
 class Engine(str, Enum):
@@ -58,12 +83,15 @@ def prepare(
     ]
     for manifest in extra or []:
         recordings += read_manifest(manifest, manifest.parent, "extra")
+    if not recordings and not synthetic:
+        raise typer.BadParameter(f"{speech}: no train/*.tsv there, and nothing to synthesise", param_hint="--speech")
     if synthetic:
         folder = work / "synthetic"
         if not (folder / "manifest.tsv").exists():
             shares = {name: share for name, share in SHARES.items() if not engine or name in engine}
+            utterances = plan(read_texts(speech), synthetic, seed, shares)
             try:
-                synthesize(plan(read_texts(speech), synthetic, seed, shares), folder)
+                synthesize(utterances, folder)
             except FileNotFoundError as error:
                 raise typer.BadParameter(f"{error}; or leave it out", param_hint="--engine") from None
         recordings += read_manifest(folder / "manifest.tsv", folder, "synthetic")
@@ -91,7 +119,7 @@ def train(
     from .train import Run, TrainConfig, load_weights
     from .train import train as go
 
-    corpus = Corpus(work / "prepared")
+    corpus = Corpus(_made_by("prepare", work / "prepared" / "index.jsonl", work).parent)
     config = TrainConfig(updates=updates, peak_rate=peak_rate, threads=threads, seed=seed)
     run = Run(work / run_name, ModelConfig(vocab_size=corpus.vocab_size), config)
     if init_from is not None and run.update == 0:
@@ -125,8 +153,8 @@ def export(
     from .train import load_averaged
 
     write(
-        load_averaged(work / run_name, earlier, share),
-        work / "prepared",
+        load_averaged(_made_by("train", work / run_name / "checkpoint.pt", work).parent, earlier, share),
+        _made_by("prepare", work / "prepared" / "tokens.txt", work).parent,
         folder,
         per_channel=per_channel,
         temperature=temperature,
@@ -189,7 +217,8 @@ def ablate(
     for name in only or []:
         if name not in known:
             raise typer.BadParameter(f"no variant {name!r}; expected one of: {', '.join(known)}", param_hint="--only")
-    saved = torch.load(work / run_name / "checkpoint.pt", weights_only=True)
+    _made_by("prepare", work / "prepared" / "index.jsonl", work)
+    saved = torch.load(_made_by("train", work / run_name / "checkpoint.pt", work), weights_only=True)
     start = (config_from(saved["config"]), saved["average"])
     variants = [variant for variant in choice if not only or variant.name in only]
     config = TrainConfig(updates=updates, peak_rate=peak_rate, warmup=min(50, updates // 4), threads=threads)
@@ -213,7 +242,7 @@ def heldout(
 @app.command()
 def texts(
     speech: Speech,
-    output: Annotated[Path, typer.Argument(help="Text file to write, a sentence a line.")],
+    output: Annotated[Path, typer.Argument(callback=_writable, help="Text file to write, a sentence a line.")],
     templates: Annotated[
         int, typer.Option(min=0, help="Sentences from the templates, beside those of text/.")
     ] = 80_000,
@@ -287,7 +316,9 @@ def lm_transformer(
 @app.command()
 def pronunciation(
     speech: Speech,
-    output: Annotated[Path, typer.Argument(help="The graph to write: pronounce.onnx of a model folder.")],
+    output: Annotated[
+        Path, typer.Argument(callback=_writable, help="The graph to write: pronounce.onnx of a model folder.")
+    ],
     work: Work = Path("work"),
     common: Annotated[int, typer.Option(min=0, help="Commonest English words to learn from.")] = 80_000,
     sentences: Annotated[int, typer.Option(min=1, help="Sentences to take names and words from.")] = 60_000,
@@ -336,7 +367,7 @@ def pronunciation(
 @app.command()
 def log(work: Work = Path("work"), run_name: Annotated[str, typer.Option("--run")] = "run") -> None:
     """Print the error rates a run has logged."""
-    for line in (work / run_name / "log.jsonl").read_text().splitlines():
+    for line in _made_by("train", work / run_name / "log.jsonl", work).read_text().splitlines():
         row = json.loads(line)
         if "wer" in row:
             print(row["update"], row["wer"])
@@ -348,6 +379,10 @@ def main() -> None:
         app()
     except NearwordError as error:
         sys.exit(f"error: {error}")
+    except ModuleNotFoundError as error:
+        sys.exit(f"error: {error.name} is not installed; expected `pip install 'nearword[train]'`")
+    except OSError as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
 
 
 if __name__ == "__main__":

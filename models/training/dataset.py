@@ -3,7 +3,7 @@
 import json
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,17 @@ from .model import ModelConfig
 
 WEIGHTS = {"speechocean762": 0.20, "wuw": 0.09, "wakeword": 0.02, "digits": 0.02, "rhvoice": 0.11, "synthetic": 0.56}
 """Share of the training frames each set gets; real voices are emphasised far beyond their hours."""
+
+
+def shares(frames: Mapping[str, int], weights: Mapping[str, float]) -> dict[str, float]:
+    """Return the share of the training frames that each set of so many ``frames`` gets; they add up to 1.
+
+    Those in ``weights`` get as much beside one another as these say, all others as much as their own length asks for.
+    """
+    named = [name for name in frames if name in weights]
+    rate = sum(weights[name] for name in named) / sum(frames[name] for name in named) if named else 1.0
+    shares = {name: weights.get(name, rate * frames[name]) for name in sorted(frames)}
+    return {name: share / sum(shares.values()) for name, share in shares.items()}
 
 
 @dataclass(frozen=True)
@@ -84,20 +95,24 @@ class Batches:
         max_frames: int,
         augmentation: AugmentConfig,
         seed: int,
-        weights: dict[str, float] = WEIGHTS,
+        weights: Mapping[str, float] = WEIGHTS,
         views: int = 1,
     ) -> None:
         self.corpus, self.model, self.batch_frames, self.augmentation = corpus, model, batch_frames, augmentation
         self.views = views
         self.rng = np.random.default_rng(seed)
-        self.pools: list[list[Item]] = []
-        shares: list[float] = []
-        for name, share in weights.items():
-            pool = [i for i in corpus.by_corpus.get(name, []) if i.frames <= max_frames]
-            if pool:
-                self.pools.append(pool)
-                shares.append(share / (sum(i.frames for i in pool) / len(pool)))
-        self.shares = np.asarray(shares) / sum(shares)
+        pools = {
+            name: pool
+            for name, items in corpus.by_corpus.items()
+            if (pool := [item for item in items if item.frames <= max_frames])
+        }
+        frames = {name: sum(item.frames for item in corpus.by_corpus[name]) for name in pools}
+        by_set = shares(frames, weights)
+        self.pools = [pools[name] for name in by_set]
+        drawn = np.asarray(
+            [share * len(pools[name]) / sum(item.frames for item in pools[name]) for name, share in by_set.items()]
+        )
+        self.shares = drawn / drawn.sum()
 
     def draw(self, count: int) -> list[Item]:
         """Draw ``count`` items, sets by weight, items of a set evenly."""

@@ -211,8 +211,16 @@ def synthesize(utterances: Iterable[Utterance], folder: Path, workers: int = 2) 
 
 
 def read_texts(speech: Path) -> list[str]:
-    """Read the sentences of ``speech/text/*.txt`` and of the read-speech training set, normalised."""
+    """Read the sentences of ``speech/text/*.txt`` and of the read-speech training set, normalised.
+
+    Raises:
+        FileNotFoundError: there are none of either.
+    """
     texts = [line for file in sorted((speech / "text").glob("*.txt")) for line in file.read_text().splitlines()]
-    with (speech / "train" / "speechocean762.tsv").open() as table:
-        read = [row["text"] for row in csv.DictReader(table, delimiter="\t")]
-    return [text for text in map(normalise, texts + read * 5) if text]
+    read = speech / "train" / "speechocean762.tsv"
+    if read.exists():
+        with read.open() as table:
+            texts += [row["text"] for row in csv.DictReader(table, delimiter="\t")] * 5
+    if not texts:
+        raise FileNotFoundError(f"{speech}: no sentences; expected text/*.txt in it, one a line")
+    return [text for text in map(normalise, texts) if text]

@@ -8,7 +8,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -247,12 +247,13 @@ def train(
     dev_sets: Sequence[DevSet] = (),
     curriculum: tuple[Stage, ...] = CURRICULUM,
     *,
-    weights: dict[str, float] = WEIGHTS,
+    weights: Mapping[str, float] = WEIGHTS,
     augmentation: AugmentConfig = AUGMENTATION,
 ) -> None:
     """Train until the schedule's end; interrupting saves.
 
-    ``weights`` is each set's share of the frames; ``augmentation``'s strength is the stage's, times its own.
+    ``weights`` are the sets' shares of the frames (see `dataset.shares`); ``augmentation``'s strength is the stage's,
+    times its own.
     """
     torch.set_num_threads(run.config.threads)
     # a job that is told to go, not only one that is interrupted at the keyboard, saves before it does
