@@ -52,9 +52,8 @@ def pad_with_floor(features: Features, before: int, after: int, rng: np.random.G
 
 def add_noise(features: Features, noise: Features, snr: float) -> Features:
     """Mix ``noise`` (same shape) in at ``snr`` decibels, measured on the loudest frames of each."""
-    speech_level = np.quantile(np.logaddexp.reduce(features, axis=1), 0.9)
-    noise_level = np.quantile(np.logaddexp.reduce(noise, axis=1), 0.9)
-    shift = speech_level - noise_level - snr / 10 * np.log(10)
+    speech_power, noise_power = (np.quantile(np.exp(part).sum(1), 0.9) for part in (features, noise))
+    shift = np.float32(np.log(speech_power / noise_power) - snr / 10 * np.log(10))
     return np.asarray(np.logaddexp(features, noise + shift), np.float32)
 
 

@@ -76,6 +76,7 @@ class Subsampling(nn.Module):
         self.second = nn.Conv2d(16, 32, 3, stride=2, padding=(0, 1))
         self.project = nn.Linear(32 * (NUM_BINS // 4), dim)
         self.norm = nn.LayerNorm(dim)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, 4 n + 3, 80] to [N, n, dim]."""

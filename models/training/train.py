@@ -20,7 +20,7 @@ from torch.nn import functional
 from .augment import AugmentConfig
 from .dataset import WEIGHTS, Batch, Batches, Corpus
 from .decode import DevSet, word_error_rate
-from .loss import transducer_loss
+from .loss import NEGATIVE, transducer_loss
 from .model import ModelConfig, TransducerModel
 
 AUGMENTATION = AugmentConfig()
@@ -118,6 +118,32 @@ def phone_loss(logits: Tensor, batch: Batch, consistency: float) -> Tensor:
     return loss / batch.phone_lengths.sum().clamp(min=1)
 
 
+def arc_scores(model: TransducerModel, encoded: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return what ``transducer_loss`` takes, of ``encoded`` [N, T, dim]: [N, T, U + 1] and [N, T, U].
+
+    With a token per frame at most, no path has more tokens behind it than frames, or more ahead than frames are left.
+    The joiner runs where paths can be, which is a third of all; elsewhere is ``NEGATIVE``.
+    """
+    predicted = model.predictor(contexts(batch.tokens, model.config.context_size))
+    frame = torch.arange(encoded.shape[1])[None, :, None]
+    label = torch.arange(predicted.shape[1])[None, None, :]
+    frames_left, labels_left = batch.frames[:, None, None] - frame, batch.token_lengths[:, None, None] - label
+    reached = (label <= frame) & (labels_left >= 0) & (frames_left > 0) & (labels_left <= frames_left)
+    row, at, behind = reached.nonzero(as_tuple=True)
+    # as few sizes as may be, for each of which oneDNN makes itself a program
+    fill = (0, -len(row) % 512)
+    # an embedding's backward pass is faster than an index's
+    joined = model.joiner(
+        functional.embedding(functional.pad(row * encoded.shape[1] + at, fill), encoded.flatten(0, 1)),
+        functional.embedding(functional.pad(row * predicted.shape[1] + behind, fill), predicted.flatten(0, 1)),
+    )
+    log_probs = functional.log_softmax(joined, -1)[: len(row)]
+    next_token = functional.pad(batch.tokens, (0, 1))[row, behind]
+    nowhere = torch.full(reached.shape, NEGATIVE)
+    log_token = nowhere.masked_scatter(reached, log_probs.gather(1, next_token[:, None]))
+    return nowhere.masked_scatter(reached, log_probs[:, 0]), log_token[:, :, :-1]
+
+
 def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, Tensor, Tensor]:
     """Return transducer, phone CTC and token CTC losses, each per label; CTC with what two views differ in."""
     state = model.encoder.initial_state(len(batch.features))
@@ -144,12 +170,8 @@ def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, 
         token = token + stage.consistency * disagreement(token_log_probs, batch.frames) / labels
     if stage.transducer == 0:
         return torch.zeros(()), phone, token
-    predicted = model.predictor(contexts(batch.tokens, model.config.context_size))
-    logits = model.joiner(encoded.unsqueeze(2), predicted.unsqueeze(1))
-    total = torch.logsumexp(logits, -1)
-    index = batch.tokens[:, None, :, None].expand(-1, logits.shape[1], -1, 1)
-    log_token = logits[:, :, :-1].gather(-1, index).squeeze(-1) - total[:, :, :-1]
-    value = transducer_loss(logits[..., 0] - total, log_token, batch.frames, batch.token_lengths, stage.delay_penalty)
+    log_blank, log_token = arc_scores(model, encoded, batch)
+    value = transducer_loss(log_blank, log_token, batch.frames, batch.token_lengths, stage.delay_penalty)
     return value.sum() / labels, phone, token
 
 

@@ -16,7 +16,7 @@ pytest.importorskip("onnx")
 from nearword.models import NearwordError, Transducer, read_audio
 from nearword.models.training.ablation import AMOUNTS, SHAPES, Variant, ablate, dev_loss, reshaped, table
 from nearword.models.training.augment import AugmentConfig, add_noise, change_tempo, distort
-from nearword.models.training.dataset import Batches, Corpus
+from nearword.models.training.dataset import Batch, Batches, Corpus
 from nearword.models.training.decode import DevSet, greedy
 from nearword.models.training.export import export, read_weights
 from nearword.models.training.lexicon import pronounce
@@ -28,6 +28,8 @@ from nearword.models.training.train import (
     Run,
     Stage,
     TrainConfig,
+    arc_scores,
+    contexts,
     disagreement,
     fast_products,
     load_averaged,
@@ -65,6 +67,23 @@ def test_loss_is_the_sum_over_all_alignments(delay_penalty: float) -> None:
     for n in range(5):
         early = delay_penalty * ((frames[n] - 1) / 2 - np.arange(6))[:, None]
         assert ours[n].item() == pytest.approx(brute_force(blank[n], token[n] + early, frames[n], labels[n]), abs=1e-9)
+
+
+def test_joiner_runs_where_paths_can_be_and_the_loss_is_the_same() -> None:
+    network = random_network(5)
+    frames, labels = torch.tensor([9, 4, 6, 3, 2]), torch.tensor([4, 4, 0, 1, 2])
+    tokens = torch.randint(1, SMALL.vocab_size, (5, 4))
+    batch = Batch(torch.empty(0), frames, tokens, labels, tokens, labels)
+    encoded = torch.randn(5, 9, SMALL.dim, requires_grad=True)
+
+    predicted = network.predictor(contexts(tokens, SMALL.context_size))
+    everywhere = network.joiner(encoded.unsqueeze(2), predicted.unsqueeze(1)).log_softmax(-1)
+    log_token = everywhere[:, :, :-1].gather(-1, tokens[:, None, :, None].expand(-1, 9, -1, 1)).squeeze(-1)
+    whole = transducer_loss(everywhere[..., 0], log_token, frames, labels)
+    in_part = transducer_loss(*arc_scores(network, encoded, batch), frames, labels)
+    torch.testing.assert_close(in_part, whole)
+    gradients = [torch.autograd.grad(loss.sum(), encoded, retain_graph=True)[0] for loss in (whole, in_part)]
+    torch.testing.assert_close(gradients[1], gradients[0])
 
 
 def test_loss_gradient_is_right() -> None:
