@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import Samples, read_audio
+from ..errors import NearwordError
 from ..features import NUM_BINS, FeatureExtractor, Features
 from .lexicon import build_lexicon
 from .phrases import normalise
@@ -155,26 +156,34 @@ def _features_of(job: tuple[Recording, int]) -> npt.NDArray[np.float16]:
 
 
 def train_vocabulary(texts: Iterable[str], size: int, folder: Path, seed: int = 0) -> None:
-    """Write ``bpe.model`` and ``tokens.txt``: SentencePiece unigram pieces, blank first."""
+    """Write ``bpe.model`` and ``tokens.txt``: SentencePiece unigram pieces, blank first.
+
+    Raises:
+        NearwordError: the texts have too little in them for so many pieces.
+    """
     import sentencepiece
 
     texts = sorted(set(texts))
     random.Random(seed).shuffle(texts)
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(texts),
-        model_prefix=str(folder / "bpe"),
-        vocab_size=size,
-        model_type="unigram",
-        character_coverage=1.0,
-        pad_id=0,
-        pad_piece="<blk>",
-        unk_id=1,
-        bos_id=-1,
-        eos_id=-1,
-        minloglevel=2,
-        max_sentencepiece_length=6,
-        normalization_rule_name="identity",
-    )
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_prefix=str(folder / "bpe"),
+            vocab_size=size,
+            model_type="unigram",
+            character_coverage=1.0,
+            pad_id=0,
+            pad_piece="<blk>",
+            unk_id=1,
+            bos_id=-1,
+            eos_id=-1,
+            minloglevel=2,
+            max_sentencepiece_length=6,
+            normalization_rule_name="identity",
+        )
+    except RuntimeError as error:
+        why = str(error).rpartition("] ")[2]
+        raise NearwordError(f"no vocabulary of {size} pieces can be made of {len(texts)} sentences: {why}") from error
     (folder / "bpe.vocab").unlink()
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "bpe.model"))
     lines = [f"{pieces.id_to_piece(i)} {i}\n" for i in range(pieces.get_piece_size())]

@@ -330,6 +330,14 @@ def test_no_two_recordings_have_one_name(other: dict[str, int | str]) -> None:
     assert not {one.name for one in first} & {one.name for one in second}
 
 
+def test_too_large_a_vocabulary_is_told(tmp_path: Path) -> None:
+    from conftest import DEMO
+
+    recordings = [Recording(DEMO, "call the kitchen", "wuw", 1.0)]
+    with pytest.raises(NearwordError, match="no vocabulary of 300 pieces can be made of 1 sentences: Vocabulary size"):
+        prepare(recordings, [DEMO], tmp_path, vocab_size=300)
+
+
 def test_features_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
     from conftest import DEMO
 
