@@ -5,7 +5,10 @@ can be: a small device pays for every one of them. The caches of the convolution
 travel as ``h0`` (the older half) and ``c0`` (the newer half), the two states sherpa-onnx's ``lstm`` type carries.
 """
 
+import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -253,18 +256,30 @@ def export(
     for name, build in (("encoder", encoder_graph), ("decoder", decoder_graph), ("joiner", joiner_graph)):
         path, graph = folder / f"{name}.onnx", build(weights, model.config)
         onnx.save(graph, path)
-        quantize_dynamic(
-            path,
-            folder / f"{name}.int8.onnx",
-            op_types_to_quantize=QUANTISED_OPERATORS,
-            per_channel=per_channel,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=[],
-        )
+        with _without_advice():
+            quantize_dynamic(
+                path,
+                folder / f"{name}.int8.onnx",
+                op_types_to_quantize=QUANTISED_OPERATORS,
+                per_channel=per_channel,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=[],
+            )
         if name != "encoder":  # these run in float
             onnx.save(halved(graph), path)
     for name in ("tokens.txt", "bpe.model"):
         shutil.copyfile(vocabulary / name, folder / name)
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep onnxruntime from logging that a graph should be simplified first: these are written as they should be."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def read_weights(source: Path) -> dict[str, torch.Tensor]:
