@@ -26,8 +26,8 @@ def shares(frames: Mapping[str, int], weights: Mapping[str, float]) -> dict[str,
     """
     named = [name for name in frames if name in weights]
     rate = sum(weights[name] for name in named) / sum(frames[name] for name in named) if named else 1.0
-    shares = {name: weights.get(name, rate * frames[name]) for name in sorted(frames)}
-    return {name: share / sum(shares.values()) for name, share in shares.items()}
+    parts = {name: weights.get(name, rate * frames[name]) for name in sorted(frames)}
+    return {name: part / sum(parts.values()) for name, part in parts.items()}
 
 
 @dataclass(frozen=True)
