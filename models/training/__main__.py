@@ -1,10 +1,7 @@
 """The recipe's commands: ``python -m nearword.models.training prepare|train|export|texts|card|...``."""
 
-import ctypes
 import json
-import os
 import sys
-from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import NearwordError
+from .options import Speech, Work, made_by, suit_training, writable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,46 +18,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train, export and describe a streaming transducer.",
 )
-
-
-def _speech_folder(folder: Path) -> Path:
-    if not any((folder / part).is_dir() for part in ("train", "dev", "text")):
-        raise typer.BadParameter(f"{folder}: no train/, dev/ or text/ there; models/training/README.md has the layout")
-    return folder
-
-
-def _writable(file: Path) -> Path:
-    if not file.parent.is_dir():
-        raise typer.BadParameter(f"{file}: no folder {file.parent}; make it first")
-    return file
-
-
-def _suit_training() -> None:
-    """Set up the process for many batches of many sizes; without it they take a fifth more time."""
-    # there are some hundred shapes of batches, for each of which oneDNN makes some thirty programs; it would keep 1024
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
-    # glibc gives large blocks back to the system, only to ask for them again
-    trim_threshold, mmap_max, arena_max = -1, -4, -8
-    with suppress(OSError, AttributeError):  # another C library has its own ways
-        libc = ctypes.CDLL(None)
-        libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(arena_max, 1)
-
-
-def _made_by(command: str, file: Path, work: Path) -> Path:
-    """Return ``file`` of the work folder, which an earlier command makes."""
-    if not file.exists():
-        made = f"no {file.relative_to(work)} there; `{command} --work {work}` makes it"
-        raise typer.BadParameter(f"{work}: {made}", param_hint="--work")
-    return file
-
-
-Work = Annotated[Path, typer.Option(help="Folder for everything the recipe makes.")]
-Speech = Annotated[
-    Path,
-    typer.Option(envvar="NEARWORD_SPEECH", callback=_speech_folder, help="Folder with train/, dev/, noise/ and text/."),
-]
 
 
 class Engine(str, Enum):
@@ -128,7 +86,7 @@ def train(
     seed: int = 1,
 ) -> None:
     """Train, or go on with a run that was interrupted; the dev sets are decoded on the way."""
-    _suit_training()
+    suit_training()
     from .dataset import Corpus
     from .decode import load_dev_sets
     from .export import read_weights
@@ -136,7 +94,7 @@ def train(
     from .train import Run, TrainConfig, load_weights
     from .train import train as go
 
-    corpus = Corpus(_made_by("prepare", work / "prepared" / "index.jsonl", work).parent)
+    corpus = Corpus(made_by("prepare", work / "prepared" / "index.jsonl", work).parent)
     config = TrainConfig(updates=updates, peak_rate=peak_rate, threads=threads, seed=seed)
     run = Run(work / run_name, ModelConfig(vocab_size=corpus.vocab_size), config)
     if init_from is not None and run.update == 0:
@@ -170,8 +128,8 @@ def export(
     from .train import load_averaged
 
     write(
-        load_averaged(_made_by("train", work / run_name / "checkpoint.pt", work).parent, earlier, share),
-        _made_by("prepare", work / "prepared" / "tokens.txt", work).parent,
+        load_averaged(made_by("train", work / run_name / "checkpoint.pt", work).parent, earlier, share),
+        made_by("prepare", work / "prepared" / "tokens.txt", work).parent,
         folder,
         per_channel=per_channel,
         temperature=temperature,
@@ -222,7 +180,7 @@ def ablate(
 
     With amounts: train from nothing, on phones only, with an eighth to all of the recordings.
     """
-    _suit_training()
+    suit_training()
     import torch
 
     from .ablation import AMOUNTS, PARTS, SHAPES, table
@@ -235,8 +193,8 @@ def ablate(
     for name in only or []:
         if name not in known:
             raise typer.BadParameter(f"no variant {name!r}; expected one of: {', '.join(known)}", param_hint="--only")
-    _made_by("prepare", work / "prepared" / "index.jsonl", work)
-    saved = torch.load(_made_by("train", work / run_name / "checkpoint.pt", work), weights_only=True)
+    made_by("prepare", work / "prepared" / "index.jsonl", work)
+    saved = torch.load(made_by("train", work / run_name / "checkpoint.pt", work), weights_only=True)
     start = (config_from(saved["config"]), saved["average"])
     variants = [variant for variant in choice if not only or variant.name in only]
     config = TrainConfig(updates=updates, peak_rate=peak_rate, warmup=min(50, updates // 4), threads=threads)
@@ -260,7 +218,7 @@ def heldout(
 @app.command()
 def texts(
     speech: Speech,
-    output: Annotated[Path, typer.Argument(callback=_writable, help="Text file to write, a sentence a line.")],
+    output: Annotated[Path, typer.Argument(callback=writable, help="Text file to write, a sentence a line.")],
     templates: Annotated[
         int, typer.Option(min=0, help="Sentences from the templates, beside those of text/.")
     ] = 80_000,
@@ -335,7 +293,7 @@ def lm_transformer(
 def pronunciation(
     speech: Speech,
     output: Annotated[
-        Path, typer.Argument(callback=_writable, help="The graph to write: pronounce.onnx of a model folder.")
+        Path, typer.Argument(callback=writable, help="The graph to write: pronounce.onnx of a model folder.")
     ],
     work: Work = Path("work"),
     common: Annotated[int, typer.Option(min=0, help="Commonest English words to learn from.")] = 80_000,
@@ -385,7 +343,7 @@ def pronunciation(
 @app.command()
 def log(work: Work = Path("work"), run_name: Annotated[str, typer.Option("--run")] = "run") -> None:
     """Print the error rates a run has logged."""
-    for line in _made_by("train", work / run_name / "log.jsonl", work).read_text().splitlines():
+    for line in made_by("train", work / run_name / "log.jsonl", work).read_text().splitlines():
         row = json.loads(line)
         if "wer" in row:
             print(row["update"], row["wer"])

@@ -22,46 +22,25 @@ def refusal(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "code", "expected"),
     [
-        ("train --work none", "no prepared/index.jsonl there; `prepare --work none` makes it"),
-        ("export --work none model", "no run/checkpoint.pt there; `train --work none` makes it"),
-        ("ablate parts --work none", "no prepared/index.jsonl there; `prepare --work none` makes it"),
-        ("log --work none", "no run/log.jsonl there; `train --work none` makes it"),
-        ("prepare --speech none", "none: no train/, dev/ or text/ there; models/training/README.md has the layout"),
-        ("prepare --synthetic 0", "speech: no train/*.tsv there, and nothing to synthesise"),
-        ("texts none/texts.txt", "none/texts.txt: no folder none; make it first"),
-        ("pronunciation none/pronounce.onnx", "none/pronounce.onnx: no folder none; make it first"),
+        ("train --work none", 2, "no prepared/index.jsonl there; `prepare --work none` makes it"),
+        ("export --work none model", 2, "no run/checkpoint.pt there; `train --work none` makes it"),
+        ("ablate parts --work none", 2, "no prepared/index.jsonl there; `prepare --work none` makes it"),
+        ("log --work none", 2, "no run/log.jsonl there; `train --work none` makes it"),
+        ("prepare --speech none", 2, "none: no train/, dev/ or text/ there; models/training/README.md has the layout"),
+        ("prepare --synthetic 0", 2, "speech: no train/*.tsv there, and nothing to synthesise"),
+        ("texts none/texts.txt", 2, "none/texts.txt: no folder none; make it first"),
+        ("pronunciation none/pronounce.onnx", 2, "none/pronounce.onnx: no folder none; make it first"),
+        ("card none", 1, "error: none: no such model folder"),
+        ("texts texts.txt", 1, "error: speech: no sentences; expected text/*.txt in it, one a line"),
+        ("prepare", 1, "error: speech: no sentences; expected text/*.txt in it, one a line"),
+        ("texts texts.txt --exclude none.tsv", 1, "error: none.tsv: No such file or directory"),
     ],
 )
 def test_what_is_missing_is_told_before_any_work(
     arguments: str,
-    expected: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    (tmp_path / "speech" / "dev").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NEARWORD_SPEECH", "speech")
-    code, told = refusal(arguments.split(), monkeypatch, capsys)
-    assert code == 2
-    assert told.endswith(expected)
-    assert not (tmp_path / "none").exists()
-    assert not (tmp_path / "work").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ("card none", "error: none: no such model folder"),
-        ("texts texts.txt", "error: speech: no sentences; expected text/*.txt in it, one a line"),
-        ("prepare", "error: speech: no sentences; expected text/*.txt in it, one a line"),
-        ("texts texts.txt --exclude none.tsv", "error: none.tsv: No such file or directory"),
-    ],
-)
-def test_files_that_are_no_use_are_named(
-    arguments: str,
+    code: int,
     expected: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -70,7 +49,10 @@ def test_files_that_are_no_use_are_named(
     (tmp_path / "speech" / "train").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NEARWORD_SPEECH", "speech")
-    assert refusal(arguments.split(), monkeypatch, capsys) == (1, expected)
+    ended, told = refusal(arguments.split(), monkeypatch, capsys)
+    assert ended == code
+    assert told.endswith(expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["speech"]
 
 
 def test_a_library_that_is_not_installed_is_named(

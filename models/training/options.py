@@ -1,0 +1,51 @@
+"""What the recipe's commands share: their folders, refused before any work, and the process they train in."""
+
+import ctypes
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def speech_folder(folder: Path) -> Path:
+    """Return ``folder`` if it may be one of speech, else refuse it."""
+    if not any((folder / part).is_dir() for part in ("train", "dev", "text")):
+        raise typer.BadParameter(f"{folder}: no train/, dev/ or text/ there; models/training/README.md has the layout")
+    return folder
+
+
+def writable(file: Path) -> Path:
+    """Return ``file`` if there is a folder for it, else refuse it: before the work, not after."""
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"{file}: no folder {file.parent}; make it first")
+    return file
+
+
+def suit_training() -> None:
+    """Set up the process for many batches of many sizes; without it they take a fifth more time."""
+    # there are some hundred shapes of batches, for each of which oneDNN makes some thirty programs; it would keep 1024
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
+    # glibc gives large blocks back to the system, only to ask for them again
+    trim_threshold, mmap_max, arena_max = -1, -4, -8
+    with suppress(OSError, AttributeError):  # another C library has its own ways
+        libc = ctypes.CDLL(None)
+        libc.mallopt(mmap_max, 0)
+        libc.mallopt(trim_threshold, 2**31 - 1)
+        libc.mallopt(arena_max, 1)
+
+
+def made_by(command: str, file: Path, work: Path) -> Path:
+    """Return ``file`` of the work folder, which an earlier command makes."""
+    if not file.exists():
+        made = f"no {file.relative_to(work)} there; `{command} --work {work}` makes it"
+        raise typer.BadParameter(f"{work}: {made}", param_hint="--work")
+    return file
+
+
+Work = Annotated[Path, typer.Option(help="Folder for everything the recipe makes.")]
+Speech = Annotated[
+    Path,
+    typer.Option(envvar="NEARWORD_SPEECH", callback=speech_folder, help="Folder with train/, dev/, noise/ and text/."),
+]
