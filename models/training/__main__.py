@@ -76,7 +76,15 @@ def prepare(
 def train(
     speech: Speech,
     work: Work = Path("work"),
-    updates: Annotated[int, typer.Option(help="Length of the learning-rate schedule.")] = 35_000,
+    updates: Annotated[int, typer.Option(help="Length of the learning-rate schedule.")] = 52_000,
+    restart: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Updates after these in which the rate goes up once more, and down; export mixes both ends.",
+            show_default="a tenth of --updates",
+        ),
+    ] = None,
     peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     init_from: Annotated[
         Path | None, typer.Option(help="Start from a checkpoint's averaged weights or an exported model folder.")
@@ -95,7 +103,8 @@ def train(
     from .train import train as go
 
     corpus = Corpus(made_by("prepare", work / "prepared" / "index.jsonl", work).parent)
-    config = TrainConfig(updates=updates, peak_rate=peak_rate, threads=threads, seed=seed)
+    restart = updates // 10 if restart is None else restart
+    config = TrainConfig(updates=updates, restart=restart, peak_rate=peak_rate, threads=threads, seed=seed)
     run = Run(work / run_name, ModelConfig(vocab_size=corpus.vocab_size), config)
     if init_from is not None and run.update == 0:
         load_weights(run, read_weights(init_from))
@@ -116,12 +125,12 @@ def export(
     earlier: Annotated[
         Path | None,
         typer.Option(
-            help="Mix in the weights of this checkpoint, kept from an earlier low of the learning rate.",
+            help="Mix in the weights of this checkpoint, of a low of the learning rate; by default of the run's own.",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
-    share: Annotated[float, typer.Option(min=0, max=1, help="Its part in the mixture.")] = 0.3,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Its part in the mixture.")] = 0.5,
 ) -> None:
     """Write the averaged weights as ONNX graphs with cached states, float and int8."""
     from .export import export as write

@@ -24,6 +24,8 @@ from .loss import NEGATIVE, transducer_loss
 from .model import ModelConfig, TransducerModel
 
 AUGMENTATION = AugmentConfig()
+LOW = "low.pt"
+"""In a run's folder: its weights where the rate was low, before the restart."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,13 @@ CURRICULUM = (
 class TrainConfig:
     """Settings of a run; everything that is not the network's shape."""
 
-    updates: int = 35_000
-    """Length of the learning-rate schedule."""
+    updates: int = 52_000
+    """Length of the learning-rate schedule, to its first low."""
+    restart: int = 0
+    """Updates after that, in which the rate goes up once more, and down."""
     peak_rate: float = 2e-3
+    restart_rate: float = 0.4
+    """Where it goes to then, relative to the peak."""
     warmup: int = 300
     final_rate: float = 0.01
     """Learning rate at the end, relative to the peak (cosine)."""
@@ -81,11 +87,15 @@ class TrainConfig:
 
 
 def learning_rate(config: TrainConfig, update: int) -> float:
-    """Linear warm-up, then a cosine down to ``final_rate``."""
+    """Linear warm-up, then a cosine down to ``final_rate``; both again in a restart (Loshchilov and Hutter 2017)."""
+    length, peak = config.updates, config.peak_rate
+    if update >= length and config.restart:
+        update, length, peak = update - length, config.restart, peak * config.restart_rate
     if update < config.warmup:
-        return config.peak_rate * (update + 1) / config.warmup
-    progress = min(1.0, (update - config.warmup) / max(1, config.updates - config.warmup))
-    return config.peak_rate * (config.final_rate + (1 - config.final_rate) * 0.5 * (1 + math.cos(math.pi * progress)))
+        return peak * (update + 1) / config.warmup
+    progress = min(1.0, (update - config.warmup) / max(1, length - config.warmup))
+    lowest = config.final_rate * config.peak_rate
+    return lowest + (peak - lowest) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def contexts(tokens: Tensor, size: int) -> Tensor:
@@ -237,6 +247,8 @@ class Run:
 
     def step(self, batch: Batch, stage: Stage) -> tuple[float, float, float, float]:
         """Do one update; returns the three losses and the gradient's norm."""
+        if self.config.restart and self.update == self.config.updates:
+            torch.save({"average": self.average}, self.folder / LOW)
         rate = learning_rate(self.config, self.update)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -285,7 +297,8 @@ def train(
     audio, sums, count = 0.0, [0.0] * 4, 0
     log = (run.folder / "log.jsonl").open("a")
     try:
-        while run.update < run.config.updates:
+        end = run.config.updates + run.config.restart
+        while run.update < end:
             stage = next(stage for stage in curriculum if run.update < stage.until)
             batches = Batches(
                 corpus,
@@ -329,7 +342,7 @@ def train(
                 if now - last_save > run.config.save_every:
                     run.save()
                     last_save = now
-                if run.update >= min(stage.until, run.config.updates):
+                if run.update >= min(stage.until, end):
                     break
     finally:
         run.save()
@@ -343,16 +356,18 @@ def load_weights(run: Run, weights: dict[str, Tensor]) -> None:
     run.average = {k: v.clone() for k, v in run.model.state_dict().items()}
 
 
-def load_averaged(folder: Path, earlier: Path | None = None, share: float = 0.3) -> TransducerModel:
+def load_averaged(folder: Path, earlier: Path | None = None, share: float = 0.5) -> TransducerModel:
     """Load the averaged weights of the run in ``folder``, ready to export.
 
-    With ``earlier``, a checkpoint kept from an earlier low of the learning rate, its averaged weights are mixed in
+    Those of an earlier low of the learning rate, in ``earlier`` or else kept by a run with a restart, are mixed in
     with ``share`` (Izmailov et al. 2018, Wortsman et al. 2022): between two ends of a run the loss on new speakers is
     lower than at either.
     """
     saved = torch.load(folder / "checkpoint.pt", weights_only=True)
     model = TransducerModel(config_from(saved["config"]))
     model.load_state_dict(saved["average"])
+    if earlier is None and (folder / LOW).exists():
+        earlier = folder / LOW
     if earlier is not None:
         before = torch.load(earlier, weights_only=True)["average"]
         with torch.no_grad():

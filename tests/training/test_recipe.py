@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="needs the extra nearword[train]")
 pytest.importorskip("onnx")
@@ -32,6 +34,7 @@ from nearword.models.training.train import (
     contexts,
     disagreement,
     fast_products,
+    learning_rate,
     load_averaged,
     load_weights,
     train,
@@ -278,6 +281,42 @@ def test_augmentation_keeps_the_shape_of_features() -> None:
         assert out.shape[1] == 80
         assert np.isfinite(out).all()
         assert 0.75 * len(features) <= len(out) <= 1.3 * len(features) or len(out) == 8
+
+
+def test_of_a_run_with_a_restart_both_ends_are_exported(
+    tmp_path: Path,
+) -> None:
+    tokens, lengths = torch.randint(1, SMALL.vocab_size, (2, 4)), torch.tensor([4, 3])
+    frames = torch.tensor([9, 8])
+    batch = Batch(torch.randn(2, SMALL.padded_frames(72), 80), frames, tokens, lengths, tokens, lengths)
+    stage = Stage(10, 800, 1600, 0.0, 1.0, 0.5, 0.2)
+    run = Run(tmp_path, SMALL, TrainConfig(updates=3, warmup=1))
+    for _ in range(3):
+        run.step(batch, stage)
+    run.save()
+    assert not (tmp_path / "low.pt").exists()
+
+    low = run.average
+    run = Run(tmp_path, SMALL, TrainConfig(updates=3, restart=2, warmup=1))
+    for _ in range(2):
+        run.step(batch, stage)
+    run.save()
+    assert any(not torch.equal(value, low[name]) for name, value in run.average.items())
+    for name, value in load_averaged(tmp_path).state_dict().items():
+        torch.testing.assert_close(value, 0.5 * low[name] + 0.5 * run.average[name])
+
+
+@given(st.integers(1, 300), st.integers(0, 300), st.integers(1, 50))
+def test_the_rate_goes_up_once_more_where_a_restart_is_asked_for(updates: int, restart: int, warmup: int) -> None:
+    config = TrainConfig(updates=updates, restart=restart, warmup=warmup)
+    rates = [learning_rate(config, update) for update in range(updates + restart)]
+    assert all(0 < rate <= config.peak_rate + 1e-12 for rate in rates)
+    assert rates[:updates] == [learning_rate(replace(config, restart=0), update) for update in range(updates)]
+    again = rates[updates:]
+    assert max(again, default=0.0) <= config.restart_rate * config.peak_rate + 1e-12
+    for part in (rates[:updates], again):
+        assert part[:warmup] == sorted(part[:warmup])
+        assert part[warmup:] == sorted(part[warmup:], reverse=True)
 
 
 @needs_flite
