@@ -360,8 +360,8 @@ def load_averaged(folder: Path, earlier: Path | None = None, share: float = 0.5)
     """Load the averaged weights of the run in ``folder``, ready to export.
 
     Those of an earlier low of the learning rate, in ``earlier`` or else kept by a run with a restart, are mixed in
-    with ``share`` (Izmailov et al. 2018, Wortsman et al. 2022): between two ends of a run the loss on new speakers is
-    lower than at either.
+    with ``share`` (Izmailov et al. 2018, Wortsman et al. 2022): between two ends of a run there are fewer errors on
+    new speakers than at either.
     """
     saved = torch.load(folder / "checkpoint.pt", weights_only=True)
     model = TransducerModel(config_from(saved["config"]))
