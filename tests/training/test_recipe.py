@@ -283,9 +283,7 @@ def test_augmentation_keeps_the_shape_of_features() -> None:
         assert 0.75 * len(features) <= len(out) <= 1.3 * len(features) or len(out) == 8
 
 
-def test_of_a_run_with_a_restart_both_ends_are_exported(
-    tmp_path: Path,
-) -> None:
+def test_of_a_run_with_a_restart_both_ends_are_exported(tmp_path: Path) -> None:
     tokens, lengths = torch.randint(1, SMALL.vocab_size, (2, 4)), torch.tensor([4, 3])
     frames = torch.tensor([9, 8])
     batch = Batch(torch.randn(2, SMALL.padded_frames(72), 80), frames, tokens, lengths, tokens, lengths)
@@ -314,6 +312,8 @@ def test_the_rate_goes_up_once_more_where_a_restart_is_asked_for(updates: int, r
     assert rates[:updates] == [learning_rate(replace(config, restart=0), update) for update in range(updates)]
     again = rates[updates:]
     assert max(again, default=0.0) <= config.restart_rate * config.peak_rate + 1e-12
+    if restart > warmup:
+        assert again[warmup] == pytest.approx(config.restart_rate * config.peak_rate)
     for part in (rates[:updates], again):
         assert part[:warmup] == sorted(part[:warmup])
         assert part[warmup:] == sorted(part[warmup:], reverse=True)
