@@ -169,6 +169,7 @@ class Subject(str, Enum):
 
     parts = "parts"
     shapes = "shapes"
+    sets = "sets"
     amounts = "amounts"
 
 
@@ -187,17 +188,17 @@ def ablate(
 ) -> None:
     """Train the weights of a run on, shortly, without one part or in another shape each; prints a table; resumable.
 
-    With amounts: train from nothing, on phones only, with an eighth to all of the recordings.
+    With sets and amounts: train from nothing, on phones only, without one set, or with an eighth to all of each.
     """
     suit_training()
     import torch
 
-    from .ablation import AMOUNTS, PARTS, SHAPES, table
+    from .ablation import AMOUNTS, PARTS, SETS, SHAPES, table
     from .ablation import ablate as go
     from .decode import load_dev_sets
     from .train import TrainConfig, config_from
 
-    choice = {Subject.parts: PARTS, Subject.shapes: SHAPES, Subject.amounts: AMOUNTS}[subject]
+    choice = {Subject.parts: PARTS, Subject.shapes: SHAPES, Subject.sets: SETS, Subject.amounts: AMOUNTS}[subject]
     known = [variant.name for variant in choice]
     for name in only or []:
         if name not in known:

@@ -2,8 +2,9 @@
 
 Many short runs make one table. Every run of ``PARTS`` and ``SHAPES`` takes the same trained weights on for the same
 number of updates, without one part of the recipe or in another shape. That compares like with like, but understates
-what a set of recordings is worth, because the weights have heard it before. The runs of ``AMOUNTS`` therefore begin
-with random weights, on part of the recordings, and learn phones only, which takes far fewer updates than words.
+what a set of recordings is worth, because the weights have heard it before. The runs of ``SETS`` and ``AMOUNTS``
+therefore begin with random weights, without a set or on part of the recordings, and learn phones only, which takes far
+fewer updates than words.
 """
 
 import json
@@ -66,8 +67,14 @@ SHAPES = (
     *(Variant(f"{blocks} of 9 slow blocks", model={"slow_blocks": blocks}) for blocks in (7, 5, 3)),
 )
 PHONES_ONLY = {"strength": 0.3, "transducer": 0.0, "phone": 1.0, "token": 0.0, "consistency": 0.0}
+SMALL = {"slow_blocks": 1}
+SETS = tuple(
+    replace(variant, model=SMALL, stage=PHONES_ONLY, fresh=True)
+    for variant in PARTS
+    if not variant.augmentation and not variant.stage
+)
 AMOUNTS = tuple(
-    Variant(f"{name} of {kind}", model={"slow_blocks": 1}, stage=PHONES_ONLY, share=share, only=heard, fresh=True)
+    Variant(f"{name} of {kind}", model=SMALL, stage=PHONES_ONLY, share=share, only=heard, fresh=True)
     for kind, heard in (("the real sets", REAL), ("all sets", ()))
     for name, share in (("an eighth", 1 / 8), ("a quarter", 1 / 4), ("half", 1 / 2), ("all", 1.0))
 )

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import math
 import os
 import shutil
 from dataclasses import replace
@@ -16,7 +17,7 @@ torch = pytest.importorskip("torch", reason="needs the extra nearword[train]")
 pytest.importorskip("onnx")
 
 from nearword.models import NearwordError, Transducer, read_audio
-from nearword.models.training.ablation import AMOUNTS, SHAPES, Variant, ablate, dev_loss, reshaped, table
+from nearword.models.training.ablation import AMOUNTS, SETS, SHAPES, Variant, ablate, dev_loss, reshaped, table
 from nearword.models.training.augment import AugmentConfig, add_noise, change_tempo, distort
 from nearword.models.training.dataset import Batch, Batches, Corpus
 from nearword.models.training.decode import DevSet, greedy
@@ -487,3 +488,28 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     assert 0 < float(str(curve[0]["hours"])) < float(str(curve[1]["hours"]))
     untrained = dev_loss(TransducerModel(config).eval(), dev, corpus, phones=True)
     assert all(0 < float(str(row["demo phone loss"])) < untrained for row in curve)
+
+
+@needs_flite
+def test_what_a_set_is_worth_is_learnt_from_nothing(tmp_path: Path) -> None:
+    from conftest import DEMO
+
+    recordings = [
+        Recording(DEMO, "call the kitchen", corpus, speed)
+        for corpus in ("wuw", "synthetic")
+        for speed in np.linspace(0.8, 1.4, 30)
+    ]
+    prepare(recordings, [DEMO], tmp_path / "prepared", vocab_size=12)
+    dev = DevSet("demo", ("call the kitchen",), (fbank(read_audio(DEMO)),))
+    trained = (
+        SMALL,
+        {name: torch.full_like(value, torch.nan) for name, value in TransducerModel(SMALL).state_dict().items()},
+    )
+    settings = TrainConfig(updates=2, warmup=1, threads=1)
+    variants = [variant for variant in SETS if variant.name in ("all of it", "without wuw")]
+    results = ablate(variants, tmp_path / "prepared", tmp_path / "sets", [dev], settings, trained, print)
+    assert [row["recordings"] for row in results] == ["all of it", "without wuw"]
+    hours = [float(str(row["hours"])) for row in results]
+    assert hours[1] == pytest.approx(hours[0] / 2, abs=0.011)
+    # nothing of the trained weights, which are no use here
+    assert all(math.isfinite(float(str(row["demo phone loss"]))) for row in results)
