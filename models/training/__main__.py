@@ -81,8 +81,8 @@ def train(
         int | None,
         typer.Option(
             min=0,
-            help="Updates after these in which the rate goes up once more, and down; export mixes both ends.",
-            show_default="a tenth of --updates",
+            help="Updates after these, in which the rate goes up once more, and down.",
+            show_default="30 for every 52 of --updates",
         ),
     ] = None,
     peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
@@ -103,7 +103,7 @@ def train(
     from .train import train as go
 
     corpus = Corpus(made_by("prepare", work / "prepared" / "index.jsonl", work).parent)
-    restart = updates // 10 if restart is None else restart
+    restart = updates * 30 // 52 if restart is None else restart
     config = TrainConfig(updates=updates, restart=restart, peak_rate=peak_rate, threads=threads, seed=seed)
     run = Run(work / run_name, ModelConfig(vocab_size=corpus.vocab_size), config)
     if init_from is not None and run.update == 0:
@@ -125,12 +125,12 @@ def export(
     earlier: Annotated[
         Path | None,
         typer.Option(
-            help="Mix in the weights of this checkpoint, of a low of the learning rate; by default of the run's own.",
+            help="Mix in the weights of this checkpoint, kept from an earlier low of the learning rate.",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
-    share: Annotated[float, typer.Option(min=0, max=1, help="Its part in the mixture.")] = 0.5,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Its part in the mixture.")] = 0.3,
 ) -> None:
     """Write the averaged weights as ONNX graphs with cached states, float and int8."""
     from .export import export as write
@@ -169,7 +169,7 @@ class Subject(str, Enum):
 
     parts = "parts"
     shapes = "shapes"
-    sets = "sets"
+    scratch = "scratch"
     amounts = "amounts"
 
 
@@ -188,17 +188,18 @@ def ablate(
 ) -> None:
     """Train the weights of a run on, shortly, without one part or in another shape each; prints a table; resumable.
 
-    With sets and amounts: train from nothing, on phones only, without one set, or with an eighth to all of each.
+    With scratch and amounts: train from nothing, on phones only, without one part each, or with an eighth to all of
+    the recordings.
     """
     suit_training()
     import torch
 
-    from .ablation import AMOUNTS, PARTS, SETS, SHAPES, table
+    from .ablation import AMOUNTS, PARTS, SCRATCH, SHAPES, table
     from .ablation import ablate as go
     from .decode import load_dev_sets
     from .train import TrainConfig, config_from
 
-    choice = {Subject.parts: PARTS, Subject.shapes: SHAPES, Subject.sets: SETS, Subject.amounts: AMOUNTS}[subject]
+    choice = {"parts": PARTS, "shapes": SHAPES, "scratch": SCRATCH, "amounts": AMOUNTS}[subject.value]
     known = [variant.name for variant in choice]
     for name in only or []:
         if name not in known:

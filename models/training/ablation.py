@@ -2,9 +2,9 @@
 
 Many short runs make one table. Every run of ``PARTS`` and ``SHAPES`` takes the same trained weights on for the same
 number of updates, without one part of the recipe or in another shape. That compares like with like, but understates
-what a set of recordings is worth, because the weights have heard it before. The runs of ``SETS`` and ``AMOUNTS``
-therefore begin with random weights, without a set or on part of the recordings, and learn phones only, which takes far
-fewer updates than words.
+what a set of recordings is worth, because the weights have heard it before. The runs of ``SCRATCH`` and ``AMOUNTS``
+therefore begin with random weights, without a part or on part of the recordings, and learn phones only, which takes
+far fewer updates than words.
 """
 
 import json
@@ -68,11 +68,7 @@ SHAPES = (
 )
 PHONES_ONLY = {"strength": 0.3, "transducer": 0.0, "phone": 1.0, "token": 0.0, "consistency": 0.0}
 SMALL = {"slow_blocks": 1}
-SETS = tuple(
-    replace(variant, model=SMALL, stage=PHONES_ONLY, fresh=True)
-    for variant in PARTS
-    if not variant.augmentation and not variant.stage
-)
+SCRATCH = tuple(replace(variant, model=SMALL, stage=PHONES_ONLY, fresh=True) for variant in PARTS if not variant.stage)
 AMOUNTS = tuple(
     Variant(f"{name} of {kind}", model=SMALL, stage=PHONES_ONLY, share=share, only=heard, fresh=True)
     for kind, heard in (("the real sets", REAL), ("all sets", ()))
@@ -169,7 +165,7 @@ def run_variant(
     }
     if variant.fresh:
         items = [item for items in corpus.by_corpus.values() for item in items]
-        row = {"recordings": variant.name, "hours": round(sum(item.frames for item in items) / 360_000, 2)}
+        row = {"variant": variant.name, "hours": round(sum(item.frames for item in items) / 360_000, 2)}
         return row | {
             f"{dev.name} phone loss": round(dev_loss(averaged, dev, corpus, phones=True), 3) for dev in dev_sets
         }

@@ -24,8 +24,6 @@ from .loss import NEGATIVE, transducer_loss
 from .model import ModelConfig, TransducerModel
 
 AUGMENTATION = AugmentConfig()
-LOW = "low.pt"
-"""In a run's folder: its weights where the rate was low, before the restart."""
 
 
 @dataclass(frozen=True)
@@ -247,8 +245,6 @@ class Run:
 
     def step(self, batch: Batch, stage: Stage) -> tuple[float, float, float, float]:
         """Do one update; returns the three losses and the gradient's norm."""
-        if self.config.restart and self.update == self.config.updates:
-            torch.save({"average": self.average}, self.folder / LOW)
         rate = learning_rate(self.config, self.update)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -356,18 +352,16 @@ def load_weights(run: Run, weights: dict[str, Tensor]) -> None:
     run.average = {k: v.clone() for k, v in run.model.state_dict().items()}
 
 
-def load_averaged(folder: Path, earlier: Path | None = None, share: float = 0.5) -> TransducerModel:
+def load_averaged(folder: Path, earlier: Path | None = None, share: float = 0.3) -> TransducerModel:
     """Load the averaged weights of the run in ``folder``, ready to export.
 
-    Those of an earlier low of the learning rate, in ``earlier`` or else kept by a run with a restart, are mixed in
-    with ``share`` (Izmailov et al. 2018, Wortsman et al. 2022): between two ends of a run there are fewer errors on
+    With ``earlier``, a checkpoint kept from an earlier low of the learning rate, its averaged weights are mixed in
+    with ``share`` (Izmailov et al. 2018, Wortsman et al. 2022): between two ends of a run there may be fewer errors on
     new speakers than at either.
     """
     saved = torch.load(folder / "checkpoint.pt", weights_only=True)
     model = TransducerModel(config_from(saved["config"]))
     model.load_state_dict(saved["average"])
-    if earlier is None and (folder / LOW).exists():
-        earlier = folder / LOW
     if earlier is not None:
         before = torch.load(earlier, weights_only=True)["average"]
         with torch.no_grad():
