@@ -492,3 +492,23 @@ def test_what_a_set_is_worth_is_learnt_from_nothing(tmp_path: Path) -> None:
     assert hours[1] == pytest.approx(hours[0] / 2, abs=0.011)
     # nothing of the trained weights, which are no use here
     assert all(math.isfinite(float(str(row["demo phone loss"]))) for row in results)
+
+
+@needs_flite
+@pytest.mark.parametrize(("told", "restart"), [((), 30), (("--restart", "7"), 7), (("--restart", "0"), 0)])
+def test_the_restart_is_as_long_as_the_updates_ask_for_unless_told(
+    told: tuple[str, ...], restart: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from conftest import DEMO
+    from nearword.models.training import __main__ as commands
+    from nearword.models.training import train as training
+
+    prepare([Recording(DEMO, "call the kitchen", "wuw", 1.0)] * 20, [DEMO], tmp_path / "prepared", vocab_size=12)
+    (tmp_path / "dev").mkdir()
+    runs: list[Run] = []
+    monkeypatch.setattr(training, "train", lambda _corpus, run, _dev_sets: runs.append(run))
+    monkeypatch.setattr(commands, "suit_training", lambda: None)
+    commands.app(
+        ["train", "--speech", str(tmp_path), "--work", str(tmp_path), "--updates", "52", *told], standalone_mode=False
+    )
+    assert [(run.config.updates, run.config.restart) for run in runs] == [(52, restart)]
