@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .events import (
+    from .recognition.events import (
         Alternative,
         AudioLost,
         Command,
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
         SpeculativeFinal,
         SpeechStarted,
     )
-    from .pipeline import Pipeline
-    from .recognizer import Recognizer
+    from .recognition.recognizer import Recognizer
+    from .recognition.transcriber import Transcriber, load_model, transcribe_file
+    from .recognition.transcript import Transcript, Word
     from .search import BeamSettings, SearchOptions, TokenScorer
     from .sources import AudioFile, Microphone, RawStream
-    from .speculation import Outcome, speculate
-    from .transcriber import Transcriber, load_model, transcribe_file
-    from .transcript import Transcript, Word
+    from .streaming.pipeline import Pipeline
+    from .streaming.speculation import Outcome, speculate
 
 _WHERE = {
-    "Alternative": "events",
+    "Alternative": "recognition.events",
     "AudioFile": "sources",
-    "AudioLost": "events",
+    "AudioLost": "recognition.events",
     "BeamSettings": "search",
-    "Command": "events",
-    "Event": "events",
-    "Final": "events",
-    "FinalReason": "events",
+    "Command": "recognition.events",
+    "Event": "recognition.events",
+    "Final": "recognition.events",
+    "FinalReason": "recognition.events",
     "Microphone": "sources",
-    "Outcome": "speculation",
-    "Partial": "events",
-    "Pipeline": "pipeline",
+    "Outcome": "streaming.speculation",
+    "Partial": "recognition.events",
+    "Pipeline": "streaming.pipeline",
     "RawStream": "sources",
-    "Recognizer": "recognizer",
-    "Reset": "events",
+    "Recognizer": "recognition.recognizer",
+    "Reset": "recognition.events",
     "SearchOptions": "search",
-    "SpeculativeFinal": "events",
-    "SpeechStarted": "events",
+    "SpeculativeFinal": "recognition.events",
+    "SpeechStarted": "recognition.events",
     "TokenScorer": "search",
-    "Transcriber": "transcriber",
-    "Transcript": "transcript",
-    "Word": "transcript",
-    "load_model": "transcriber",
-    "speculate": "speculation",
-    "transcribe_file": "transcriber",
+    "Transcriber": "recognition.transcriber",
+    "Transcript": "recognition.transcript",
+    "Word": "recognition.transcript",
+    "load_model": "recognition.transcriber",
+    "speculate": "streaming.speculation",
+    "transcribe_file": "recognition.transcriber",
 }
 """What is imported when it is asked for, and from where: the command line has its first word before numpy is loaded."""
 

@@ -1,11 +1,9 @@
-"""Language models on lattices: n-grams on the device, a service elsewhere if the owner allows it."""
+"""Other words for a lattice: by n-grams on the device, or by a service elsewhere if the owner allows it."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .errors import ContractError, LanguageModelError
-from .ngram import NgramModel, StatefulScorer
-from .ngram_files import load_ngram, save_ngram
+from .errors import ContractError
 
 if TYPE_CHECKING:
     from .client import Rescorer
@@ -14,12 +12,10 @@ if TYPE_CHECKING:
     from .masking import Masking
     from .result import Reason, Rescored
     from .settings import Compression, RescoringSettings
-    from .train import Fit, fit, read_sentences, train_pieces, train_words
 
 _LATER = {
     "Answer": "contract",
     "Compression": "settings",
-    "Fit": "train",
     "Form": "contract",
     "Masking": "masking",
     "Reason": "result",
@@ -29,11 +25,7 @@ _LATER = {
     "Rescorer": "client",
     "RescoringSettings": "settings",
     "ScoredPath": "contract",
-    "fit": "train",
-    "read_sentences": "train",
     "rescore": "lm_rescore",
-    "train_pieces": "train",
-    "train_words": "train",
 }
 """What is imported when it is asked for, and from where: recognition needs no network code."""
 
@@ -41,11 +33,8 @@ __all__ = [
     "Answer",
     "Compression",
     "ContractError",
-    "Fit",
     "Form",
-    "LanguageModelError",
     "Masking",
-    "NgramModel",
     "Reason",
     "Request",
     "RescoreLimits",
@@ -53,14 +42,7 @@ __all__ = [
     "Rescorer",
     "RescoringSettings",
     "ScoredPath",
-    "StatefulScorer",
-    "fit",
-    "load_ngram",
-    "read_sentences",
     "rescore",
-    "save_ngram",
-    "train_pieces",
-    "train_words",
 ]
 
 

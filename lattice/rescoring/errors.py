@@ -1,10 +1,6 @@
-"""What can be wrong with a language model or with rescoring."""
+"""What can be wrong with rescoring."""
 
 from ..errors import LatticeError
-
-
-class LanguageModelError(LatticeError):
-    """A language model that cannot be read or trained. Names the file or value, and what was expected."""
 
 
 class ContractError(LatticeError):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..language.ngram import NgramModel, StatefulScorer
 from ..lattice import ACOUSTIC, LANGUAGE, Lattice
 from ..prune import trim
-from .ngram import NgramModel, StatefulScorer
 
 Doubles = npt.NDArray[np.float64]
 Tokenize = Callable[[str], Sequence[int]]

@@ -50,7 +50,7 @@ def check(
     from ...models import Pronouncer, resolve
     from ...models.tokens import Vocabulary
     from ...models.transducer import PRONUNCIATION
-    from ..biasing import bias_vocabulary
+    from ..recognition.biasing import bias_vocabulary
 
     folder = resolve(model)
     vocabulary = bias_vocabulary(Vocabulary.load(folder))

@@ -19,8 +19,8 @@ from .searching import DEFAULT_BEAM, Beam, Strength
 if TYPE_CHECKING:
     from ...biasing import Biasing
     from ...models import Transducer
-    from ..bias_evaluation import BiasFigures, Heard, PhraseFinder
-    from ..evaluation import Entry
+    from ..evaluation.biasing import BiasFigures, Heard, PhraseFinder
+    from ..evaluation.word_errors import Entry
 
 REPORT_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -108,8 +108,8 @@ def tune(
 
     The manifest should hold speech with the phrases and, for the bound to mean something, much without.
     """
-    from ..bias_tuning import Bound, trials
-    from ..bias_tuning import tune as fit
+    from ..evaluation.bias_tuning import Bound, trials
+    from ..evaluation.bias_tuning import tune as fit
 
     bench = _open(manifest, bias, None, model, text_key, root, beam)
     plain = bench.figures(None)
@@ -151,14 +151,14 @@ class _Bench:
     """Whether some audio could not be read."""
 
     def figures(self, biasing: "Biasing | None") -> "BiasFigures":
-        from ..bias_evaluation import measure
+        from ..evaluation.biasing import measure
         from ..search import BeamSettings
 
         return measure(self.model, self.utterances, self.finder, biasing, BeamSettings(max_active=self.beam))
 
     def part(self, size: int, files: list[Path], strength: float | None) -> "Biasing":
         """Return a list of so many phrases: those that are said, then others."""
-        from ..biasing import load_biasing
+        from ..recognition.biasing import load_biasing
 
         part, _ = load_biasing(self.model, files, strength=strength)
         references = {heard.reference for heard in self.utterances}
@@ -180,9 +180,9 @@ def _open(
     manifest: Path, bias: list[Path], strength: float | None, name: str, text_key: str, root: Path | None, beam: int
 ) -> _Bench:
     from ...models import Transducer, resolve
-    from ..bias_evaluation import finder_for, hear
-    from ..biasing import load_biasing
-    from ..evaluation import read_manifest
+    from ..evaluation.biasing import finder_for, hear
+    from ..evaluation.word_errors import read_manifest
+    from ..recognition.biasing import load_biasing
 
     entries = read_manifest(manifest, text_key=text_key, root=root)
     model = Transducer.load(resolve(name))

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from ...biasing.slots import SlotGrammar
     from ...models import Transducer
-    from ..events import Command
-    from ..grammar import CommandStream
-    from ..segmenter import Segmenter
+    from ..recognition.events import Command
+    from ..recognition.grammar import CommandStream
+    from ..recognition.segmenter import Segmenter
 
 GrammarFile = Annotated[
     Path | None,
@@ -47,7 +47,7 @@ def read_commands(path: Path) -> "SlotGrammar":
     Raises:
         BiasingError: the grammar cannot be used; names it.
     """
-    from ..grammar import read_grammar
+    from ..recognition.grammar import read_grammar
 
     grammar, refused = read_grammar(path)
     for one in refused:
@@ -65,7 +65,7 @@ def commands_of(model: "Transducer", path: Path | None, form: Format) -> "Callab
         return None
     if form not in (Format.text, Format.json):
         raise typer.BadParameter(f"{form.value} has no place for commands; take text or json", param_hint="--format")
-    from ..grammar import command_streams
+    from ..recognition.grammar import command_streams
 
     grammar = read_commands(path)
     with named(path):

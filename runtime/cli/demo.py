@@ -12,7 +12,7 @@ from .options import Graphs, Model, Precision
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..transcript import Word
+    from ..recognition.transcript import Word
 
 RECORDING = Path(__file__).parent.parent / "audio" / "demo.flac"
 """Synthetic speech (flite, voice slt); ``tests/make_demo_recording.py`` makes it."""
@@ -45,7 +45,7 @@ def demo(
     from rich.markup import escape
 
     from ...models import SAMPLE_RATE, Transducer, resolve, stream_audio
-    from ..transcriber import Transcriber
+    from ..recognition.transcriber import Transcriber
 
     console = Console(highlight=False, soft_wrap=True)
     started = time.perf_counter()

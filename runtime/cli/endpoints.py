@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...endpointing import Observation, Scorecard
     from ...endpointing.scorecard import Estimate
     from ...models import Transducer
-    from ..endpoint_observation import Recording, System
+    from ..evaluation.endpoints import Recording, System
 
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -91,8 +91,8 @@ def endpoints(
     """
     from ...endpointing import PRESETS, scorecard
     from ...models import Transducer, resolve
-    from ..endpoint_observation import own_system, read_ends, read_records
-    from ..endpoint_peers import sherpa_system
+    from ..evaluation.endpoint_peers import sherpa_system
+    from ..evaluation.endpoints import own_system, read_ends, read_records
 
     if plot is not None:
         from .endpoints_plot import check_plot
@@ -141,7 +141,7 @@ def _observe_all(
     from rich.progress import track
 
     from ...models import NearwordError
-    from ..endpoint_observation import observe, read_recording
+    from ..evaluation.endpoints import observe, read_recording
 
     shown = recordings
     if sys.stderr.isatty():

@@ -19,9 +19,9 @@ from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..command_evaluation import CommandScore, Labels
-    from ..evaluation import Entry, Result, Score
-    from ..events import Command
+    from ..evaluation.commands import CommandScore, Labels
+    from ..evaluation.word_errors import Entry, Result, Score
+    from ..recognition.events import Command
 
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -81,9 +81,9 @@ def evaluate(
     Audio that cannot be read is reported and left out; the exit code is 1 then. Ctrl-C gives the figures so far.
     """
     from ...models import Transducer, resolve, stream_audio
-    from ..command_evaluation import labels_of
-    from ..evaluation import read_manifest, recognise_all, score
-    from ..transcriber import transcribe_file
+    from ..evaluation.commands import labels_of
+    from ..evaluation.word_errors import read_manifest, recognise_all, score
+    from ..recognition.transcriber import transcribe_file
 
     spare([manifest], details, "--details")
     entries = read_manifest(manifest, text_key=text_key, root=root)[:limit]
@@ -143,7 +143,7 @@ def _score_commands(
     results: "list[Result]", labels: "dict[Path, Labels | None]", commands: "dict[Path, Command]"
 ) -> "CommandScore | None":
     """Return what became of the commands; None without a grammar, where nothing is labelled."""
-    from ..command_evaluation import score_commands
+    from ..evaluation.commands import score_commands
 
     heard = [result.entry.path for result in results]
     return score_commands([labels[path] for path in heard], [commands[path] for path in heard]) if labels else None

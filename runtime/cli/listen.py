@@ -18,10 +18,10 @@ from .standard_input import NAME, checked, require_pipe
 
 if TYPE_CHECKING:
     from ...lattice.rescoring import RescoringSettings
-    from ..event_stream import EventStream
-    from ..pipeline import Pipeline
-    from ..rescoring import LiveRescoring
     from ..sources import AudioSource
+    from ..streaming.event_stream import EventStream
+    from ..streaming.pipeline import Pipeline
+    from ..streaming.rescoring import LiveRescoring
     from .listen_view import View
 
 EXAMPLES = (
@@ -95,7 +95,7 @@ def listen(
     if source is not None and device is not None:
         raise typer.BadParameter("a device and a recording; give one of them", param_hint="--device")
     from ...models import Transducer, resolve
-    from ..pipeline import Pipeline
+    from ..streaming.pipeline import Pipeline
     from .listen_view import make_view
 
     audio = _make_source(source, device)
@@ -147,7 +147,7 @@ async def _listen(
 
 async def _rescoring(service: "RescoringSettings", stack: AsyncExitStack) -> "LiveRescoring":
     from ...lattice.rescoring import Rescorer
-    from ..rescoring import LiveRescoring
+    from ..streaming.rescoring import LiveRescoring
 
     return LiveRescoring(await stack.enter_async_context(Rescorer(service)))
 

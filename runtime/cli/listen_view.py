@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ..events import AudioLost, Event, Final, Partial, Reset, SpeculativeFinal, SpeechStarted
+from ..recognition.events import AudioLost, Event, Final, Partial, Reset, SpeculativeFinal, SpeechStarted
 from .commands import command_line
 from .options import fail
 

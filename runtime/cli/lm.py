@@ -14,7 +14,7 @@ from .options import Model, Report, spare
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ...lattice.rescoring import NgramModel
+    from ...lattice.language import NgramModel
     from ...models.tokens import Vocabulary
 
 TRAIN_EXAMPLES = (
@@ -72,7 +72,7 @@ def train(
 
     By default it is over the word pieces of a speech model, so that it can help while that model listens.
     """
-    from ...lattice.rescoring import save_ngram, train_pieces, train_words
+    from ...lattice.language import save_ngram, train_pieces, train_words
 
     if not output.parent.is_dir():
         raise typer.BadParameter(f"{output.parent} is no folder", param_hint="--output")
@@ -109,7 +109,7 @@ def perplexity(
     """
     import json
 
-    from ...lattice.rescoring import fit, load_ngram, read_sentences
+    from ...lattice.language import fit, load_ngram, read_sentences
 
     encode = None
     loaded = load_ngram(file)
@@ -135,7 +135,7 @@ def perplexity(
 def _pieces_of(model: str) -> "tuple[Vocabulary, Callable[[str], list[int]]]":
     from ...models import resolve
     from ...models.tokens import Vocabulary
-    from ..word_pieces import piece_encoder
+    from ..recognition.word_pieces import piece_encoder
 
     folder = resolve(model)
     vocabulary = Vocabulary.load(folder)
@@ -148,7 +148,7 @@ def _described(model: "NgramModel") -> str:
 
 
 def _counted(text: list[Path], told: "Callable[[int], None]") -> "Iterator[str]":
-    from ...lattice.rescoring import LanguageModelError, read_sentences
+    from ...lattice.language import LanguageModelError, read_sentences
 
     number = 0
     for number, sentence in enumerate(read_sentences(text), 1):

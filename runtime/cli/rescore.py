@@ -107,14 +107,14 @@ def _classes(options: list[str]) -> dict[str, list[str]]:
 def _local(
     lattice: "Lattice", lm: Path, model: str, weights: tuple[float, float, float], count: int
 ) -> "list[ScoredPath]":
-    from ...lattice.rescoring import load_ngram
-    from ...lattice.rescoring.language_models import NgramLanguageModel, Weights
+    from ...lattice.language import load_ngram
+    from ...lattice.service.language_models import NgramLanguageModel, Weights
 
     loaded, encode = load_ngram(lm), None
     if loaded.unit == "pieces":
         from ...models import resolve
         from ...models.tokens import Vocabulary
-        from ..word_pieces import piece_encoder
+        from ..recognition.word_pieces import piece_encoder
 
         folder = resolve(model)
         vocabulary = Vocabulary.load(folder)

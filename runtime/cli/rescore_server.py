@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ...lattice.rescoring.language_models import LanguageModel, Weights
+    from ...lattice.service.language_models import LanguageModel, Weights
 
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -65,12 +65,12 @@ def rescore_server(
     Without --tokens everyone is let in. Needs the extra "service" of nearword.
     """
     try:
-        from ...lattice.rescoring.serve import ServeSettings, serve
-        from ...lattice.rescoring.service import RescoringService
+        from ...lattice.service.serve import ServeSettings, serve
+        from ...lattice.service.service import RescoringService
     except ImportError as error:
         raise typer.BadParameter(f"{error.name} is missing: pip install 'nearword[service]'") from error
-    from ...lattice.rescoring.language_models import Weights
-    from ...lattice.rescoring.service_limits import ServiceLimits
+    from ...lattice.service.language_models import Weights
+    from ...lattice.service.service_limits import ServiceLimits
 
     allowed = [] if tokens is None else tokens.read_text(encoding="utf-8").split()
     if tokens is not None and not allowed:
@@ -89,13 +89,13 @@ def rescore_server(
 
 
 def _model(lm: Path | None, onnx: Path | None, pieces: Path | None, weights: "Weights", paths: int) -> "LanguageModel":
-    from ...lattice.rescoring.language_models import load_ngram_language_model
+    from ...lattice.service.language_models import load_ngram_language_model
 
     if lm is not None and onnx is not None:
         weights = replace(weights, language=weights.language / 2)
     first = None if lm is None else load_ngram_language_model(lm, pieces, weights)
     if onnx is not None:
-        from ...lattice.rescoring.transformer import load_transformer
+        from ...lattice.service.transformer import load_transformer
 
         return load_transformer(onnx, first=first, weights=weights, paths=paths)
     if first is None:

@@ -85,7 +85,7 @@ def search_options(
         raise typer.BadParameter("there is nothing to boost; give --bias FILE too", param_hint="--bias-strength")
     biasing = None
     if bias:
-        from ..biasing import load_biasing
+        from ..recognition.biasing import load_biasing
 
         biasing, refused = load_biasing(model, bias, strength=strength)
         for one in refused:
@@ -100,7 +100,7 @@ def search_options(
     elif str(language) == "none":
         ngram = None
     else:
-        from ...lattice.rescoring import load_ngram
+        from ...lattice.language import load_ngram
 
         ngram = load_ngram(language, model.vocabulary.tokens)
     scorer = None if ngram is None else Fusion(model, ngram, DEFAULT_WEIGHT if weight is None else weight)

@@ -19,9 +19,9 @@ from .standard_input import check_beginning, require_pipe
 if TYPE_CHECKING:
     from ...lattice import Lattice
     from ...lattice.rescoring import RescoringSettings
-    from ..events import Final
-    from ..rescoring import BlockingRescoring
-    from ..segmenter import Segmenter
+    from ..recognition.events import Final
+    from ..recognition.segmenter import Segmenter
+    from ..streaming.rescoring import BlockingRescoring
 
 LONG_SECONDS = 60.0
 """Audio from which a progress bar is worth its place."""
@@ -92,8 +92,8 @@ def transcribe(
     Ctrl-C prints what was recognised so far; the exit code is 130 then.
     """
     from ...models import NearwordError, Transducer, resolve
-    from ..formats import WRITERS
-    from ..segmenter import Segmenter
+    from ..recognition.formats import WRITERS
+    from ..recognition.segmenter import Segmenter
 
     _check(files, output_format, output)
     lattices = _LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
@@ -141,7 +141,7 @@ def transcribe(
 
 
 def _rescoring(settings: "RescoringSettings") -> "BlockingRescoring":
-    from ..rescoring import BlockingRescoring
+    from ..streaming.rescoring import BlockingRescoring
 
     return BlockingRescoring(settings)
 

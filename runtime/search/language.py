@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 import numpy.typing as npt
 
-from ...lattice.rescoring import NgramModel, StatefulScorer, load_ngram
+from ...lattice.language import NgramModel, StatefulScorer, load_ngram
 from ...models import Transducer
 from .internal import internal_log_probs
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...models import SAMPLE_RATE
 from ...models.audio import Resampler, Samples, make_resampler
-from ..waiting import settled
+from ..streaming.waiting import settled
 from .devices import Device, MicrophoneError, choose_device, import_sounddevice, list_devices, reason
 from .source import AudioSink
 

@@ -12,7 +12,7 @@ import numpy as np
 import pocketsphinx
 from nearword.models import read_audio
 from nearword.runtime import load_model, transcribe_file
-from nearword.runtime.evaluation import read_manifest, recognise_all, score
+from nearword.runtime.evaluation.word_errors import read_manifest, recognise_all, score
 
 
 def open_pocketsphinx() -> Callable[[Path], tuple[str, float]]:

@@ -32,7 +32,7 @@ def read(paths: list[str]):
 def open_nearword(folder: Path, precision: str, beam: int):
     from nearword.models import Transducer
     from nearword.runtime import BeamSettings, SearchOptions
-    from nearword.runtime.transcriber import Transcriber
+    from nearword.runtime.recognition.transcriber import Transcriber
 
     model = Transducer.load(folder, precision=precision)
     options = SearchOptions(BeamSettings(max_active=beam), language=None, phones=False)
@@ -74,7 +74,7 @@ def open_sherpa(folder: Path, precision: str, beam: int):
 
 
 def peak_memory() -> int:
-    from nearword.runtime.evaluation import peak_memory as measured
+    from nearword.runtime.evaluation.word_errors import peak_memory as measured
 
     return measured()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from nearword.biasing.slots import Filled, SlotGrammar
-from nearword.runtime.evaluation import normalise, read_rows
+from nearword.runtime.evaluation.word_errors import normalise, read_rows
 
 FRAME = 2048
 """Samples over which energies are taken."""

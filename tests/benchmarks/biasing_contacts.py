@@ -25,10 +25,10 @@ import numpy as np
 from nearword.biasing import Biasing, ClassSettings, Phrase
 from nearword.models import Transducer, resolve
 from nearword.runtime import BeamSettings
-from nearword.runtime.bias_evaluation import Heard, PhraseFinder, finder_for, hear, recognise
-from nearword.runtime.bias_evaluation import errors as errors_of
-from nearword.runtime.biasing import bias_vocabulary, surprise_of
-from nearword.runtime.evaluation import Entry, normalise
+from nearword.runtime.evaluation.biasing import Heard, PhraseFinder, finder_for, hear, recognise
+from nearword.runtime.evaluation.biasing import errors as errors_of
+from nearword.runtime.evaluation.word_errors import Entry, normalise
+from nearword.runtime.recognition.biasing import bias_vocabulary, surprise_of
 
 SIZES = (10, 100, 1000, 10_000)
 CARRIERS = (

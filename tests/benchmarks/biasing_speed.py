@@ -16,8 +16,8 @@ from pathlib import Path
 from nearword.biasing import Biasing, Phrase
 from nearword.models import Transducer, resolve
 from nearword.runtime import BeamSettings, SearchOptions
-from nearword.runtime.biasing import load_biasing
-from nearword.runtime.transcriber import transcribe_file
+from nearword.runtime.recognition.biasing import load_biasing
+from nearword.runtime.recognition.transcriber import transcribe_file
 
 DEMO = Path(__file__).parents[2] / "runtime" / "audio" / "demo.flac"
 SIZES = (100, 1000, 10_000, 100_000)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from nearword.models import SAMPLE_RATE, FeatureExtractor, Transducer, stream_audio
-from nearword.runtime.evaluation import Entry, normalise, read_manifest
+from nearword.runtime.evaluation.word_errors import Entry, normalise, read_manifest
 
 TAIL_SECONDS = 0.5
 """Silence after each recording, so that the last words come through the model's delay."""

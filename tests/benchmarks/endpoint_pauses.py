@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from nearword.endpointing import PRESETS, Observation, scorecard
 from nearword.models import Transducer, resolve
-from nearword.runtime.endpoint_observation import observe, own_system, read_ends, read_recording
-from nearword.runtime.endpoint_peers import sherpa_system
+from nearword.runtime.evaluation.endpoint_peers import sherpa_system
+from nearword.runtime.evaluation.endpoints import observe, own_system, read_ends, read_recording
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from pauses import between_words, with_pauses

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 from nearword.models import SAMPLE_RATE, Transducer, read_audio, resolve
-from nearword.runtime.evaluation import read_manifest
-from nearword.runtime.events import Event, Final
-from nearword.runtime.pipeline import Pipeline
-from nearword.runtime.recognizer import Recognizer
+from nearword.runtime.evaluation.word_errors import read_manifest
+from nearword.runtime.recognition.events import Event, Final
+from nearword.runtime.recognition.recognizer import Recognizer
 from nearword.runtime.sources import AudioSink
+from nearword.runtime.streaming.pipeline import Pipeline
 
 BLOCK = SAMPLE_RATE // 50
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 from nearword.models import SAMPLE_RATE, Transducer, read_audio, resolve
-from nearword.runtime.evaluation import read_manifest
-from nearword.runtime.events import Event
-from nearword.runtime.pipeline import Pipeline
+from nearword.runtime.evaluation.word_errors import read_manifest
+from nearword.runtime.recognition.events import Event
 from nearword.runtime.sources import AudioSink
+from nearword.runtime.streaming.pipeline import Pipeline
 
 
 class Meeting:

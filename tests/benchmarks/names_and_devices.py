@@ -15,7 +15,7 @@ from dev_speech import Recording
 from error_types import Outcome, outcomes
 from nearword.models.training.phrases import slot_values
 from nearword.runtime import SearchOptions, load_model, transcribe_file
-from nearword.runtime.evaluation import normalise, read_manifest
+from nearword.runtime.evaluation.word_errors import normalise, read_manifest
 from nearword.runtime.search import BeamSettings
 
 

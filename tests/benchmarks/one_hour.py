@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 from nearword.models import SAMPLE_RATE, read_audio
-from nearword.runtime.evaluation import read_manifest
-from nearword.runtime.events import AudioLost, Final, Reset, SpeculativeFinal, SpeechStarted
-from nearword.runtime.pipeline import Pipeline
+from nearword.runtime.evaluation.word_errors import read_manifest
+from nearword.runtime.recognition.events import AudioLost, Final, Reset, SpeculativeFinal, SpeechStarted
+from nearword.runtime.streaming.pipeline import Pipeline
 
 BLOCK = SAMPLE_RATE // 10
 

@@ -22,17 +22,18 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from nearword.lattice import Lattice, n_best, oracle
-from nearword.lattice.rescoring import NgramModel, Rescorer, RescoringSettings, rescore, train_pieces
-from nearword.lattice.rescoring.language_models import LanguageModel, NgramLanguageModel, Weights, bias_weighted
-from nearword.lattice.rescoring.transformer import CausalTransformer, load_transformer
+from nearword.lattice.language import NgramModel, train_pieces
+from nearword.lattice.rescoring import Rescorer, RescoringSettings, rescore
+from nearword.lattice.service.language_models import LanguageModel, NgramLanguageModel, Weights, bias_weighted
+from nearword.lattice.service.transformer import CausalTransformer, load_transformer
 from nearword.models import Transducer, read_audio, resolve
 from nearword.models.training.phrases import generate
 from nearword.models.training.synthesize import read_texts
-from nearword.runtime.evaluation import normalise
+from nearword.runtime.evaluation.word_errors import normalise
+from nearword.runtime.recognition.transcriber import Transcriber
+from nearword.runtime.recognition.word_pieces import piece_encoder
 from nearword.runtime.search import BeamSettings, SearchOptions
 from nearword.runtime.search.language import DEFAULT_WEIGHT, Fusion
-from nearword.runtime.transcriber import Transcriber
-from nearword.runtime.word_pieces import piece_encoder
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
 

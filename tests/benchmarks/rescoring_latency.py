@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 from nearword.endpointing import PRESETS
-from nearword.lattice.rescoring import Rescorer, RescoringSettings, save_ngram, train_words
+from nearword.lattice.language import save_ngram, train_words
+from nearword.lattice.rescoring import Rescorer, RescoringSettings
 from nearword.models import Transducer, read_audio, resolve
-from nearword.runtime.evaluation import read_manifest
-from nearword.runtime.events import Event, Final, SpeculativeFinal
-from nearword.runtime.recognizer import Recognizer
-from nearword.runtime.rescoring import LiveRescoring
+from nearword.runtime.evaluation.word_errors import read_manifest
+from nearword.runtime.recognition.events import Event, Final, SpeculativeFinal
+from nearword.runtime.recognition.recognizer import Recognizer
+from nearword.runtime.streaming.rescoring import LiveRescoring
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 from nearword.lattice import Lattice, encode, read_lattice
-from nearword.lattice.rescoring import Form, Request, load_ngram
+from nearword.lattice.language import load_ngram
+from nearword.lattice.rescoring import Form, Request
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
 

@@ -8,7 +8,7 @@ import onnx
 from nearword.biasing import ClassSettings, Phrase
 from nearword.models import Transducer
 from nearword.runtime import BeamSettings
-from nearword.runtime.biasing import load_biasing
+from nearword.runtime.recognition.biasing import load_biasing
 from nearword.runtime.search import SearchOptions
 from onnx import TensorProto, helper, numpy_helper
 

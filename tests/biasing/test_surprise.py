@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from nearword.biasing import Phrase, Tokenizer
 from nearword.models import Transducer
-from nearword.runtime.biasing import bias_vocabulary, load_biasing, surprise_of
+from nearword.runtime.recognition.biasing import bias_vocabulary, load_biasing, surprise_of
 from toy_models import ToyModel, write_toy_model
 
 

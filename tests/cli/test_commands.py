@@ -4,7 +4,7 @@ import pytest
 import soundfile
 from conftest import DEMO
 from nearword.models import read_audio
-from nearword.runtime.events import from_json
+from nearword.runtime.recognition.events import from_json
 
 GRAMMAR = {
     "templates": {"tell": ["tell my $WHO [that] i am $WHAT"], "alarm": ["(set|make) an alarm for $TIME"]},

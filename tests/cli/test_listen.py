@@ -12,8 +12,8 @@ import pytest
 from conftest import DEMO
 from contract import check_contract
 from nearword.models import Transducer, read_audio
-from nearword.runtime.events import Final, from_json
-from nearword.runtime.recognizer import Recognizer
+from nearword.runtime.recognition.events import Final, from_json
+from nearword.runtime.recognition.recognizer import Recognizer
 
 PROGRAM = [sys.executable, "-m", "nearword.runtime.cli", "listen"]
 

@@ -17,8 +17,8 @@ import pytest
 from conftest import DEMO
 from contract import check_contract
 from nearword.models import Transducer, read_audio
-from nearword.runtime.events import AudioLost, Event, Final, Partial, from_json
-from nearword.runtime.recognizer import Recognizer
+from nearword.runtime.recognition.events import AudioLost, Event, Final, Partial, from_json
+from nearword.runtime.recognition.recognizer import Recognizer
 
 WAIT_SECONDS = 40.0
 SINK = "module-null-sink sink_name=vmic rate=16000 channels=1"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nearword.endpointing import PRESETS, VoiceFinality, finality, scorecard
 from nearword.endpointing.finality import features, measure
 from nearword.models import SAMPLE_RATE, Transducer, read_audio
-from nearword.runtime.endpoint_observation import observe, own_system, read_ends, read_recording
+from nearword.runtime.evaluation.endpoints import observe, own_system, read_ends, read_recording
 
 ENDS = Path(__file__).parent.parent / "benchmarks" / "barista_ends.jsonl"
 

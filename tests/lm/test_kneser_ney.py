@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nearword.lattice.rescoring import LanguageModelError, NgramModel, train_pieces, train_words
-from nearword.lattice.rescoring.kneser_ney import discounts_of
+from nearword.lattice.language import LanguageModelError, NgramModel, train_pieces, train_words
+from nearword.lattice.language.kneser_ney import discounts_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 

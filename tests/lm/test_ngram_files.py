@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nearword.lattice.rescoring import LanguageModelError, NgramModel, load_ngram, save_ngram, train_pieces
+from nearword.lattice.language import LanguageModelError, NgramModel, load_ngram, save_ngram, train_pieces
 
 SYMBOLS = ("<blk>", "<unk>", "▁play", "▁jazz", "▁chess", "s")
 ARPA = """\\data\\
@@ -154,7 +154,7 @@ def test_gzip_that_is_cut_off_is_refused(model: NgramModel, tmp_path: Path) -> N
 
 
 def test_rows_are_kept_within_a_bound(model: NgramModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nearword.lattice.rescoring.ngram.CACHED_BYTES", 48 * 20)
+    monkeypatch.setattr("nearword.lattice.language.ngram.CACHED_BYTES", 48 * 20)
     fresh = model.aligned(("<blk>", *reversed(SYMBOLS[1:])))
     wanted = {state: fresh.scores(state).copy() for state in range(fresh.trie.num_nodes)}
     assert len(fresh._rows._rows) == 20

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import numpy as np
 from nearword.lattice import Lattice
-from nearword.lattice.rescoring import RescoringSettings, train_words
-from nearword.lattice.rescoring.language_models import NgramLanguageModel, Weights
-from nearword.lattice.rescoring.serve import DrainingServer, ServeSettings, bound
-from nearword.lattice.rescoring.service import RescoringService
-from nearword.lattice.rescoring.service_limits import ServiceLimits
+from nearword.lattice.language import train_words
+from nearword.lattice.rescoring import RescoringSettings
+from nearword.lattice.service.language_models import NgramLanguageModel, Weights
+from nearword.lattice.service.serve import DrainingServer, ServeSettings, bound
+from nearword.lattice.service.service import RescoringService
+from nearword.lattice.service.service_limits import ServiceLimits
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -13,17 +13,9 @@ from hypothesis import strategies as st
 from nearword import lattice as lattice_package
 from nearword.lattice import Lattice, encode
 from nearword.lattice.formats.json_format import to_json
-from nearword.lattice.rescoring import (
-    Answer,
-    ContractError,
-    Form,
-    Masking,
-    Request,
-    RescoringSettings,
-    ScoredPath,
-)
+from nearword.lattice.rescoring import Answer, ContractError, Form, Masking, Request, RescoringSettings, ScoredPath
 from nearword.lattice.rescoring.contract import read_answer, read_request
-from nearword.lattice.rescoring.service_limits import RefusedError, ServiceLimits, unpack
+from nearword.lattice.service.service_limits import RefusedError, ServiceLimits, unpack
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from nearword.lattice.rescoring import Reason, Rescored, Rescorer, ScoredPath
-from nearword.runtime.events import Alternative, Final, Rescoring, Reset, SpeculativeFinal
-from nearword.runtime.rescoring import LiveRescoring, with_words
-from nearword.runtime.transcript import Word
+from nearword.runtime.recognition.events import Alternative, Final, Rescoring, Reset, SpeculativeFinal
+from nearword.runtime.recognition.transcript import Word
+from nearword.runtime.streaming.rescoring import LiveRescoring, with_words
 
 sys.path.insert(0, str(Path(__file__).parent))
 

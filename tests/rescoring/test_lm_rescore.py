@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.lattice import LANGUAGE, Lattice
-from nearword.lattice.rescoring import NgramModel, RescoreLimits, rescore, train_pieces
+from nearword.lattice.language import NgramModel, train_pieces
+from nearword.lattice.rescoring import RescoreLimits, rescore
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))
 

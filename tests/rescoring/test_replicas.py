@@ -18,7 +18,8 @@ import h2.connection
 import h2.events
 import pytest
 import trustme
-from nearword.lattice.rescoring import Reason, Rescorer, RescoringSettings, save_ngram, train_words
+from nearword.lattice.language import save_ngram, train_words
+from nearword.lattice.rescoring import Reason, Rescorer, RescoringSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -21,10 +21,11 @@ import numpy as np
 import pytest
 import zstandard
 from nearword.lattice import Lattice, write_lattice
-from nearword.lattice.rescoring import Form, Masking, Reason, Request, Rescorer, ScoredPath, save_ngram, train_words
+from nearword.lattice.language import save_ngram, train_words
+from nearword.lattice.rescoring import Form, Masking, Reason, Request, Rescorer, ScoredPath
 from nearword.lattice.rescoring.contract import read_answer, read_request
-from nearword.lattice.rescoring.language_models import NgramLanguageModel, Weights
-from nearword.lattice.rescoring.service_limits import ServiceLimits
+from nearword.lattice.service.language_models import NgramLanguageModel, Weights
+from nearword.lattice.service.service_limits import ServiceLimits
 from typing_extensions import Self
 
 sys.path.insert(0, str(Path(__file__).parent))

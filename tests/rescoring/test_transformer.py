@@ -9,11 +9,12 @@ import httpx
 import numpy as np
 import onnx
 import pytest
-from nearword.lattice.rescoring import LanguageModelError, Request, train_words
+from nearword.lattice.language import LanguageModelError, train_words
+from nearword.lattice.rescoring import Request
 from nearword.lattice.rescoring.contract import read_answer
-from nearword.lattice.rescoring.language_models import NgramLanguageModel, Weights
-from nearword.lattice.rescoring.tokenizers import Tokenizer, load_tokenizer
-from nearword.lattice.rescoring.transformer import CausalTransformer, load_transformer
+from nearword.lattice.service.language_models import NgramLanguageModel, Weights
+from nearword.lattice.service.tokenizers import Tokenizer, load_tokenizer
+from nearword.lattice.service.transformer import CausalTransformer, load_transformer
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -76,7 +77,7 @@ def test_what_does_not_fit_into_one_run_is_scored_in_several(
     axes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_bigram(tmp_path / "bigram.onnx", axes=axes)
-    monkeypatch.setattr("nearword.lattice.rescoring.transformer.MAX_LOGITS", 8 * 9)
+    monkeypatch.setattr("nearword.lattice.service.transformer.MAX_LOGITS", 8 * 9)
     texts = [" ".join(words) for words in itertools.product(WORDS[2:5], WORDS[4:6], WORDS[6:])]
     transformer = CausalTransformer(tmp_path / "bigram.onnx", tokenizer())
     assert transformer.log_probs(texts) == pytest.approx([bigram(text) for text in texts], abs=1e-3)

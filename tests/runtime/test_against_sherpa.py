@@ -7,7 +7,8 @@ import pytest
 from conftest import DEMO
 from kaldi_features import KaldiFeatures
 from nearword.models import Transducer, read_audio
-from nearword.runtime import Transcriber, encoding
+from nearword.runtime import Transcriber
+from nearword.runtime.recognition import encoder_stream
 from nearword.runtime.search import GREEDY
 
 sherpa_onnx = pytest.importorskip("sherpa_onnx")
@@ -55,7 +56,7 @@ def test_same_tokens_on_all_of_dev(bundled: Transducer, speech_folder: Path, mon
     """A few may differ in int8 where sherpa-onnx brings another onnxruntime: activations are scaled at run time, and a
     last bit decides which step a value falls to. So the features have to be the same ones to the last bit, too. In
     float none of 364 differs, with our features."""
-    monkeypatch.setattr(encoding, "FeatureExtractor", KaldiFeatures)
+    monkeypatch.setattr(encoder_stream, "FeatureExtractor", KaldiFeatures)
     recogniser = sherpa_recogniser(bundled)
     paths = sorted((speech_folder / "dev").glob("*/*.flac"))
     different = []

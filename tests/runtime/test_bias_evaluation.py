@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.biasing import Biasing, BiasVocabulary, ClassSettings, Phrase, Tokenizer
-from nearword.runtime.bias_evaluation import BiasFigures, PhraseFinder, _count
-from nearword.runtime.bias_tuning import Bound, tune
+from nearword.runtime.evaluation.bias_tuning import Bound, tune
+from nearword.runtime.evaluation.biasing import BiasFigures, PhraseFinder, _count
 
 VOCABULARY = BiasVocabulary(["<blk>", "\u2581", *"abcdefghijklmnopqrstuvwxyz'"])
 FINDER = PhraseFinder(Tokenizer(VOCABULARY, inflect=False).tokenize_all(map(Phrase, ["a b", "a b c", "d", "E"]))[0])
@@ -43,7 +43,7 @@ words = st.lists(st.sampled_from("abcdx"), max_size=7).map(" ".join)
 
 @given(words, words)
 def test_no_error_is_lost_or_counted_twice(reference, hypothesis):
-    from nearword.runtime.evaluation import count_errors
+    from nearword.runtime.evaluation.word_errors import count_errors
 
     counted = count(reference, hypothesis)
     assert counted["biased"][1] + counted["other"][1] == len(reference.split())

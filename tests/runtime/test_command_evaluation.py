@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 from nearword.runtime import Command
-from nearword.runtime.command_evaluation import Labels, labels_of, score_commands
-from nearword.runtime.evaluation import Entry, ManifestError, read_manifest
+from nearword.runtime.evaluation.commands import Labels, labels_of, score_commands
+from nearword.runtime.evaluation.word_errors import Entry, ManifestError, read_manifest
 
 SIX = Command(True, "alarm", {"time": "six"})
 NONE = Command(False)

@@ -8,9 +8,9 @@ from nearword.biasing import BiasingError
 from nearword.biasing.slots import SlotGrammar
 from nearword.models import Transducer, read_audio
 from nearword.runtime import Command, Final, Pipeline, Recognizer, SpeculativeFinal
-from nearword.runtime.command_recognizer import CommandRecognizer
-from nearword.runtime.grammar import command_streams
-from nearword.runtime.pipeline import PipelineError
+from nearword.runtime.recognition.command_recognizer import CommandRecognizer
+from nearword.runtime.recognition.grammar import command_streams
+from nearword.runtime.streaming.pipeline import PipelineError
 
 GRAMMAR = SlotGrammar(
     {"tell": ["tell my $WHO i am $WHAT"], "alarm": ["set an alarm for $TIME"]},

@@ -8,9 +8,9 @@ from conftest import DEMO
 from nearword.lattice import Calibration, Lattice
 from nearword.models import ModelFileError, Transducer, read_audio
 from nearword.runtime import Final, Recognizer
-from nearword.runtime.confidence import FILE, read_calibration, with_confidences, write_calibration
+from nearword.runtime.recognition.confidence import FILE, read_calibration, with_confidences, write_calibration
+from nearword.runtime.recognition.transcript import Word
 from nearword.runtime.search import GREEDY
-from nearword.runtime.transcript import Word
 
 
 def two_ways() -> Lattice:

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from nearword.endpointing import PRESETS, Ending, Speculation
 from nearword.models import SAMPLE_RATE, AudioError, Transducer
-from nearword.runtime.endpoint_observation import (
+from nearword.runtime.evaluation.endpoints import (
     TAIL_SECONDS,
     Recording,
     decisions,
@@ -14,7 +14,7 @@ from nearword.runtime.endpoint_observation import (
     read_ends,
     read_recording,
 )
-from nearword.runtime.events import Final, FinalReason, Reset, SpeculativeFinal, SpeechStarted
+from nearword.runtime.recognition.events import Final, FinalReason, Reset, SpeculativeFinal, SpeechStarted
 
 
 def test_events_become_what_was_decided() -> None:

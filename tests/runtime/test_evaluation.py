@@ -6,7 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from nearword.models import AudioError
-from nearword.runtime.evaluation import Entry, ManifestError, Result, normalise, read_manifest, recognise_all, score
+from nearword.runtime.evaluation.word_errors import (
+    Entry,
+    ManifestError,
+    Result,
+    normalise,
+    read_manifest,
+    recognise_all,
+    score,
+)
 
 
 def results(*pairs: tuple[str, str]) -> list[Result]:
@@ -48,7 +56,7 @@ def test_the_interval_covers_what_more_data_would_show() -> None:
 
 def test_peak_memory_is_this_process_alone() -> None:
     """A child of a large process does not inherit its figure."""
-    child = "from nearword.runtime.evaluation import peak_memory; print(peak_memory())"
+    child = "from nearword.runtime.evaluation.word_errors import peak_memory; print(peak_memory())"
     parent = (
         "import subprocess, sys; held = b'x' * 600_000_000;"
         f"subprocess.run([sys.executable, '-c', {child!r}], check=True)"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.runtime import Word
-from nearword.runtime.events import (
+from nearword.runtime.recognition.events import (
     AudioLost,
     Command,
     Event,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.runtime import Transcript, Word
-from nearword.runtime.formats import WRITERS, clock, cues
+from nearword.runtime.recognition.formats import WRITERS, clock, cues
 
 
 def transcript(*words: tuple[str, float, float]) -> Transcript:

@@ -7,9 +7,9 @@ from conftest import DEMO
 from nearword.biasing import BiasingError
 from nearword.biasing.slots import Filled, SlotGrammar
 from nearword.models import read_audio
-from nearword.runtime.events import Final
-from nearword.runtime.grammar import Understood, read_grammar, search_with_grammar, understand
-from nearword.runtime.recognizer import Recognizer
+from nearword.runtime.recognition.events import Final
+from nearword.runtime.recognition.grammar import Understood, read_grammar, search_with_grammar, understand
+from nearword.runtime.recognition.recognizer import Recognizer
 
 CLASSES = {
     "who": ["sister", "brother", "mother", "father"],

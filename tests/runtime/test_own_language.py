@@ -10,11 +10,11 @@ import pytest
 import sentencepiece
 from conftest import DEMO
 from nearword.lattice import LANGUAGE, encode
-from nearword.lattice.rescoring import LanguageModelError, NgramModel, save_ngram, train_pieces
+from nearword.lattice.language import LanguageModelError, NgramModel, save_ngram, train_pieces
 from nearword.models import Transducer
 from nearword.models.audio import read_audio
 from nearword.runtime import SearchOptions, Transcriber, transcribe_file
-from nearword.runtime.biasing import load_biasing
+from nearword.runtime.recognition.biasing import load_biasing
 from nearword.runtime.search import GREEDY, BeamSettings
 from nearword.runtime.search.internal import internal_log_probs
 from nearword.runtime.search.language import (

@@ -9,10 +9,10 @@ from contract import check_contract, random_audio, scripted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.models import AudioError, ModelNotFoundError, Transducer
-from nearword.runtime.event_stream import EventStream
-from nearword.runtime.events import AudioLost, Event, Final
-from nearword.runtime.pipeline import Pipeline, PipelineError
+from nearword.runtime.recognition.events import AudioLost, Event, Final
 from nearword.runtime.sources import AudioSink, Blocks
+from nearword.runtime.streaming.event_stream import EventStream
+from nearword.runtime.streaming.pipeline import Pipeline, PipelineError
 
 
 async def blocks(samples: np.ndarray, size: int = 1600, pause: float = 0.0) -> AsyncIterator[np.ndarray]:

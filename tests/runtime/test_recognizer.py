@@ -7,8 +7,16 @@ from hypothesis import strategies as st
 from nearword.endpointing import EndReason
 from nearword.models import AudioError, Transducer, read_audio
 from nearword.runtime import Transcriber
-from nearword.runtime.events import AudioLost, Event, Final, FinalReason, Partial, SpeculativeFinal, SpeechStarted
-from nearword.runtime.recognizer import Recognizer
+from nearword.runtime.recognition.events import (
+    AudioLost,
+    Event,
+    Final,
+    FinalReason,
+    Partial,
+    SpeculativeFinal,
+    SpeechStarted,
+)
+from nearword.runtime.recognition.recognizer import Recognizer
 
 NEVER = EndEvery(10**9, EndReason.silence)
 

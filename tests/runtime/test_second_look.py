@@ -13,11 +13,11 @@ from nearword.lattice import n_best
 from nearword.models import ModelFileError, Transducer, read_audio
 from nearword.models.transducer import Encoded
 from nearword.runtime import BeamSettings, SearchOptions, Transcriber, Word
-from nearword.runtime.biasing import bias_vocabulary, surprise_of
-from nearword.runtime.decoding import QUIET_FRAMES
-from nearword.runtime.events import Final
-from nearword.runtime.recognizer import Recognizer
-from nearword.runtime.second_look import PhonesHeard, SecondLook, beginning_with, best_words, word_lattice
+from nearword.runtime.recognition.biasing import bias_vocabulary, surprise_of
+from nearword.runtime.recognition.decoding import QUIET_FRAMES
+from nearword.runtime.recognition.events import Final
+from nearword.runtime.recognition.recognizer import Recognizer
+from nearword.runtime.recognition.second_pass import PhonesHeard, SecondLook, beginning_with, best_words, word_lattice
 
 ONCE = SearchOptions(phones=False)
 

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.models import Transducer, read_audio
 from nearword.runtime import Recognizer
-from nearword.runtime.events import Final
-from nearword.runtime.formats import cues
-from nearword.runtime.segmenter import SETTINGS, Segmenter
-from nearword.runtime.transcript import Transcript
+from nearword.runtime.recognition.events import Final
+from nearword.runtime.recognition.formats import cues
+from nearword.runtime.recognition.segmenter import SETTINGS, Segmenter
+from nearword.runtime.recognition.transcript import Transcript
 
 
 def transcribe(model: Transducer, samples: np.ndarray, sizes: list[int]) -> Transcript:

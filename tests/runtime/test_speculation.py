@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 import pytest
-from nearword.runtime.events import Event, Final, Partial, Reset, SpeculativeFinal, SpeechStarted
-from nearword.runtime.speculation import Gate, Outcome, WithdrawnError, speculate
+from nearword.runtime.recognition.events import Event, Final, Partial, Reset, SpeculativeFinal, SpeechStarted
+from nearword.runtime.streaming.speculation import Gate, Outcome, WithdrawnError, speculate
 
 
 def spoken(number: int, text: str, *, wrong: Sequence[str] = (), speculated: bool = True) -> list[Event]:

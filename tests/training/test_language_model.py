@@ -11,10 +11,11 @@ torch = pytest.importorskip("torch", reason="needs the extra nearword[train]")
 pytest.importorskip("onnx")
 pytest.importorskip("faker")
 
-from nearword.lattice.rescoring import Request, load_ngram, save_ngram, train_words
+from nearword.lattice.language import load_ngram, save_ngram, train_words
+from nearword.lattice.rescoring import Request
 from nearword.lattice.rescoring.contract import read_answer
-from nearword.lattice.rescoring.language_models import NgramLanguageModel, Weights
-from nearword.lattice.rescoring.transformer import load_transformer
+from nearword.lattice.service.language_models import NgramLanguageModel, Weights
+from nearword.lattice.service.transformer import load_transformer
 from nearword.models.training.language_model import (
     BEGIN_ID,
     END_ID,

@@ -1,0 +1,1 @@
+"""The server that rescores lattices, and the language models behind it."""

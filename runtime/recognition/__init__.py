@@ -1,0 +1,1 @@
+"""Audio to words and events: encoder stream, decode loop, second pass, utterances."""

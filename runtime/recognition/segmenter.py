@@ -1,0 +1,111 @@
+"""A recording to one transcript, cut into utterances where the speaker pauses."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...endpointing import PRESETS, EndpointSettings
+from ...models import Transducer
+from ...models.audio import Samples
+from ..search import DEFAULT_SEARCH, SearchOptions
+from .events import Command, Final, Partial
+from .hypothesis import line
+from .recognizer import Recognizer
+from .transcript import Transcript, Word
+
+if TYPE_CHECKING:
+    from ...lattice import Lattice
+    from .grammar import CommandStream
+
+SETTINGS = replace(PRESETS["patient"], stable=0.5)
+"""Nobody waits for the end of an utterance in a recording: better late than cut off."""
+
+
+class Segmenter:
+    """Long audio in memory that does not grow with its features: words, and where utterances begin."""
+
+    def __init__(
+        self,
+        model: Transducer,
+        settings: EndpointSettings | None = None,
+        *,
+        search: SearchOptions = DEFAULT_SEARCH,
+        lower: bool = True,
+        correct: Callable[[Final], Final] | None = None,
+        commands: "Callable[[], CommandStream] | None" = None,
+    ) -> None:
+        """Begin a recording; ``correct`` may give an utterance other words, once it has ended.
+
+        ``commands`` begins an utterance to understand what it asks for; utterances end as in live listening then,
+        unless ``settings`` say when.
+        """
+        self._correct = correct
+        self.commands: list[Command] | None = None if commands is None else []
+        """What the utterances that have ended ask for, each; None if nobody asked."""
+        if commands is None:
+            self._recognizer = Recognizer(model, settings or SETTINGS, search=search, lower=lower)
+        else:
+            from .command_recognizer import CommandRecognizer  # noqa: PLC0415 (only where there is a grammar)
+
+            settings = settings or PRESETS["balanced"]
+            self._recognizer = CommandRecognizer(model, commands, settings, search=search, lower=lower)
+        self.lattices: list[Lattice] = []
+        """Of the utterances that have ended."""
+        self._words: list[Word] = []
+        self._utterances: list[int] = []
+        self._present: tuple[Word, ...] = ()
+        self._stable = 0
+
+    @property
+    def text(self) -> str:
+        """All words so far."""
+        return " ".join(word.text for word in (*self._words, *self._present))
+
+    @property
+    def stable_text(self) -> str:
+        """All words so far that will not change any more."""
+        return " ".join(word.text for word in (*self._words, *self._present[: self._stable]))
+
+    @property
+    def utterance_texts(self) -> list[str]:
+        """The words of each utterance that has ended."""
+        ends = [*self._utterances[1:], len(self._words)]
+        return [
+            line(tuple(self._words[begin:end])) for begin, end in zip(self._utterances, ends, strict=False)
+        ]  # without utterances there is an end, but no beginning
+
+    def accept(self, samples: Samples) -> bool:
+        """Take samples [n], 16 kHz mono float32 in [-1, 1]; returns whether there are new words.
+
+        Raises:
+            AudioError: a sample is not a finite number.
+            RuntimeError: the stream was finished.
+        """
+        events = self._recognizer.accept(samples)
+        for event in events:
+            if isinstance(event, Partial):
+                self._present, self._stable = event.words, event.stable
+            elif isinstance(event, Final):
+                self._take(event)
+        return any(isinstance(event, Partial | Final) for event in events)
+
+    def finish(self) -> Transcript:
+        """End the stream and return all its words; again and again the same."""
+        for event in self._recognizer.finish():
+            if isinstance(event, Final):
+                self._take(event)
+        return Transcript(
+            self.text, tuple(self._words), (), self._recognizer.seconds, utterances=tuple(self._utterances)
+        )
+
+    def _take(self, final: Final) -> None:
+        if self._correct is not None:
+            final = self._correct(final)
+        if final.words:
+            self._utterances.append(len(self._words))
+            self._words += final.words
+            if final.lattice is not None:
+                self.lattices.append(final.lattice)
+            if self.commands is not None and final.command is not None:
+                self.commands.append(final.command)
+        self._present = ()

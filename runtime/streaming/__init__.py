@@ -1,0 +1,1 @@
+"""Recognition for asyncio: pipeline, event stream, stages."""

@@ -1,0 +1,165 @@
+"""Recognition for asyncio: a source of audio in, events out, the work in one thread of its own."""
+
+import asyncio
+from collections.abc import AsyncIterable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from typing_extensions import Self
+
+from ...endpointing import PRESETS, EndpointSettings, VoiceActivity
+from ...models import NearwordError, Transducer
+from ...models.audio import Samples
+from ..recognition.recognizer import Recognizer
+from ..recognition.transcriber import load_model
+from ..search import DEFAULT_SEARCH, SearchOptions
+from ..sources import AudioSource, Blocks
+from .event_stream import EventStream
+from .waiting import settled
+
+if TYPE_CHECKING:
+    from ...biasing.slots import SlotGrammar
+    from ..recognition.grammar import CommandStream
+
+
+class PipelineError(NearwordError, RuntimeError):
+    """A pipeline is used in a way it cannot be."""
+
+
+class Pipeline:
+    """Recognises one source at a time; many pipelines may share one loaded model.
+
+    >>> async with Pipeline() as pipeline:
+    ...     async for event in pipeline.run(Microphone()):
+    ...         print(event)
+
+    Leaving the ``async with`` block, for whatever reason, ends a run that is under way: its source is cancelled and
+    waited for, its thread ends, nothing is left behind.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Transducer = "assistant-en",
+        preset: str = "balanced",
+        *,
+        settings: EndpointSettings | None = None,
+        search: SearchOptions = DEFAULT_SEARCH,
+        vad: Callable[[], VoiceActivity] | None = None,
+        recognizer: Callable[[Transducer], Recognizer] | None = None,
+        audio_seconds: float = 4.0,
+        events: int = 256,
+        lower: bool = True,
+        grammar: "SlotGrammar | None" = None,
+    ) -> None:
+        """Describe a pipeline; nothing is loaded before ``async with``.
+
+        Args:
+            model: name, folder, or a loaded model to share.
+            preset: of the end-pointers: ``fast``, ``balanced``, ``patient``.
+            settings: of the end-pointers, instead of a preset.
+            search: how wide to search, and what to boost.
+            vad: makes the voice activity of a run; by default webrtcvad.
+            recognizer: makes the recogniser of a run, instead of all of the above.
+            audio_seconds: audio that may wait for the recogniser.
+            events: events that may wait for the consumer; if there are as many, recognition waits.
+            lower: lower-case words, also of models with upper-case tokens.
+            grammar: what may be asked for, as ``grammar.read_grammar`` gives it; results have a ``command`` then.
+
+        Raises:
+            PipelineError: no such preset, or a grammar beside a recogniser of one's own.
+        """
+        if preset not in PRESETS:
+            raise PipelineError(f"preset {preset!r}: expected {', '.join(PRESETS)}")
+        if grammar is not None and recognizer is not None:
+            raise PipelineError("a grammar beside a recogniser of one's own; let that one be a CommandRecognizer")
+        self._grammar = grammar
+        self._commands: Callable[[], CommandStream] | None = None
+        self._model = model
+        self._settings = settings or PRESETS[preset]
+        self._search = search
+        self._vad = vad
+        self._recognizer = recognizer
+        self._lower = lower
+        self._audio_seconds = audio_seconds
+        self._event_limit = events
+        self._loaded: Transducer | None = None
+        self._executor: ThreadPoolExecutor | None = None
+        self._run: EventStream | None = None
+
+    @property
+    def model(self) -> Transducer:
+        """The loaded model, to share with other pipelines.
+
+        Raises:
+            PipelineError: outside of ``async with``.
+        """
+        if self._loaded is None:
+            raise PipelineError("the pipeline is not open; use it in 'async with'")
+        return self._loaded
+
+    async def __aenter__(self) -> Self:
+        """Load the model, in the worker thread.
+
+        Raises:
+            ModelError: the model cannot be found or read.
+            BiasingError: the model has no tokens for a word of the grammar.
+        """
+        if self._executor is not None:
+            raise PipelineError("the pipeline is open already")
+        self._executor = ThreadPoolExecutor(1, "nearword")
+        try:
+            self._loaded = await settled(asyncio.get_running_loop().run_in_executor(self._executor, self._load))
+        except BaseException:
+            self._shut()
+            raise
+        return self
+
+    def _load(self) -> Transducer:
+        model = load_model(self._model)
+        if self._grammar is not None:
+            from ..recognition.grammar import command_streams  # noqa: PLC0415 (only where there is a grammar)
+
+            self._commands = command_streams(model, self._grammar)
+        return model
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the run, if one is under way, and the thread."""
+        try:
+            if self._run is not None:
+                await self._run.aclose()
+        finally:
+            self._shut()
+
+    def _shut(self) -> None:
+        executor, self._executor, self._loaded, self._run = self._executor, None, None, None
+        if executor is not None:
+            executor.shutdown()  # its one job is over: this does not wait
+
+    def run(self, source: AudioSource | AsyncIterable[Samples]) -> "EventStream":
+        """Begin to recognise a source: an ``AudioSource``, or an async iterator of sample arrays.
+
+        Returns what to iterate over. To be called in the event loop.
+
+        Raises:
+            PipelineError: not open, or another run is not over; one pipeline does one thing at a time.
+        """
+        model, executor = self.model, self._executor
+        if executor is None or (self._run is not None and not self._run.is_over):
+            raise PipelineError("a run is under way; end it (aclose) or take another pipeline with the same model")
+        recognizer = self._recognizer(model) if self._recognizer else self._make_recognizer(model)
+        feed = Blocks(source) if isinstance(source, AsyncIterable) else source
+        self._run = EventStream(feed, recognizer, executor, self._audio_seconds, self._event_limit)
+        return self._run
+
+    def _make_recognizer(self, model: Transducer) -> Recognizer:
+        vad = self._vad() if self._vad else None
+        if self._commands is None:
+            return Recognizer(model, self._settings, search=self._search, vad=vad, lower=self._lower)
+        from ..recognition.command_recognizer import CommandRecognizer  # noqa: PLC0415
+
+        commands, search = self._commands, self._search
+        return CommandRecognizer(model, commands, self._settings, search=search, vad=vad, lower=self._lower)
