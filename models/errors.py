@@ -2,11 +2,11 @@
 
 Every message names the file or value, what was expected, and what to do, in one line. They can be
 pickled: a worker process hands them on.
+
+All packages may import this module, and of other packages' modules this one alone: it needs the standard library only.
 """
 
 from pathlib import Path
-
-from typing_extensions import Self
 
 
 class NearwordError(Exception):
@@ -30,7 +30,7 @@ class ModelFileError(ModelError, ValueError):
         """The file at fault."""
         self._problem = problem
 
-    def __reduce__(self) -> tuple[type[Self], tuple[Path, str]]:
+    def __reduce__(self) -> tuple[type["ModelFileError"], tuple[Path, str]]:
         return type(self), (self.path, self._problem)
 
 
@@ -43,7 +43,7 @@ class AudioError(NearwordError, ValueError):
         """The file or stream at fault."""
         self._problem = problem
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type["AudioError"], tuple[str, str]]:
         return type(self), (self.path, self._problem)
 
 

@@ -60,12 +60,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        from ...biasing import BiasingError
-        from ...lattice import LatticeError
-        from ...models import NearwordError  # here: every command that got this far has loaded it
+        from ...models.errors import NearwordError
 
         # what can go wrong outside this program is one line; anything else is a bug and shows its trace
-        if not isinstance(error, (NearwordError, BiasingError, LatticeError, OSError)):
+        if not isinstance(error, (NearwordError, OSError)):
             raise
         _give_up(error)
 

@@ -151,4 +151,4 @@ def test_every_public_name_is_there_when_it_is_asked_for() -> None:
     program = "from nearword.runtime import *; import nearword.runtime as r; print(callable(speculate)); r.nothing"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False, text=True)
     assert result.stdout == "True\n"
-    assert "AttributeError: module 'nearword.runtime' has no attribute 'nothing'" in result.stderr
+    assert "AttributeError: No nearword.runtime attribute nothing" in result.stderr

@@ -1,0 +1,20 @@
+from .audio import (
+    SAMPLE_RATE as SAMPLE_RATE,
+    audio_seconds as audio_seconds,
+    cut_short as cut_short,
+    read_audio as read_audio,
+    stream_audio as stream_audio,
+)
+from .catalog import DEFAULT_MODEL as DEFAULT_MODEL, list_models as list_models, resolve as resolve
+from .errors import (
+    AudioError as AudioError,
+    DownloadError as DownloadError,
+    ModelError as ModelError,
+    ModelFileError as ModelFileError,
+    ModelNotFoundError as ModelNotFoundError,
+    NearwordError as NearwordError,
+)
+from .features import FeatureExtractor as FeatureExtractor
+from .pronunciation import Pronouncer as Pronouncer
+from .tokens import Vocabulary as Vocabulary
+from .transducer import EncoderStream as EncoderStream, ModelInfo as ModelInfo, Transducer as Transducer
