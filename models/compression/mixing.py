@@ -1,0 +1,25 @@
+"""From one 64-bit number to others that seem to have nothing to do with it."""
+
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.uint64]
+_GOLDEN = 0x9E3779B97F4A7C15
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+_30, _27, _31, _32 = (np.uint64(shift) for shift in (30, 27, 31, 32))
+
+
+def mixed(keys: Keys, salt: int) -> Keys:
+    """Return other numbers for keys, by ``salt`` (the finaliser of SplitMix64: Steele, Lea and Flood 2014)."""
+    out: Keys = keys + np.uint64(salt * _GOLDEN & (1 << 64) - 1)
+    out = (out ^ (out >> _30)) * _FIRST
+    out = (out ^ (out >> _27)) * _SECOND
+    out ^= out >> _31
+    return out
+
+
+def below(keys: Keys, size: int, salt: int) -> Keys:
+    """Return a number from 0 to ``size`` - 1 for each key; ``size`` is at most 2 to the 32."""
+    scaled: Keys = (mixed(keys, salt) >> _32) * np.uint64(size) >> _32
+    return scaled

@@ -1,0 +1,162 @@
+"""A minimal perfect hash: n keys to the numbers 0 to n - 1, each once, in about three bits a key.
+
+The cascade of bit arrays of Limasset, Rizk, Chikhi and Peterlongo 2017, "Fast and scalable minimal perfect hashing for
+massive key sets" (BBHash). Every key is thrown at the first array, which has a bit for each; where a key falls alone
+its bit is set; all others go on to the next, smaller array. A key's number is the count of set bits before its own.
+With arrays as large as the keys that reach them, e = 2.72 bits a key are spent on arrays; no method needs less than
+1.44.
+
+What is not a key gets a number too, or none: ``FingerprintHash`` tells most of it apart.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import CompressionError
+from .mixing import Keys, below
+
+MAX_LEVELS = 64
+"""Arrays of a cascade; a million keys need about 35."""
+MAX_KEYS = 1 << 30
+SEEDS = 16
+"""Cascades that are tried before giving up."""
+WORD, BLOCK = 64, 256
+"""Bits of a word, and bits that are counted ahead together."""
+_WORDS_PER_BLOCK = BLOCK // WORD
+_ONE = np.uint64(1)
+_ALL = ~np.uint64(0)
+_PAIRS, _FOURS, _BYTES = (np.uint64(mask * 0x0101010101010101) for mask in (0x55, 0x33, 0x0F))
+_SUM = np.uint64(0x0101010101010101)
+
+
+@dataclass(frozen=True, eq=False)
+class PerfectHash:
+    """Numbers for keys. Arrays may be views into a mapped file; they are checked when it is made.
+
+    Raises:
+        CompressionError: the parts do not fit together.
+    """
+
+    bits: Keys
+    """[words] All arrays one after the other, 64 bits a word, the lowest bit first."""
+    ranks: npt.NDArray[np.uint32]
+    """[blocks] Set bits before each block of 256 bits."""
+    sizes: tuple[int, ...]
+    """Bits of each array, multiples of 64."""
+    seed: int = 0
+    """Which cascade it is."""
+
+    def __post_init__(self) -> None:
+        blocks = -(-len(self.bits) // _WORDS_PER_BLOCK)
+        if (
+            self.bits.dtype != np.uint64
+            or self.bits.ndim != 1
+            or self.ranks.dtype != np.uint32
+            or self.ranks.shape != (blocks,)
+            or len(self.sizes) > MAX_LEVELS
+            or any(size <= 0 or size % WORD or size > 4 * MAX_KEYS for size in self.sizes)
+            or sum(self.sizes) != WORD * len(self.bits)
+            or not 0 <= self.seed < SEEDS
+        ):
+            raise CompressionError("the arrays of a perfect hash do not fit together")
+        if not np.array_equal(_ranks(self.bits), self.ranks):
+            raise CompressionError("a perfect hash counts its bits wrong")
+
+    @classmethod
+    def build(cls, keys: Keys) -> "PerfectHash":
+        """Return the hash of keys, [n] uint64: hashes of what they stand for, each once.
+
+        Raises:
+            CompressionError: a key is there twice, or there are more than 2 to the 30.
+        """
+        if len(keys) > MAX_KEYS:
+            raise CompressionError(f"{len(keys)} keys; the limit is {MAX_KEYS}")
+        ordered = np.sort(np.asarray(keys, np.uint64))
+        twice = np.flatnonzero(ordered[1:] == ordered[:-1])
+        if len(twice):
+            raise CompressionError(f"the key {ordered[twice[0]]:#x} is there twice; expected each once")
+        for seed in range(SEEDS):
+            levels = _cascade(ordered, seed)
+            if levels is not None:
+                bits = np.concatenate([np.zeros(0, np.uint64), *levels])
+                return cls(bits, _ranks(bits), tuple(WORD * len(level) for level in levels), seed)
+        raise CompressionError(f"{len(keys)} keys do not come apart; expected well-mixed hashes of 64 bits")
+
+    @cached_property
+    def count(self) -> int:
+        """Keys that it was built of."""
+        if not len(self.bits):
+            return 0
+        last = (len(self.ranks) - 1) * _WORDS_PER_BLOCK
+        return int(self.ranks[-1]) + int(_ones(self.bits[last:]).sum())
+
+    @property
+    def num_bits(self) -> int:
+        """Size in bits, ranks included."""
+        return 8 * (self.bits.nbytes + self.ranks.nbytes)
+
+    def numbers(self, keys: Keys) -> npt.NDArray[np.int64]:
+        """Return the number of each key, [n]; -1, or any number, for what is none."""
+        keys = np.asarray(keys, np.uint64)
+        place = np.full(len(keys), -1, np.int64)
+        left = np.arange(len(keys))
+        first = 0
+        for level, size in enumerate(self.sizes):
+            if not len(left):
+                break
+            bit = below(keys[left], size, _salt(self.seed, level)).astype(np.int64) + first
+            found = (self.bits[bit >> 6] >> (bit & 63).astype(np.uint64)) & _ONE == _ONE
+            place[left[found]] = bit[found]
+            left = left[~found]
+            first += size
+        hit = np.flatnonzero(place >= 0)
+        place[hit] = self._rank(place[hit])
+        return place
+
+    def _rank(self, bit: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return how many bits are set before each place."""
+        word, block = bit >> 6, bit >> 8
+        rank: npt.NDArray[np.int64] = self.ranks[block].astype(np.int64)
+        for before in range(_WORDS_PER_BLOCK - 1):
+            earlier = (block << 2) + before
+            counted = np.flatnonzero(earlier < word)
+            rank[counted] += _ones(self.bits[earlier[counted]])
+        rank += _ones(self.bits[word] & ((_ONE << (bit & 63).astype(np.uint64)) - _ONE))
+        return rank
+
+
+def _salt(seed: int, level: int) -> int:
+    return 1 + level + seed * MAX_LEVELS
+
+
+def _cascade(keys: Keys, seed: int) -> list[Keys] | None:
+    """Return the arrays, None if keys are left after the last."""
+    levels: list[Keys] = []
+    while len(keys):
+        if len(levels) == MAX_LEVELS:
+            return None
+        size = -(-len(keys) // WORD) * WORD
+        bit = below(keys, size, _salt(seed, len(levels))).astype(np.int64)
+        alone = np.bincount(bit, minlength=size) == 1
+        levels.append(np.packbits(alone, bitorder="little").view("<u8").astype(np.uint64))
+        keys = keys[~alone[bit]]
+    return levels
+
+
+def _ranks(bits: Keys) -> npt.NDArray[np.uint32]:
+    ones = np.zeros(-(-len(bits) // _WORDS_PER_BLOCK) * _WORDS_PER_BLOCK, np.int64)
+    ones[: len(bits)] = _ones(bits)
+    blocks = np.cumsum(ones.reshape(-1, _WORDS_PER_BLOCK).sum(1))
+    return np.concatenate([[0], blocks])[: len(ones) // _WORDS_PER_BLOCK].astype(np.uint32)
+
+
+def _ones(words: Keys) -> npt.NDArray[np.int64]:
+    """Return the number of set bits of each word."""
+    pairs = words - ((words >> _ONE) & _PAIRS)
+    fours = (pairs & _FOURS) + ((pairs >> np.uint64(2)) & _FOURS)
+    eights = (fours + (fours >> np.uint64(4))) & _BYTES
+    counts: npt.NDArray[np.int64] = (eights * _SUM >> np.uint64(56)).astype(np.int64)
+    return counts
