@@ -10,7 +10,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import biasing, demo, endpoints, evaluate, lattice, listen, lm, models, rescore, rescore_server, transcribe
+from . import (
+    biasing,
+    demo,
+    endpoints,
+    evaluate,
+    lattice,
+    listen,
+    lm,
+    models,
+    rescore,
+    rescore_server,
+    serve,
+    transcribe,
+)
 
 app = typer.Typer(
     name="nearword",
@@ -28,6 +41,7 @@ app.command(epilog=endpoints.EXAMPLES)(endpoints.endpoints)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=rescore.EXAMPLES)(rescore.rescore)
 app.command("rescore-server", epilog=rescore_server.EXAMPLES)(rescore_server.rescore_server)
+app.command(epilog=serve.EXAMPLES)(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(biasing.app, name="biasing")
 app.add_typer(lattice.app, name="lattice")

@@ -1,0 +1,159 @@
+"""The daemon from start to end: sockets, signals, the service manager."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from typing_extensions import Self
+
+from ...models import NearwordError
+from .connections import Connections
+from .listening import bind, handed_over, shown
+from .settings import ServeSettings, address_of
+from .streams import Engine
+from .supervision import notify, watchdog_seconds
+
+GRACE_SECONDS = 0.7
+"""After SIGTERM: what is being said gets its result within so long."""
+SWITCH_SECONDS = 0.001
+"""Threads that decode let the event loop in so often: it answers at once while they work."""
+_log = logging.getLogger("nearword.daemon")
+
+
+class Daemon:
+    """Everything that listens. ``run`` is all most need.
+
+    >>> async with Daemon(engine) as daemon:
+    ...     await daemon.stopped.wait()
+    """
+
+    def __init__(self, engine: Engine, reload: Callable[[], ServeSettings] | None = None) -> None:
+        """Take an engine.
+
+        Args:
+            engine: what recognises.
+            reload: gives the settings anew, on SIGHUP.
+        """
+        self.engine = engine
+        self.addresses: dict[str, list[str]] = {"wyoming": [], "http": [], "json": []}
+        """Where each protocol listens, once it does."""
+        self.stopped = asyncio.Event()
+        """Set when the daemon is to end."""
+        self._reload = reload
+        self._stack = contextlib.AsyncExitStack()
+        self._wyoming: Connections | None = None
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Listen everywhere.
+
+        Raises:
+            OSError: an address cannot be had; names it.
+        """
+        try:
+            await self._listen()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give those who speak their last words, and end everything."""
+        for task in self._background:
+            task.cancel()
+        if self._wyoming is not None:
+            self._wyoming.stop_listening()
+        await self.engine.drain(GRACE_SECONDS)
+        await self._stack.aclose()
+
+    async def _listen(self) -> None:
+        from .wyoming_server import WyomingConnection  # noqa: PLC0415 (needs its package)
+        from .wyoming_wire import MAX_HEADER  # noqa: PLC0415
+
+        settings, engine = self.engine.settings, self.engine
+        handed = handed_over()
+
+        async def wyoming(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await WyomingConnection(engine, reader, writer).run()
+
+        self._wyoming = Connections("wyoming", wyoming, engine.metrics, settings.max_connections, MAX_HEADER)
+        self._stack.push_async_callback(self._wyoming.aclose)
+        for listening in handed.get("wyoming") or [bind(address_of(uri)) for uri in settings.uri]:
+            await self._wyoming.listen(listening)
+            self.addresses["wyoming"].append(shown(listening))
+
+    def begin(self, task: "asyncio.Task[None]") -> None:
+        """Own a task until the end."""
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def reload(self) -> None:
+        """Read settings and phrases anew; what cannot change while listening stays as it is, and is told."""
+        if self._reload is None:
+            return
+        notify("RELOADING=1")
+        try:
+            settings = await asyncio.to_thread(self._reload)
+            fixed = [name for name in _FIXED if getattr(settings, name) != getattr(self.engine.settings, name)]
+            if fixed:
+                _log.warning("changed, but only a restart uses them: %s", ", ".join(fixed))
+            self.engine.settings = settings
+            await asyncio.to_thread(self.engine.load_phrases)
+            _log.info("settings and phrases are read anew")
+        except (NearwordError, OSError) as error:
+            _log.error("not read anew, all stays as it was: %s", error)
+        notify("READY=1")
+
+
+_FIXED = ("uri", "http", "socket", "model", "precision", "grammar", "certificate", "key", "zeroconf", "home_assistant",
+          "max_connections")  # fmt: skip
+
+
+def run(settings: ServeSettings, reload: Callable[[], ServeSettings] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        NearwordError: a file of the settings cannot be used; names it.
+        OSError: an address cannot be had; names it.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    hanging = asyncio.run(_run(settings, reload))
+    if hanging:
+        # a thread that hangs would keep the process from ending
+        logging.shutdown()
+        os._exit(0)
+
+
+async def _run(settings: ServeSettings, reload: Callable[[], ServeSettings] | None) -> int:
+    engine = await asyncio.to_thread(Engine.load, settings)
+    gc.collect()
+    gc.freeze()  # the model and all that was imported are never garbage: collections leave them aside
+    loop = asyncio.get_running_loop()
+    async with Daemon(engine, reload) as daemon:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, daemon.stopped.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: daemon.begin(asyncio.create_task(daemon.reload())))
+        for protocol, addresses in daemon.addresses.items():
+            for address in addresses:
+                _log.info("listening: %s at %s", protocol, address)
+        notify("READY=1", f"STATUS=Listening; model {engine.model.info.folder.name}")
+        every = watchdog_seconds()
+        if every is not None:
+            daemon.begin(asyncio.create_task(_watchdog(engine, every / 3)))
+        await daemon.stopped.wait()
+        notify("STOPPING=1")
+        _log.info("ending")
+    return engine.hanging
+
+
+async def _watchdog(engine: Engine, every: float) -> None:
+    """Say that all is well, as long as it is: the loop runs, and not every stream hangs."""
+    while True:
+        if engine.hanging < engine.settings.max_streams:
+            notify("WATCHDOG=1")
+        await asyncio.sleep(every)

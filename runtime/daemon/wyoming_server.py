@@ -1,0 +1,297 @@
+"""The Wyoming protocol, as Home Assistant and its satellites speak it."""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wyoming.asr import Transcribe, Transcript, TranscriptChunk, TranscriptStart, TranscriptStop
+from wyoming.audio import AudioChunk, AudioStart
+from wyoming.error import Error
+from wyoming.event import Event as WireEvent
+from wyoming.event import async_write_event
+from wyoming.intent import Recognize
+from wyoming.ping import Ping, Pong
+
+from ...endpointing import PRESETS, EndpointSettings
+from ...models import AudioError, NearwordError
+from ..recognition.events import Final, Partial, SpeechStarted
+from .errors import BusyError, ProtocolError, StuckError
+from .pcm import PcmDecoder, PcmFormat
+from .streams import Engine, Stream, StreamOptions, ended_by_client
+from .wyoming_info import intent_answer, make_info
+from .wyoming_wire import MAX_HEADER, read_event
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+PROTOCOL = "wyoming"
+PRESET_OF = {"default": "balanced", "relaxed": "patient", "aggressive": "fast"}
+"""The client's sensitivity to our presets."""
+EXTERNAL_SECONDS = 300.0
+"""Longest utterance that a client ends itself."""
+LINGER_SECONDS = 2.0
+"""How long a client that is cut off may go on sending before its connection is closed."""
+_log = logging.getLogger("nearword.daemon.wyoming")
+
+
+class _Gone(Exception):  # noqa: N818 (no error: how a connection ends)
+    """The connection is to be closed."""
+
+
+class WyomingConnection:
+    """One client, from its first byte to its last. Lives in the event loop."""
+
+    def __init__(self, engine: Engine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._engine = engine
+        self._settings = engine.settings
+        self._reader, self._writer = reader, writer
+        self._writing = asyncio.Lock()
+        self._request = Transcribe()
+        self._stream: Stream | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._decoder: PcmDecoder | None = None
+        self._told = False
+        """Whether the client was told why it is cut off."""
+        self._answered = False
+        """Whether the utterance of the present audio has its transcript: what comes of it yet is ignored."""
+        self._actions: dict[str, Callable[[WireEvent], Awaitable[None]]] = {
+            "describe": self._describe,
+            "ping": self._ping,
+            "transcribe": self._transcribe,
+            "audio-start": self._start,
+            "audio-chunk": self._chunk,
+            "audio-stop": self._stop,
+            "recognize": self._intent,
+            "transcript": self._intent,
+        }
+
+    async def run(self) -> None:
+        """Answer until the client goes away; never raises for anything that a client does."""
+        try:
+            while True:
+                event = await asyncio.wait_for(
+                    read_event(self._reader, self._settings.max_message), self._settings.idle_seconds
+                )
+                if event is None:
+                    break
+                await self._handle(event)
+        except ProtocolError as error:
+            self._engine.metrics.errors.labels(PROTOCOL).inc()
+            _log.info("a client is cut off: %s", error)
+            await self._try_to_tell(str(error), "protocol")
+        except (BusyError, StuckError) as error:
+            _log.warning("a client is sent away: %s", error)
+            await self._try_to_tell(str(error), "busy")
+        except AudioError as error:
+            await self._try_to_tell(str(error), "audio")
+        except (OSError, asyncio.TimeoutError, _Gone):
+            pass  # it went away, or has nothing to say
+        finally:
+            await self._drop()
+            await self._linger()
+            self._writer.close()
+            with contextlib.suppress(OSError, asyncio.TimeoutError):
+                await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+
+    async def _linger(self) -> None:
+        """Take what the client still sends: a connection closed on unread bytes loses the last words to it."""
+        if not self._told or self._writer.is_closing():
+            return
+        until = asyncio.get_running_loop().time() + LINGER_SECONDS
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            self._writer.write_eof()
+            while (left := until - asyncio.get_running_loop().time()) > 0:
+                if not await asyncio.wait_for(self._reader.read(MAX_HEADER), left):
+                    break
+
+    async def _handle(self, event: WireEvent) -> None:
+        act = self._actions.get(event.type)
+        if act is None:
+            return  # of a later version of the protocol, or not for a recogniser
+        try:
+            await act(event)
+        except KeyError as error:
+            raise ProtocolError(f"{event.type} without {error}") from None
+        except (TypeError, AttributeError):
+            raise ProtocolError(f"{event.type} with a value of a wrong type") from None
+
+    async def _describe(self, _event: WireEvent) -> None:
+        await self._write(make_info(self._engine).event())
+
+    async def _ping(self, event: WireEvent) -> None:
+        await self._write(Pong(Ping.from_event(event).text).event())
+
+    async def _transcribe(self, event: WireEvent) -> None:
+        request = Transcribe.from_event(event)
+        for name, listed in (("names", request.transcript_names), ("terms", request.transcript_terms)):
+            if listed is not None and not (isinstance(listed, list) and all(isinstance(one, str) for one in listed)):
+                raise ProtocolError(f"transcript_{name}: expected a list of texts")
+        if request.context is not None and not isinstance(request.context, dict):
+            raise ProtocolError("context: expected an object")
+        language = request.language
+        if language is not None:
+            if not isinstance(language, str):
+                raise ProtocolError("language: expected a text")
+            known = self._settings.languages
+            if language.replace("_", "-").split("-")[0].lower() not in {one.split("-")[0].lower() for one in known}:
+                raise ProtocolError(f"language {language!r:.20}: this model knows {', '.join(known)}")
+        await self._drop()
+        self._request, self._answered = request, False
+
+    async def _start(self, event: WireEvent) -> None:
+        await self._begin(AudioStart.from_event(event))
+
+    async def _begin(self, form: AudioStart | AudioChunk) -> None:
+        await self._drop()
+        self._answered = False
+        self._decoder = PcmDecoder(PcmFormat(form.rate, form.width, form.channels), PROTOCOL)
+        names, terms = self._request.transcript_names or [], self._request.transcript_terms or []
+        boosted = None
+        if names or terms:
+            boosted = await asyncio.to_thread(self._engine.phrases.own, names, terms)
+        self._stream = await self._engine.open(StreamOptions(PROTOCOL, self._endpoints(), boosted))
+        self._answering = asyncio.create_task(self._answer(self._stream, self._request))
+
+    def _endpoints(self) -> EndpointSettings:
+        wanted = self._request.vad_sensitivity
+        preset = PRESET_OF.get(getattr(wanted, "value", wanted) or "", self._settings.preset)
+        if self._settings.external_vad:
+            return ended_by_client(PRESETS[preset], EXTERNAL_SECONDS)
+        settings = PRESETS[preset]
+        return replace(settings, max_utterance=min(settings.max_utterance, self._settings.max_utterance))
+
+    async def _chunk(self, event: WireEvent) -> None:
+        chunk = AudioChunk.from_event(event)
+        if self._answered:
+            return
+        if self._stream is None:
+            await self._begin(chunk)
+        stream, decoder = self._stream, self._decoder
+        if stream is None or decoder is None or stream.is_finished:
+            return
+        form = PcmFormat(chunk.rate, chunk.width, chunk.channels)
+        if form != decoder.format:
+            await stream.put(decoder.finish())
+            self._decoder = decoder = PcmDecoder(form, PROTOCOL)
+        if chunk.audio:
+            await stream.put(decoder.decode(chunk.audio))
+
+    async def _stop(self, _event: WireEvent) -> None:
+        if self._answered:
+            self._answered = False
+            return
+        if self._stream is None:  # no audio came: nothing was said
+            await self._write(Transcript("", language=self._settings.languages[0]).event())
+            return
+        if self._decoder is not None and not self._stream.is_finished:
+            await self._stream.put(self._decoder.finish())
+        self._stream.finish()
+        if self._answering is not None:
+            await asyncio.wait([self._answering])
+        await self._drop()
+        self._answered = False
+
+    async def _answer(self, stream: Stream, request: Transcribe) -> None:
+        """Send what is heard, and the transcript once."""
+        chunks = _Chunks(self, stream, request)
+        limit = asyncio.create_task(self._limit(stream, chunks))
+        said: list[str] = []
+        try:
+            async for event in stream:
+                if isinstance(event, SpeechStarted):
+                    chunks.speech = True
+                elif isinstance(event, Partial):
+                    await chunks.show([*said, *(word.text for word in event.words[: event.stable])], open_end=True)
+                elif isinstance(event, Final):
+                    chunks.speech = False
+                    said += [word.text for word in event.words]
+                    if said and not self._settings.external_vad:
+                        break
+                    await chunks.show(said, open_end=True)
+            await chunks.show(said, open_end=False)
+            self._answered = True
+            text = stream.boosted.spelling.text(said)
+            await self._write(Transcript(text, request.context, self._settings.languages[0]).event())
+            if chunks.begun:
+                await self._write(TranscriptStop().event())
+        except (OSError, asyncio.TimeoutError):
+            self._writer.close()  # it went away, or does not read
+        except NearwordError as error:
+            self._engine.metrics.failures.inc()
+            _log.error("stream %d failed: %s", stream.number, type(error).__name__)
+            await self._try_to_tell(str(error), "recogniser")
+            self._writer.close()
+        finally:
+            limit.cancel()
+            await stream.aclose()
+
+    async def _limit(self, stream: Stream, chunks: "_Chunks") -> None:
+        """End the audio of who says nothing, or never ends, once so much of it has come."""
+        if self._settings.external_vad:
+            return
+        wait, longest = self._settings.wait_for_speech, self._settings.max_utterance
+        while not stream.is_finished:
+            await asyncio.sleep(0.1)
+            if stream.seconds >= (wait + longest if chunks.speech else wait):
+                stream.finish()
+
+    async def _intent(self, event: WireEvent) -> None:
+        request = Recognize.from_event(event)
+        text, context = request.text, request.context
+        if not isinstance(text, str) or len(text) > 10_000:
+            raise ProtocolError("text: expected at most 10000 characters")
+        if context is not None and not isinstance(context, dict):
+            raise ProtocolError("context: expected an object")
+        await self._write(await asyncio.to_thread(intent_answer, self._engine, text, context))
+
+    async def _drop(self) -> None:
+        """Forget the utterance that is being heard."""
+        task, stream = self._answering, self._stream
+        self._answering = self._stream = self._decoder = None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        if stream is not None:
+            await stream.aclose()
+
+    async def write_chunk(self, *events: WireEvent) -> None:
+        """Send events; what ``_Chunks`` does."""
+        for event in events:
+            await self._write(event)
+
+    async def _write(self, event: WireEvent) -> None:
+        async with self._writing:
+            await asyncio.wait_for(async_write_event(event, self._writer), self._settings.write_seconds)
+
+    async def _try_to_tell(self, message: str, code: str) -> None:
+        self._told = True
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await self._write(Error(message, code).event())
+
+
+class _Chunks:
+    """Stable words, each sent once, so that the chunks of an utterance put together are its transcript."""
+
+    def __init__(self, connection: WyomingConnection, stream: Stream, request: Transcribe) -> None:
+        self._connection, self._stream, self._request = connection, stream, request
+        self._sent = 0
+        self.begun = False
+        """Whether a chunk was sent."""
+        self.speech = False
+        """Whether somebody speaks."""
+
+    async def show(self, words: list[str], *, open_end: bool) -> None:
+        """Send what is new; with an open end less what may become a name."""
+        spelled, _ = self._stream.boosted.spelling.spelled(words, open_end=open_end)
+        new = spelled[self._sent :]
+        if not new:
+            return
+        events: list[WireEvent] = []
+        if not self.begun:
+            self.begun = True
+            events.append(TranscriptStart(self._request.context, self._request.language).event())
+        events.append(TranscriptChunk((" " if self._sent else "") + " ".join(new)).event())
+        self._sent = len(spelled)
+        await self._connection.write_chunk(*events)
