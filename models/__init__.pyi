@@ -1,5 +1,4 @@
 from .audio import (
-    SAMPLE_RATE as SAMPLE_RATE,
     audio_seconds as audio_seconds,
     cut_short as cut_short,
     read_audio as read_audio,
@@ -16,5 +15,11 @@ from .errors import (
 )
 from .features import FeatureExtractor as FeatureExtractor
 from .pronunciation import Pronouncer as Pronouncer
+from .samples import (
+    SAMPLE_RATE as SAMPLE_RATE,
+    AudioConverter as AudioConverter,
+    Channel as Channel,
+    to_samples as to_samples,
+)
 from .tokens import Vocabulary as Vocabulary
 from .transducer import EncoderStream as EncoderStream, ModelInfo as ModelInfo, Transducer as Transducer

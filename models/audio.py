@@ -5,59 +5,28 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
 from .errors import AudioError
+from .samples import SAMPLE_RATE, Frames, Resampler, Samples, check_samples, make_resampler
 
-SAMPLE_RATE = 16000
-"""Samples per second of everything inside nearword."""
+__all__ = [
+    "SAMPLE_RATE",
+    "Frames",
+    "Resampler",
+    "Samples",
+    "audio_seconds",
+    "check_samples",
+    "cut_short",
+    "make_resampler",
+    "read_audio",
+    "stream_audio",
+]
 
 FRAMES_AT_ONCE = 1024
 """Frames that are read together near the place where a file is broken: so many are lost at most."""
-
-Samples = npt.NDArray[np.float32]
-"""Mono audio, [n], float32 in [-1, 1], at ``SAMPLE_RATE``."""
-Frames = npt.NDArray[np.float32]
-"""Audio as a file has it, [n, channels], at its own rate."""
-
-
-class Resampler(Protocol):
-    """Samples at one rate to ``SAMPLE_RATE``, block by block."""
-
-    def accept(self, samples: Samples, *, last: bool = False) -> Samples:
-        """Return what can be told of the output so far; everything that is left if ``last``."""
-        ...
-
-
-class _Same:
-    def accept(self, samples: Samples, *, last: bool = False) -> Samples:
-        del last
-        return samples
-
-
-class _Soxr:
-    def __init__(self, rate: float) -> None:
-        import soxr  # noqa: PLC0415 (20 ms that 16 kHz audio never needs)
-
-        self._stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-
-    def accept(self, samples: Samples, *, last: bool = False) -> Samples:
-        return np.asarray(self._stream.resample_chunk(samples, last=last), np.float32)
-
-
-def make_resampler(rate: float) -> Resampler:
-    """Return a streaming resampler (soxr, high quality) from ``rate`` samples per second to ``SAMPLE_RATE``.
-
-    Raises:
-        ValueError: ``rate`` is not between 1,000 and 768,000.
-    """
-    if not 1_000 <= rate <= 768_000:
-        raise ValueError(f"sample rate {rate:g} Hz: expected 1000 to 768000")
-    return _Same() if rate == SAMPLE_RATE else _Soxr(rate)
 
 
 def stream_audio(path: str | Path, block_seconds: float = 10.0) -> Iterator[Samples]:
@@ -123,15 +92,6 @@ def _open(path: Path) -> "soundfile.SoundFile":
         if path.stat().st_size == 0:
             raise AudioError(path, "the file is empty") from error
         raise AudioError(path, "not an audio file that can be read (expected wav, flac, ogg, opus or mp3)") from error
-
-
-def check_samples(samples: Samples, source: str | Path, start: float = 0.0) -> None:
-    """Raise ``AudioError`` if a sample is NaN or infinite; ``start`` is the block's place in seconds."""
-    # one dot product: NaN and infinity survive a sum of squares, and so does nothing else that fits float32
-    if not np.isfinite(np.dot(samples, samples)) and not np.isfinite(samples).all():
-        raise AudioError(
-            source, f"has samples that are not finite numbers, in the block at {start:.1f} s; convert it anew"
-        )
 
 
 def read_audio(path: str | Path) -> Samples:

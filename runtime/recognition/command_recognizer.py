@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...endpointing import PRESETS, EndpointSettings, VoiceActivity
-from ...models import SAMPLE_RATE, Transducer
+from ...models import SAMPLE_RATE, Channel, Transducer
 from ...models.audio import Samples
 from ..search import DEFAULT_SEARCH, SearchOptions
 from .events import Command, Event, Final, SpeculativeFinal, SpeechStarted
@@ -34,14 +34,15 @@ class CommandRecognizer(Recognizer):
         search: SearchOptions = DEFAULT_SEARCH,
         vad: VoiceActivity | None = None,
         lower: bool = True,
+        rate: float = SAMPLE_RATE,
+        channel: Channel = "mix",
     ) -> None:
         """Begin a stream; ``begin`` is called for each utterance, all else is as ``Recognizer`` has it."""
-        super().__init__(model, settings, search=search, vad=vad, lower=lower)
+        super().__init__(model, settings, search=search, vad=vad, lower=lower, rate=rate, channel=channel)
         self._commands = _Commands(begin)
 
-    def accept(self, samples: Samples) -> list[Event]:
-        """Take samples [n], 16 kHz mono in [-1, 1]; returns what has happened, in order; raises as ``Recognizer``."""
-        events = super().accept(samples)
+    def _take(self, samples: Samples) -> list[Event]:
+        events = super()._take(samples)
         self._commands.append(samples)
         return self._commands.added_to(events)
 
@@ -51,9 +52,8 @@ class CommandRecognizer(Recognizer):
         self._commands.lost(seconds)
         return events
 
-    def finish(self) -> list[Event]:
-        """End the stream: an open utterance gets its final. Again and again: nothing more."""
-        return self._commands.added_to(super().finish())
+    def _finish(self) -> list[Event]:
+        return self._commands.added_to(super()._finish())
 
 
 class _Commands:

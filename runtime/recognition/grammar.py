@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+import numpy.typing as npt
+
 from ...biasing import BiasingError, Refused, Tokenizer, read_source
 from ...biasing.constraint import DEFAULT_PENALTY, DEFAULT_REWARD, DEFAULT_SHARE, GrammarScorer
 from ...biasing.slots import Filled, SlotGrammar
 from ...lattice import Lattice, determinize
 from ...lattice.viterbi import best_to_end
-from ...models import Transducer
+from ...models import Transducer, to_samples
 from ...models.audio import Samples
 from ..evaluation.word_errors import normalise
 from ..search import BeamSettings, Search, SearchOptions
@@ -134,9 +136,9 @@ class CommandStream:
         self._constrained = (search or search_with_grammar(model, grammar)).begin(model)
         self._free = FREE_SEARCH.begin(model)
 
-    def accept(self, samples: Samples) -> None:
-        """Take samples [n], 16 kHz mono float32 in [-1, 1]."""
-        for step in self._encoded.accept(samples):
+    def accept(self, audio: npt.ArrayLike) -> None:
+        """Take audio, [n] or [n, channels] at 16 kHz; raises ``AudioError`` for what is none."""
+        for step in self._encoded.accept(to_samples(audio)):
             self._constrained.advance(step.out)
             self._free.advance(step.out)
 

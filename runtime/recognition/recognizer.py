@@ -7,6 +7,7 @@ pieces gives the same events, times included.
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ...endpointing import (
     PRESETS,
@@ -20,8 +21,8 @@ from ...endpointing import (
     WebRtcVad,
     completeness,
 )
-from ...models import SAMPLE_RATE, Transducer
-from ...models.audio import Samples, check_samples
+from ...models import SAMPLE_RATE, AudioConverter, Channel, Transducer
+from ...models.audio import Samples
 from ..search import DEFAULT_SEARCH, SearchOptions
 from .confidence import read_calibration
 from .decoding import DecodingStream, seconds_of
@@ -74,6 +75,8 @@ class Recognizer:
         speculative: Speculative | None = None,
         final: Ending | None = None,
         lower: bool = True,
+        rate: float = SAMPLE_RATE,
+        channel: Channel = "mix",
     ) -> None:
         """Begin a stream.
 
@@ -85,7 +88,13 @@ class Recognizer:
             speculative: a speculative end-pointer of one's own.
             final: a final end-pointer of one's own.
             lower: lower-case words, also of models with upper-case tokens.
+            rate: samples per second of the audio that will come.
+            channel: of audio with several the one to hear, from 1 on, or ``mix``.
+
+        Raises:
+            AudioError: no such rate or channel.
         """
+        self._converter = AudioConverter(rate, channel)
         self._vad: VoiceActivity = WebRtcVad() if vad is None else vad
         self._speculative: Speculative = SpeculativeEndpointer(settings) if speculative is None else speculative
         self._final: Ending = FinalEndpointer(settings) if final is None else final
@@ -113,16 +122,18 @@ class Recognizer:
         """Whether an utterance has begun and not ended."""
         return self._started is not None
 
-    def accept(self, samples: Samples) -> list[Event]:
-        """Take samples [n], 16 kHz mono in [-1, 1]; returns what has happened, in order.
+    def accept(self, audio: npt.ArrayLike) -> list[Event]:
+        """Take audio, [n] or [n, channels], float32 in [-1, 1] or any integer type; returns what has happened.
 
         Raises:
-            AudioError: a sample is not a finite number; nothing was taken then.
+            AudioError: what is no audio; nothing was taken then. See ``models.AudioConverter``.
             RuntimeError: the stream was finished.
         """
         self._check_open()
-        samples = np.ascontiguousarray(samples, np.float32)
-        check_samples(samples, "audio", self.seconds)
+        return self._take(self._converter.accept(audio))
+
+    def _take(self, samples: Samples) -> list[Event]:
+        """Take samples [n], 16 kHz mono in [-1, 1]."""
         if len(self._rest):
             samples = np.concatenate([self._rest, samples])
         grid = self._grid
@@ -153,6 +164,9 @@ class Recognizer:
         if self._finished:
             return []
         self._finished = True
+        return [*self._take(self._converter.finish()), *self._finish()]
+
+    def _finish(self) -> list[Event]:
         self._heard += len(self._rest)
         self._stream.accept(self._rest)
         if not self.in_utterance:

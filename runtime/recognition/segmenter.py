@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy.typing as npt
+
 from ...endpointing import PRESETS, EndpointSettings
-from ...models import Transducer
-from ...models.audio import Samples
+from ...models import SAMPLE_RATE, Channel, Transducer
 from ..search import DEFAULT_SEARCH, SearchOptions
 from .events import Command, Final, Partial
 from .hypothesis import line
@@ -33,22 +34,28 @@ class Segmenter:
         lower: bool = True,
         correct: Callable[[Final], Final] | None = None,
         commands: "Callable[[], CommandStream] | None" = None,
+        rate: float = SAMPLE_RATE,
+        channel: Channel = "mix",
     ) -> None:
         """Begin a recording; ``correct`` may give an utterance other words, once it has ended.
 
         ``commands`` begins an utterance to understand what it asks for; utterances end as in live listening then,
-        unless ``settings`` say when.
+        unless ``settings`` say when. ``rate`` and ``channel`` say what audio will come, and which of it is heard.
         """
         self._correct = correct
         self.commands: list[Command] | None = None if commands is None else []
         """What the utterances that have ended ask for, each; None if nobody asked."""
         if commands is None:
-            self._recognizer = Recognizer(model, settings or SETTINGS, search=search, lower=lower)
+            self._recognizer = Recognizer(
+                model, settings or SETTINGS, search=search, lower=lower, rate=rate, channel=channel
+            )
         else:
             from .command_recognizer import CommandRecognizer  # noqa: PLC0415 (only where there is a grammar)
 
             settings = settings or PRESETS["balanced"]
-            self._recognizer = CommandRecognizer(model, commands, settings, search=search, lower=lower)
+            self._recognizer = CommandRecognizer(
+                model, commands, settings, search=search, lower=lower, rate=rate, channel=channel
+            )
         self.lattices: list[Lattice] = []
         """Of the utterances that have ended."""
         self._words: list[Word] = []
@@ -74,14 +81,14 @@ class Segmenter:
             line(tuple(self._words[begin:end])) for begin, end in zip(self._utterances, ends, strict=False)
         ]  # without utterances there is an end, but no beginning
 
-    def accept(self, samples: Samples) -> bool:
-        """Take samples [n], 16 kHz mono float32 in [-1, 1]; returns whether there are new words.
+    def accept(self, audio: npt.ArrayLike) -> bool:
+        """Take audio, [n] or [n, channels], float32 in [-1, 1] or any integer type; returns whether words are new.
 
         Raises:
-            AudioError: a sample is not a finite number.
+            AudioError: what is no audio; nothing was taken then.
             RuntimeError: the stream was finished.
         """
-        events = self._recognizer.accept(samples)
+        events = self._recognizer.accept(audio)
         for event in events:
             if isinstance(event, Partial):
                 self._present, self._stable = event.words, event.stable

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy.typing as npt
+
 from ...lattice import Lattice
-from ...models import SAMPLE_RATE, Transducer, resolve, stream_audio
+from ...models import SAMPLE_RATE, AudioConverter, Channel, Transducer, resolve, stream_audio
 from ...models.audio import Samples
 from ...models.transducer import Encoded
 from ..search import DEFAULT_SEARCH, SearchOptions
@@ -33,7 +35,28 @@ class Transcriber:
     >>> print(transcriber.finish().text)
     """
 
-    def __init__(self, model: Transducer, search: SearchOptions = DEFAULT_SEARCH, *, lower: bool = True) -> None:
+    def __init__(
+        self,
+        model: Transducer,
+        search: SearchOptions = DEFAULT_SEARCH,
+        *,
+        lower: bool = True,
+        rate: float = SAMPLE_RATE,
+        channel: Channel = "mix",
+    ) -> None:
+        """Begin a stream.
+
+        Args:
+            model: loaded, shared or not.
+            search: how wide to search, and what to boost.
+            lower: lower-case words, also of models with upper-case tokens.
+            rate: samples per second of the audio that will come.
+            channel: of audio with several the one to hear, from 1 on, or ``mix``.
+
+        Raises:
+            AudioError: no such rate or channel.
+        """
+        self._converter = AudioConverter(rate, channel)
         self._model = model
         self._lower = lower
         self._second = SecondLook.of(model, search)
@@ -49,14 +72,20 @@ class Transcriber:
         """Token ids so far."""
         return self._search.tokens
 
-    def accept(self, samples: Samples) -> bool:
-        """Take samples [n], 16 kHz mono float32 in [-1, 1]; returns whether the best tokens have changed.
+    def accept(self, audio: npt.ArrayLike) -> bool:
+        """Take audio, [n] or [n, channels], float32 in [-1, 1] or any integer type.
+
+        Returns whether the best tokens have changed.
 
         Raises:
+            AudioError: what is no audio; nothing was taken then. See ``models.AudioConverter``.
             RuntimeError: the stream was finished.
         """
         if self._finished:
             raise RuntimeError("the stream is finished; make a new Transcriber for more audio")
+        return self._take(self._converter.accept(audio))
+
+    def _take(self, samples: Samples) -> bool:
         self._samples += len(samples)
         return self._advance(self._encoded.accept(samples))
 
@@ -95,6 +124,7 @@ class Transcriber:
         """End the stream and return all its words; again and again the same."""
         if not self._finished:
             self._finished = True
+            self._take(self._converter.finish())
             self._advance(self._encoded.finish())
             self._result = self.partial
             if self._second is not None and self._result.words:

@@ -3,6 +3,9 @@
 from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Protocol
 
+import numpy.typing as npt
+
+from ...models import SAMPLE_RATE, AudioConverter, Channel
 from ...models.audio import Samples
 
 
@@ -38,20 +41,47 @@ class AudioSource(Protocol):
 
 
 class Blocks:
-    """Any async iterator of sample arrays, [n] at 16 kHz mono float32, as a source."""
+    """Any async iterator of arrays, as a source: [n] or [n, channels], of any integer or floating-point type."""
 
-    def __init__(self, blocks: AsyncIterable[Samples], *, live: bool = False) -> None:
+    def __init__(
+        self,
+        blocks: AsyncIterable[npt.ArrayLike],
+        *,
+        rate: float = SAMPLE_RATE,
+        channel: Channel = "mix",
+        live: bool = False,
+    ) -> None:
+        """Make a source.
+
+        Args:
+            blocks: what gives the arrays.
+            rate: samples per second.
+            channel: the one to hear, from 1 on, or ``mix``.
+            live: it does not wait for the recogniser; the oldest audio is lost instead.
+
+        Raises:
+            AudioError: no such rate or channel.
+        """
+        self._converter = AudioConverter(rate, channel)
         self._blocks = blocks
         self._live = live
 
     async def feed(self, sink: AudioSink) -> None:
-        """Put the iterator's arrays into the sink; a live one never waits. A generator is closed at the end."""
+        """Put the iterator's arrays into the sink; a live one never waits. A generator is closed at the end.
+
+        Raises:
+            AudioError: what came is no audio.
+        """
         try:
             async for block in self._blocks:
-                if self._live:
-                    sink.offer(block)
-                else:
-                    await sink.put(block)
+                await self._put(sink, self._converter.accept(block))
+            await self._put(sink, self._converter.finish())
         finally:
             if isinstance(self._blocks, AsyncGenerator):
                 await self._blocks.aclose()
+
+    async def _put(self, sink: AudioSink, samples: Samples) -> None:
+        if self._live:
+            sink.offer(samples)
+        else:
+            await sink.put(samples)

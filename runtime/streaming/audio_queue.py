@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from ...models import SAMPLE_RATE
+from ...models import SAMPLE_RATE, to_samples
 from ...models.audio import Samples
 
 TOO_SLOW = "the recogniser is too slow"
@@ -50,7 +50,12 @@ class AudioQueue:
         self._lost = 0.0
 
     def offer(self, samples: Samples) -> None:
-        """Take live audio; drops the oldest if it does not fit."""
+        """Take live audio; drops the oldest if it does not fit.
+
+        Raises:
+            AudioError: what is no audio.
+        """
+        samples = to_samples(samples)
         with self._changed:
             self._append(samples)
             dropped = 0
@@ -72,7 +77,12 @@ class AudioQueue:
                 self._lost += dropped / SAMPLE_RATE
 
     async def put(self, samples: Samples) -> None:
-        """Take audio when there is room for it, or nothing waits."""
+        """Take audio when there is room for it, or nothing waits.
+
+        Raises:
+            AudioError: what is no audio.
+        """
+        samples = to_samples(samples)
         while True:
             with self._changed:
                 if self._closed or not self._items or self._waiting + len(samples) <= self._limit:

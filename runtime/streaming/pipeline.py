@@ -5,17 +5,17 @@ from collections.abc import AsyncIterable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import numpy.typing as npt
 from typing_extensions import Self
 
 from ...endpointing import PRESETS, EndpointSettings, VoiceActivity
 from ...models import NearwordError, Transducer
-from ...models.audio import Samples
 from ..recognition.recognizer import Recognizer
 from ..recognition.transcriber import load_model
 from ..search import DEFAULT_SEARCH, SearchOptions
-from ..sources import AudioSource, Blocks
+from ..sources import AudioFile, AudioSource, Blocks
 from .event_stream import EventStream
 from .waiting import settled
 
@@ -139,19 +139,19 @@ class Pipeline:
         if executor is not None:
             executor.shutdown()  # its one job is over: this does not wait
 
-    def run(self, source: AudioSource | AsyncIterable[Samples]) -> "EventStream":
-        """Begin to recognise a source: an ``AudioSource``, or an async iterator of sample arrays.
+    def run(self, source: AudioSource | AsyncIterable[npt.ArrayLike] | str | Path) -> "EventStream":
+        """Begin to recognise a source: an ``AudioSource``, a file by its path, or an async iterator of arrays.
 
         Returns what to iterate over. To be called in the event loop.
 
         Raises:
-            PipelineError: not open, or another run is not over; one pipeline does one thing at a time.
+            PipelineError: not open, no source, or another run is not over; one pipeline does one thing at a time.
         """
         model, executor = self.model, self._executor
         if executor is None or (self._run is not None and not self._run.is_over):
             raise PipelineError("a run is under way; end it (aclose) or take another pipeline with the same model")
+        feed = as_source(source)
         recognizer = self._recognizer(model) if self._recognizer else self._make_recognizer(model)
-        feed = Blocks(source) if isinstance(source, AsyncIterable) else source
         self._run = EventStream(feed, recognizer, executor, self._audio_seconds, self._event_limit)
         return self._run
 
@@ -163,3 +163,21 @@ class Pipeline:
 
         commands, search = self._commands, self._search
         return CommandRecognizer(model, commands, self._settings, search=search, vad=vad, lower=self._lower)
+
+
+def as_source(source: object) -> AudioSource:
+    """Return what feeds a pipeline from what was given to ``Pipeline.run``.
+
+    Raises:
+        PipelineError: it is none of these.
+    """
+    if isinstance(source, (str, Path)):
+        return AudioFile(source)
+    if isinstance(source, AsyncIterable):
+        return Blocks(source)
+    if callable(getattr(source, "feed", None)):
+        return cast("AudioSource", source)
+    raise PipelineError(
+        f"no source of audio: {type(source).__name__}; expected a path, an async iterator of arrays, or an AudioSource"
+        " (AudioFile, Microphone, RawStream)"
+    )
