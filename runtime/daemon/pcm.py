@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from ...models.audio import Samples, check_samples, make_resampler
+from ...models.samples import AudioConverter, Samples
 from .errors import ProtocolError
 
 MAX_CHANNELS = 32
@@ -46,49 +47,41 @@ class PcmDecoder:
 
     def __init__(self, form: PcmFormat, name: str = "audio") -> None:
         self.format = form
-        self._name = name
-        self._resampler = make_resampler(form.rate)
+        self._converter = AudioConverter(form.rate, source=name)
         self._rest = b""
-        self._frames = 0
 
     def decode(self, data: bytes) -> Samples:
         """Return the samples [n], 16 kHz mono float32 in [-1, 1], that are complete now.
 
         Raises:
-            AudioError: a float sample is not a finite number.
+            AudioError: a float sample is no number, or far outside of [-1, 1].
         """
         form = self.format
         size = form.width * form.channels
         data = self._rest + data
         whole = len(data) // size * size
         self._rest = data[whole:]
-        mono = _values(data[:whole], form)
-        if form.channels > 1:
-            mono = mono.reshape(-1, form.channels).mean(axis=1, dtype=np.float32)
-        if form.encoding == "float":
-            check_samples(mono, self._name, self._frames / form.rate)
-        self._frames += len(mono)
-        return self._resampler.accept(mono)
+        return self._converter.accept(_values(data[:whole], form).reshape(-1, form.channels))
 
     def finish(self) -> Samples:
-        """Return what the resampler still holds; a sample that was cut is dropped."""
+        """Return what is held back yet; a sample that was cut is dropped."""
         self._rest = b""
-        return self._resampler.accept(np.zeros(0, np.float32), last=True)
+        return self._converter.finish()
 
 
-def _values(data: bytes, form: PcmFormat) -> Samples:
-    """Return interleaved values in [-1, 1]."""
+def _values(data: bytes, form: PcmFormat) -> npt.NDArray[np.generic]:
+    """Return interleaved values, integers in the full scale of their type."""
     if form.encoding == "float":
-        return np.frombuffer(data, f"<f{form.width}").astype(np.float32)
-    if form.encoding in ("ulaw", "alaw"):
-        return np.asarray(_TABLES[form.encoding][np.frombuffer(data, np.uint8)], np.float32)
+        return np.frombuffer(data, f"<f{form.width}")
+    if form.encoding in _TABLES:
+        return _TABLES[form.encoding][np.frombuffer(data, np.uint8)]
     if form.width == 1:
-        return np.asarray((np.frombuffer(data, np.uint8) - 128.0) / 128, np.float32)
+        return np.frombuffer(data, np.uint8)
     if form.width == 3:
         padded = np.zeros((len(data) // 3, 4), np.uint8)
         padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        return np.asarray(padded.reshape(-1).view("<i4") / 2.0**31, np.float32)
-    return np.asarray(np.frombuffer(data, f"<i{form.width}") / 2.0 ** (8 * form.width - 1), np.float32)
+        return padded.reshape(-1).view("<i4")
+    return np.frombuffer(data, f"<i{form.width}")
 
 
 def _ulaw_table() -> Samples:

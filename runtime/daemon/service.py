@@ -6,17 +6,24 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typing_extensions import Self
 
 from ...models import NearwordError
+from .access import read_tokens
 from .connections import Connections
 from .listening import bind, handed_over, shown
-from .settings import ServeSettings, address_of
+from .settings import ServeSettings, address_of, host_and_port
 from .streams import Engine
 from .supervision import notify, watchdog_seconds
+
+if TYPE_CHECKING:
+    from .web import WebServer
 
 GRACE_SECONDS = 0.7
 """After SIGTERM: what is being said gets its result within so long."""
@@ -47,6 +54,8 @@ class Daemon:
         self._reload = reload
         self._stack = contextlib.AsyncExitStack()
         self._wyoming: Connections | None = None
+        self._json: Connections | None = None
+        self._web: WebServer | None = None
         self._background: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -66,8 +75,9 @@ class Daemon:
         """Give those who speak their last words, and end everything."""
         for task in self._background:
             task.cancel()
-        if self._wyoming is not None:
-            self._wyoming.stop_listening()
+        for connections in (self._wyoming, self._json):
+            if connections is not None:
+                connections.stop_listening()
         await self.engine.drain(GRACE_SECONDS)
         await self._stack.aclose()
 
@@ -86,6 +96,44 @@ class Daemon:
         for listening in handed.get("wyoming") or [bind(address_of(uri)) for uri in settings.uri]:
             await self._wyoming.listen(listening)
             self.addresses["wyoming"].append(shown(listening))
+        await self._listen_to_json(handed.get("json", []))
+        await self._listen_to_web(handed.get("http", []))
+
+    async def _listen_to_json(self, sockets: list[socket.socket]) -> None:
+        from .unix_socket import MAX_LINE, serve_json_lines  # noqa: PLC0415
+
+        engine, settings = self.engine, self.engine.settings
+
+        async def lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await serve_json_lines(engine, reader, writer)
+
+        if not sockets and settings.socket:
+            sockets = [bind(Path(settings.socket))]
+        if not sockets:
+            return
+        connections = Connections("json", lines, engine.metrics, settings.max_connections, MAX_LINE)
+        self._json = connections
+        self._stack.push_async_callback(connections.aclose)
+        for listening in sockets:
+            await connections.listen(listening)
+            self.addresses["json"].append(shown(listening))
+
+    async def _listen_to_web(self, sockets: list[socket.socket]) -> None:
+        settings = self.engine.settings
+        if not sockets and not settings.http:
+            return
+        from .web import WebServer, make_app  # noqa: PLC0415 (its imports take a moment)
+
+        sockets = sockets or [bind(host_and_port(settings.http))]
+        self._web = server = WebServer(make_app(self.engine), settings)
+        serving = asyncio.create_task(server.serve(sockets))
+        self._stack.push_async_callback(_end_web, server, serving)
+        listening = asyncio.create_task(server.listening.wait())
+        await asyncio.wait([serving, listening], return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
+        if serving.done():
+            serving.result()
+        self.addresses["http"] += map(shown, sockets)
 
     def begin(self, task: "asyncio.Task[None]") -> None:
         """Own a task until the end."""
@@ -104,6 +152,8 @@ class Daemon:
                 _log.warning("changed, but only a restart uses them: %s", ", ".join(fixed))
             self.engine.settings = settings
             await asyncio.to_thread(self.engine.load_phrases)
+            if self._web is not None:
+                self._web.door.tokens = read_tokens(settings.http_token_file)
             _log.info("settings and phrases are read anew")
         except (NearwordError, OSError) as error:
             _log.error("not read anew, all stays as it was: %s", error)
@@ -112,6 +162,13 @@ class Daemon:
 
 _FIXED = ("uri", "http", "socket", "model", "precision", "grammar", "certificate", "key", "zeroconf", "home_assistant",
           "max_connections")  # fmt: skip
+
+
+async def _end_web(server: "WebServer", serving: "asyncio.Task[None]") -> None:
+    server.should_exit = True
+    await asyncio.wait([serving], timeout=0.5)
+    server.force_exit = True
+    await asyncio.wait([serving], timeout=0.5)
 
 
 def run(settings: ServeSettings, reload: Callable[[], ServeSettings] | None = None) -> None:

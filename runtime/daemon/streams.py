@@ -6,7 +6,6 @@ import itertools
 import logging
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from typing_extensions import Self
@@ -14,11 +13,12 @@ from typing_extensions import Self
 from ...endpointing import PRESETS, EndpointSettings
 from ...models import SAMPLE_RATE, Transducer, resolve
 from ...models.audio import Samples
-from ..recognition.events import Event, Final
+from ..recognition.events import Event, Final, SpeechStarted
 from ..recognition.recognizer import Recognizer
 from ..search import BeamSettings, SearchOptions
 from ..sources import AudioSink
 from ..streaming.pipeline import Pipeline
+from .endpoints import LiveEndpoints
 from .errors import BusyError, StuckError
 from .hub import Hub
 from .metrics import Metrics
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 BLOCK = SAMPLE_RATE // 2
 """Samples that are put into the queue at a time, so that its bound holds."""
+GRID_SECONDS = 0.02
+"""The recogniser decides on this grid; less audio waits for more."""
 CLOSE_SECONDS = 2.0
 """How long a stream may take to end before nobody waits for it any more."""
 _log = logging.getLogger("nearword.daemon")
@@ -84,16 +86,26 @@ class Stream:
     """
 
     def __init__(
-        self, number: int, options: StreamOptions, boosted: Boosted, engine: "Engine", pipeline: Pipeline
+        self,
+        number: int,
+        options: StreamOptions,
+        boosted: Boosted,
+        engine: "Engine",
+        pipeline: Pipeline,
+        endpoints: LiveEndpoints | None = None,
     ) -> None:
         self.number = number
         """Counts up from 1 in a daemon."""
         self.options = options
         self.boosted = boosted
+        """What it boosts; whoever changes the lists puts the new spelling here."""
         self.seconds = 0.0
         """Audio that was put in."""
+        self.in_utterance = False
+        """Whether somebody speaks, as far as events have told."""
         self._engine = engine
         self._pipeline = pipeline
+        self._endpoints = endpoints
         self._feed = _Feed()
         self._closed = False
         self._arrivals: list[tuple[float, float]] = []
@@ -128,6 +140,19 @@ class Stream:
         self._arrivals.append((self.seconds, time.perf_counter()))
         del self._arrivals[:-500]
 
+    async def caught_up(self, seconds: float = 2.0) -> None:
+        """Wait until all audio that was put in is recognised; at most so long."""
+        until = time.monotonic() + seconds
+        while not self._run.is_over and self._run.statistics.seconds_recognised < self.seconds - GRID_SECONDS:
+            if time.monotonic() >= until:
+                return
+            await asyncio.sleep(0.002)
+
+    def change(self, settings: EndpointSettings) -> None:
+        """End utterances by other settings, from the next on."""
+        if self._endpoints is not None:
+            self._endpoints.settings = settings
+
     def finish(self) -> None:
         """End the audio: what was heard is recognised, then the events end."""
         self._feed.ended.set()
@@ -151,6 +176,8 @@ class Stream:
         event = await self._run.__anext__()
         delay = self._delay(event.time)
         metrics = self._engine.metrics
+        if isinstance(event, SpeechStarted | Final):
+            self.in_utterance = isinstance(event, SpeechStarted)
         if isinstance(event, Final):
             metrics.utterances.labels(self.options.protocol, event.reason.value).inc()
             if delay is not None:
@@ -243,12 +270,15 @@ class Engine:
             reasons = sorted({one.reason.split("'")[0].strip() for one in refused})
             _log.warning("%d phrases are not used: %s", len(refused), "; ".join(reasons[:5]))
 
-    def make_recognizer(self, options: StreamOptions, boosted: Boosted) -> Recognizer:
+    def make_recognizer(
+        self, options: StreamOptions, boosted: Boosted, endpoints: LiveEndpoints | None = None
+    ) -> Recognizer:
         """Return what hears one stream; takes its time where much is boosted."""
         biasing = boosted.biasing
         search = SearchOptions(BeamSettings(max_active=self.settings.beam), bias=biasing)
         if self._commands is None:
-            return Recognizer(self.model, options.endpoints, search=search)
+            live = endpoints or LiveEndpoints(options.endpoints)
+            return Recognizer(self.model, search=search, speculative=live.speculative, final=live.final)
         from ..recognition.command_recognizer import CommandRecognizer  # noqa: PLC0415 (only with a grammar)
 
         return CommandRecognizer(self.model, self._commands, options.endpoints, search=search)
@@ -265,10 +295,11 @@ class Engine:
         self._opening += 1
         try:
             boosted = options.boosted or self.phrases.shared
-            recognizer = await asyncio.to_thread(partial(self.make_recognizer, options, boosted))
+            endpoints = LiveEndpoints(options.endpoints)
+            recognizer = await asyncio.to_thread(self.make_recognizer, options, boosted, endpoints)
             pipeline = Pipeline(self.model, recognizer=lambda _: recognizer)
             await pipeline.__aenter__()
-            stream = Stream(next(self._numbers), options, boosted, self, pipeline)
+            stream = Stream(next(self._numbers), options, boosted, self, pipeline, endpoints)
         finally:
             self._opening -= 1
         self.streams[stream.number] = stream

@@ -16,9 +16,10 @@ from wyoming.ping import Ping, Pong
 
 from ...endpointing import PRESETS, EndpointSettings
 from ...models import AudioError, NearwordError
-from ..recognition.events import Final, Partial, SpeechStarted
+from ..recognition.events import Final, Partial
 from .errors import BusyError, ProtocolError, StuckError
 from .pcm import PcmDecoder, PcmFormat
+from .stable_words import StableWords
 from .streams import Engine, Stream, StreamOptions, ended_by_client
 from .wyoming_info import intent_answer, make_info
 from .wyoming_wire import MAX_HEADER, read_event
@@ -31,6 +32,8 @@ PRESET_OF = {"default": "balanced", "relaxed": "patient", "aggressive": "fast"}
 """The client's sensitivity to our presets."""
 EXTERNAL_SECONDS = 300.0
 """Longest utterance that a client ends itself."""
+LOOK_SECONDS = 0.1
+"""How often a stream is looked at that may have to be ended."""
 LINGER_SECONDS = 2.0
 """How long a client that is cut off may go on sending before its connection is closed."""
 _log = logging.getLogger("nearword.daemon.wyoming")
@@ -195,26 +198,23 @@ class WyomingConnection:
 
     async def _answer(self, stream: Stream, request: Transcribe) -> None:
         """Send what is heard, and the transcript once."""
-        chunks = _Chunks(self, stream, request)
-        limit = asyncio.create_task(self._limit(stream, chunks))
-        said: list[str] = []
+        words = StableWords(stream)
+        limit = asyncio.create_task(self._limit(stream))
+        begun = False
         try:
             async for event in stream:
-                if isinstance(event, SpeechStarted):
-                    chunks.speech = True
-                elif isinstance(event, Partial):
-                    await chunks.show([*said, *(word.text for word in event.words[: event.stable])], open_end=True)
-                elif isinstance(event, Final):
-                    chunks.speech = False
-                    said += [word.text for word in event.words]
-                    if said and not self._settings.external_vad:
-                        break
-                    await chunks.show(said, open_end=True)
-            await chunks.show(said, open_end=False)
+                if not isinstance(event, Partial | Final):
+                    continue
+                if chunk := words.new_of(event):
+                    if not begun:
+                        begun = True
+                        await self._write(TranscriptStart(request.context, request.language).event())
+                    await self._write(TranscriptChunk(chunk).event())
+                if isinstance(event, Final) and words.text and not self._settings.external_vad:
+                    break
             self._answered = True
-            text = stream.boosted.spelling.text(said)
-            await self._write(Transcript(text, request.context, self._settings.languages[0]).event())
-            if chunks.begun:
+            await self._write(Transcript(words.text, request.context, self._settings.languages[0]).event())
+            if begun:
                 await self._write(TranscriptStop().event())
         except (OSError, asyncio.TimeoutError):
             self._writer.close()  # it went away, or does not read
@@ -227,14 +227,14 @@ class WyomingConnection:
             limit.cancel()
             await stream.aclose()
 
-    async def _limit(self, stream: Stream, chunks: "_Chunks") -> None:
+    async def _limit(self, stream: Stream) -> None:
         """End the audio of who says nothing, or never ends, once so much of it has come."""
         if self._settings.external_vad:
             return
         wait, longest = self._settings.wait_for_speech, self._settings.max_utterance
         while not stream.is_finished:
-            await asyncio.sleep(0.1)
-            if stream.seconds >= (wait + longest if chunks.speech else wait):
+            await asyncio.sleep(LOOK_SECONDS)
+            if stream.seconds >= (wait + longest if stream.in_utterance else wait):
                 stream.finish()
 
     async def _intent(self, event: WireEvent) -> None:
@@ -256,11 +256,6 @@ class WyomingConnection:
         if stream is not None:
             await stream.aclose()
 
-    async def write_chunk(self, *events: WireEvent) -> None:
-        """Send events; what ``_Chunks`` does."""
-        for event in events:
-            await self._write(event)
-
     async def _write(self, event: WireEvent) -> None:
         async with self._writing:
             await asyncio.wait_for(async_write_event(event, self._writer), self._settings.write_seconds)
@@ -269,29 +264,3 @@ class WyomingConnection:
         self._told = True
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             await self._write(Error(message, code).event())
-
-
-class _Chunks:
-    """Stable words, each sent once, so that the chunks of an utterance put together are its transcript."""
-
-    def __init__(self, connection: WyomingConnection, stream: Stream, request: Transcribe) -> None:
-        self._connection, self._stream, self._request = connection, stream, request
-        self._sent = 0
-        self.begun = False
-        """Whether a chunk was sent."""
-        self.speech = False
-        """Whether somebody speaks."""
-
-    async def show(self, words: list[str], *, open_end: bool) -> None:
-        """Send what is new; with an open end less what may become a name."""
-        spelled, _ = self._stream.boosted.spelling.spelled(words, open_end=open_end)
-        new = spelled[self._sent :]
-        if not new:
-            return
-        events: list[WireEvent] = []
-        if not self.begun:
-            self.begun = True
-            events.append(TranscriptStart(self._request.context, self._request.language).event())
-        events.append(TranscriptChunk((" " if self._sent else "") + " ".join(new)).event())
-        self._sent = len(spelled)
-        await self._connection.write_chunk(*events)

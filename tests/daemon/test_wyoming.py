@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import serving
 from clients import Result, home_assistant_2026_2, home_assistant_2026_11, pcm
 from conftest import heard_by_library, quiet
 from nearword.models import SAMPLE_RATE
@@ -24,13 +25,7 @@ Client = Callable[..., Awaitable[Result]]
 
 def served(engine: Engine, use: Callable[[int], Awaitable[object]]) -> object:
     """Run a daemon, and a client with its port."""
-
-    async def run() -> object:
-        async with Daemon(engine) as daemon:
-            port = int(daemon.addresses["wyoming"][0].rsplit(":", 1)[1])
-            return await asyncio.wait_for(use(port), 60)
-
-    return asyncio.run(run())
+    return serving.served(engine, lambda ports: use(ports.wyoming))
 
 
 @ANY

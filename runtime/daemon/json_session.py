@@ -1,0 +1,252 @@
+"""Our own protocol: audio in, the events of the contract out, commands in between. The transport is another's.
+
+Messages are JSON objects with a ``type``; audio is bytes. See ``docs/daemon.md``.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from ...biasing import BiasingError, Phrase, Refused
+from ...endpointing import PRESETS
+from ...models import AudioError, NearwordError
+from ..recognition.events import Final, SpeculativeFinal
+from .errors import BusyError, ProtocolError, StuckError
+from .pcm import PcmDecoder, PcmFormat
+from .phrases import NAME, Boosted
+from .streams import Engine, Stream, StreamOptions
+
+VERSION = 1
+"""Of this protocol."""
+COMMANDS = ("start", "phrases", "show", "context", "preset", "end", "reset", "ping")
+MOST_PHRASES = 10_000
+_log = logging.getLogger("nearword.daemon")
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+_FORMATS = {
+    "int16": ("int", 2), "int24": ("int", 3), "int32": ("int", 4), "uint8": ("int", 1), "float32": ("float", 4),
+    "float64": ("float", 8), "ulaw": ("ulaw", 1), "alaw": ("alaw", 1),
+}  # fmt: skip
+
+
+class JsonSession:
+    """One client. ``audio`` and ``command`` are called in the order of what comes in."""
+
+    def __init__(self, engine: Engine, protocol: str, send: Send) -> None:
+        self._engine, self._protocol, self._send = engine, protocol, send
+        self._form = PcmFormat()
+        self._preset = engine.settings.preset
+        self._lattice = False
+        self._context: dict[str, Any] | None = None
+        self._names: tuple[Phrase, ...] = ()
+        self._boosted: Boosted | None = None
+        self._decoder: PcmDecoder | None = None
+        self._stream: Stream | None = None
+        self._telling: asyncio.Task[None] | None = None
+
+    async def audio(self, data: bytes) -> None:
+        """Take audio in the form that was said, or 16 kHz mono int16.
+
+        Raises:
+            DaemonError: there is no room for it.
+            AudioError: it is no audio.
+        """
+        if self._stream is None:
+            await self._begin()
+        if self._stream is not None and self._decoder is not None:
+            await self._stream.put(self._decoder.decode(data))
+
+    async def command(self, message: dict[str, Any]) -> None:
+        """Do what a message asks for.
+
+        Raises:
+            ProtocolError: there is no such command, or not with these values; the client may go on.
+        """
+        actions = (self._start, self._phrases, self._show, self._set_context, self._set_preset, self._end, self._reset,
+                   self._ping)  # fmt: skip
+        act = dict(zip(COMMANDS, actions, strict=True)).get(str(message.get("type")))
+        if act is None:
+            raise ProtocolError(f"type {message.get('type')!r:.40}: expected one of {', '.join(COMMANDS)}")
+        try:
+            await act(message)
+        except BiasingError as error:
+            raise ProtocolError(str(error)) from error
+
+    async def aclose(self) -> None:
+        """Drop everything."""
+        task, stream = self._telling, self._stream
+        self._telling = self._stream = None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        if stream is not None:
+            await stream.aclose()
+
+    async def _start(self, message: dict[str, Any]) -> None:
+        """Say what comes: the form of the audio, and how it is to be heard."""
+        form = _format(message.get("format", {}))
+        preset = _preset(message.get("preset", self._preset))
+        lattice = message.get("lattice", self._lattice)
+        if not isinstance(lattice, bool):
+            raise ProtocolError("lattice: expected true or false")
+        await self.aclose()
+        self._form, self._preset, self._lattice = form, preset, lattice
+        if "phrases" in message:
+            await self._phrases(message)
+        await self._send({"type": "ready", "version": VERSION, "model": self._engine.model.info.folder.name})
+
+    async def _begin(self) -> None:
+        self._decoder = PcmDecoder(self._form, self._protocol)
+        options = StreamOptions(self._protocol, PRESETS[self._preset], self._boosted)
+        self._stream = stream = await self._engine.open(options)
+        self._telling = asyncio.create_task(self._tell(stream))
+
+    async def _tell(self, stream: Stream) -> None:
+        """Send the events of a stream, to its end."""
+        try:
+            async for event in stream:
+                values = event.to_dict(lattice=self._lattice)
+                if isinstance(event, SpeculativeFinal | Final):
+                    values["spelled"] = stream.boosted.spelling.text([word.text for word in event.words])
+                    if self._context is not None:
+                        values["context"] = self._context
+                await self._send(values)
+            await self._send({"type": "done", "seconds": round(stream.seconds, 3)})
+        except NearwordError as error:
+            self._engine.metrics.failures.inc()
+            _log.error("stream %d failed: %s", stream.number, type(error).__name__)
+            await self._send({"type": "error", "code": "recogniser", "message": str(error)})
+        except (OSError, asyncio.TimeoutError):
+            pass  # the client is gone; who reads from it finds out
+        finally:
+            await stream.aclose()
+
+    async def _phrases(self, message: dict[str, Any]) -> None:
+        """Boost these, in the place of those that this client named before."""
+        phrases = _listed(message, NAME)
+        boosted = await self._own()
+        self._names = tuple(phrases)
+        refused = await asyncio.to_thread(_replace, boosted, phrases)
+        self._boosted = await asyncio.to_thread(self._engine.phrases.respelled, boosted, phrases)
+        if self._stream is not None:
+            self._stream.boosted = self._boosted
+        await self._tell_refused(len(phrases), refused)
+
+    async def _show(self, message: dict[str, Any]) -> None:
+        """Boost what is on the screen, for some turns or seconds."""
+        phrases = _listed(message, "screen")
+        turns, seconds = message.get("turns", 1), message.get("seconds")
+        if turns is not None and (not isinstance(turns, int) or isinstance(turns, bool) or turns < 1):
+            raise ProtocolError("turns: expected a whole number from 1, or null for as long as the connection lasts")
+        if seconds is not None and (not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0):
+            raise ProtocolError("seconds: expected a number above 0, or null")
+        boosted = await self._own()
+        if boosted.biasing is not None:
+            refused = await asyncio.to_thread(boosted.biasing.show, phrases, turns=turns, seconds=seconds)
+            await self._tell_refused(len(phrases), refused)
+
+    async def _own(self) -> Boosted:
+        """Return what this client's streams boost, which is its own from now on."""
+        if self._boosted is None:
+            if self._stream is not None:
+                raise ProtocolError("the first phrases have to come before the audio; send end or reset, then phrases")
+            self._boosted = await asyncio.to_thread(self._engine.phrases.own, (), kept=False)
+        return self._boosted
+
+    async def _tell_refused(self, count: int, refused: Sequence[Refused]) -> None:
+        rows = [{"text": one.text, "reason": one.reason} for one in refused[:100]]
+        await self._send({"type": "phrases", "used": count - len(refused), "refused": rows})
+
+    async def _set_context(self, message: dict[str, Any]) -> None:
+        """Keep what the dialogue is about; it comes back with every final result."""
+        context = message.get("context")
+        if context is not None and not isinstance(context, dict):
+            raise ProtocolError("context: expected an object, or null")
+        self._context = context
+
+    async def _set_preset(self, message: dict[str, Any]) -> None:
+        """Wait longer or shorter for the end, from the next utterance on."""
+        self._preset = _preset(message.get("preset"))
+        if self._stream is not None:
+            self._stream.change(PRESETS[self._preset])
+
+    async def _end(self, _message: dict[str, Any]) -> None:
+        """End the audio: what was heard becomes final, then ``done`` comes; more audio begins a new stream."""
+        stream, task = self._stream, self._telling
+        if stream is None or task is None or self._decoder is None:
+            await self._send({"type": "done", "seconds": 0.0})
+            return
+        await stream.put(self._decoder.finish())
+        stream.finish()
+        await asyncio.wait([task])
+        await self.aclose()
+
+    async def _reset(self, _message: dict[str, Any]) -> None:
+        """Drop what was heard; more audio begins a new stream, whose utterances count from 1."""
+        await self.aclose()
+        await self._send({"type": "ready", "version": VERSION, "model": self._engine.model.info.folder.name})
+
+    async def _ping(self, _message: dict[str, Any]) -> None:
+        await self._send({"type": "pong"})
+
+
+def error_of(error: Exception) -> dict[str, Any]:
+    """Return the message that tells a client of an error."""
+    code = (
+        "busy"
+        if isinstance(error, BusyError | StuckError)
+        else "audio"
+        if isinstance(error, AudioError)
+        else "protocol"
+    )
+    return {"type": "error", "code": code, "message": str(error)}
+
+
+def _replace(boosted: Boosted, phrases: Sequence[Phrase]) -> list[Refused]:
+    biasing = boosted.biasing
+    if biasing is None:
+        return []
+    classes = {phrase.cls for phrase in biasing.phrases if phrase.source == _SOURCE}
+    for cls in classes - {phrase.cls for phrase in phrases}:
+        biasing.replace(cls, [])
+    refused: list[Refused] = []
+    for cls in dict.fromkeys(phrase.cls for phrase in phrases):
+        refused += biasing.replace(cls, [phrase for phrase in phrases if phrase.cls == cls])
+    return refused
+
+
+_SOURCE = "client"
+"""Marks what a client named."""
+
+
+def _listed(message: dict[str, Any], default: str) -> list[Phrase]:
+    entries = message.get("phrases")
+    if not isinstance(entries, list) or len(entries) > MOST_PHRASES:
+        raise ProtocolError(f"phrases: expected a list of at most {MOST_PHRASES}")
+    cls = message.get("class", default)
+    phrases = []
+    for entry in entries:
+        values = {"text": entry} if isinstance(entry, str) else entry
+        if not isinstance(values, dict) or not isinstance(values.get("text"), str):
+            raise ProtocolError("phrases: expected texts, or objects with a text, and class and boost if wanted")
+        name, boost = values.get("class", cls), values.get("boost", 1.0)
+        if not isinstance(name, str) or not isinstance(boost, int | float):
+            raise ProtocolError("phrases: class is a text, boost a number")
+        phrases.append(Phrase(values["text"], name, float(boost), _SOURCE))
+    return phrases
+
+
+def _preset(name: Any) -> str:
+    if not isinstance(name, str) or name not in PRESETS:
+        raise ProtocolError(f"preset is {name!r:.40}: expected one of {', '.join(PRESETS)}")
+    return name
+
+
+def _format(values: Any) -> PcmFormat:
+    if not isinstance(values, dict):
+        raise ProtocolError("format: expected an object with rate, encoding, channels")
+    named = values.get("encoding", "int16")
+    if not isinstance(named, str) or named not in _FORMATS:
+        raise ProtocolError(f"encoding is {named!r:.40}: expected one of {', '.join(_FORMATS)}")
+    encoding, width = _FORMATS[named]
+    return PcmFormat(values.get("rate", 16_000), width, values.get("channels", 1), encoding)
