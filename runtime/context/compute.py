@@ -1,0 +1,292 @@
+"""From what was said, asked and shown to what the search needs: likely answers, boosted phrases, a cache."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...biasing import Phrase, Tokenizer
+from ...lattice.language import NgramModel, StatefulScorer, train_pieces
+from ...models import Transducer
+from ..recognition.biasing import bias_vocabulary
+from ..search.language import Fusion, load_own
+from ..search.scorer import Nothing
+from .acts import ANSWERS, Act, act_of
+from .errors import ContextError
+from .inputs import MAX_TERMS, MAX_TEXT, ContextInput
+from .language import ContextLanguage
+from .network import Network, Ways
+from .terms import Term, find_terms, parts_of
+from .weights import ContextWeights, Source, default_weights
+
+CACHE_ORDER = 3
+CACHE_SENTENCES = 20
+"""Latest texts that the cache is made of."""
+CLASS = "context"
+"""Class of phrases that belong to no other."""
+TEMPLATES = {
+    "contact": ("(call|phone|ring|dial|text|message|email|tell|to|from|with|mean) $CONTACT",),
+    "room": ("(in|on|at) [the] $ROOM", "the $ROOM"),
+    "device": ("(turn|switch) (on|off|up|down) [the] $DEVICE", "the $DEVICE"),
+    "media": ("(play|put on|start|listen to|watch) $MEDIA",),
+}
+"""Where entries of a class stand in a request, for classes of which nobody else says so."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A context, ready for a search."""
+
+    act: Act
+    terms: Mapping[Source, tuple[Term, ...]]
+    """What each source brings."""
+    network: Network
+    cache: NgramModel | None
+    phrases: Mapping[str, tuple[Phrase, ...]]
+    """Class to what is boosted at its places."""
+    templates: tuple[str, ...]
+    left_out: int
+    """Phrases beyond ``MAX_TERMS`` of a source, or that the model has no tokens for."""
+    weights: ContextWeights = field(default_factory=ContextWeights)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources that bring something."""
+        return tuple(source.value for source in self.terms)
+
+    @property
+    def private(self) -> tuple[str, ...]:
+        """All texts that must not leave the device."""
+        return tuple(dict.fromkeys(term.text for terms in self.terms.values() for term in terms))
+
+
+class ContextModel:
+    """What contexts are computed with: the tokens and the language of one model. Safe to share."""
+
+    def __init__(self, model: Transducer, weights: ContextWeights | None = None) -> None:
+        """Prepare for a model.
+
+        Raises:
+            LanguageModelError: the model's own language model cannot be read.
+        """
+        self.weights = default_weights() if weights is None else weights
+        vocabulary = bias_vocabulary(model.vocabulary)
+        self._tokenizer = Tokenizer(vocabulary, inflect=False)
+        self._word_starts = np.asarray(vocabulary.word_starts, bool)
+        self._blank = vocabulary.blank
+        self._model = model
+        self._general = load_own(model)
+        self._words: dict[str, Ways] = {}
+        self._acts: dict[Act, Network] = {}
+        self._rare: dict[str, float] = {}
+
+    def act(self, given: ContextInput) -> Act:
+        """Return what was asked for."""
+        return given.act or (act_of(given.reply) if given.reply else Act.open)
+
+    def compute(self, given: ContextInput) -> Computed:
+        """Return the context of what was said, asked and shown."""
+        act = self.act(given)
+        terms, left_out = self._terms(given)
+        network, lost = self._network(act, terms, self.weights)
+        phrases, templates = self._boosted(terms)
+        return Computed(act, terms, network, self._cache(given), phrases, templates, left_out + lost, self.weights)
+
+    def language(self, computed: Computed, base: Fusion) -> ContextLanguage:
+        """Return the language model of a turn, above the one that is used without context.
+
+        Raises:
+            ContextError: what is beneath is no n-gram.
+        """
+        general = base.language
+        if not isinstance(general, NgramModel):
+            raise ContextError("context needs an n-gram beneath it")
+        weights = computed.weights
+        return self._language(computed.network, base, general, weights.scale, computed.cache, weights.cache)
+
+    def _language(
+        self,
+        network: Network,
+        base: StatefulScorer,
+        general: NgramModel,
+        scale: float,
+        cache: NgramModel | None,
+        cache_share: float,
+    ) -> ContextLanguage:
+        return ContextLanguage(
+            base,
+            general,
+            network,
+            word_starts=self._word_starts,
+            blank=self._blank,
+            scale=scale,
+            cache=cache,
+            cache_share=cache_share,
+        )
+
+    def present(self, given: ContextInput) -> tuple[Source, ...]:
+        """Return the sources that have answers to what was asked."""
+        act = self.act(given)
+        ready, _ = self._ready(act, self._terms(given)[0])
+        return (*((Source.act,) if ANSWERS[act].own else ()), *ready)
+
+    def likelihood(self, given: ContextInput, text: str, sources: "frozenset[Source] | None") -> float:
+        """Return how likely a text is in the answers of some sources alone; of none: in general speech.
+
+        ``None``: in the mixture of all, by the weights.
+        """
+        if self._general is None:
+            raise ContextError("the model has no language model (lm.bin); its contexts cannot be weighed")
+        tokens = next(iter(self._tokenized(text)), ())
+        if sources is None:
+            network = self._network(self.act(given), self._terms(given)[0], self.weights)[0]
+        else:
+            only = ContextWeights(expected=0.99, unasked=0.99, sources=dict.fromkeys(sources, 1.0))
+            network = self._network(self.act(given), self._terms(given)[0], only)[0] if sources else Network()
+        language = self._language(network, Nothing(len(self._word_starts)), self._general, 1.0, None, 0.0)
+        state, plain, total, general = language.start, self._general.start, 0.0, 0.0
+        for token in tokens:
+            ratio = float(language.scores(state)[token])
+            score, plain = self._general.follow(plain, token)
+            total, general, state = total + ratio + score, general + score, language.advance(state, token)
+        end = self._general.final(plain)
+        likely = math.exp(total + language.final(state) + end)
+        # what the network leaves to general speech is taken off
+        rest = 1.0 - sum(network.starts.values())
+        return likely if not sources else max(0.0, likely - rest * math.exp(general + end)) / max(1 - rest, 1e-9)
+
+    def _terms(self, given: ContextInput) -> tuple[dict[Source, tuple[Term, ...]], int]:
+        lists = {cls: entries for cls, entries in given.entities.items() if entries}
+        entries = [Term(text, 1.0, cls) for cls, texts in lists.items() for text in texts]
+        found: dict[Source, list[Term]] = {
+            Source.reply: find_terms(given.reply[-MAX_TEXT:], lists, self._rarity) if given.reply else [],
+            Source.screen: [Term(text) for text in given.screen],
+            Source.entities: entries,
+            Source.heard: [term for text in given.heard[-2:] for term in find_terms(text, lists, self._rarity)],
+            Source.device: [
+                Term(text, 1.0, cls) for text, cls in ((given.device, "device"), (given.room, "room")) if text
+            ],
+        }
+        chosen: dict[Source, tuple[Term, ...]] = {}
+        left_out = 0
+        for source, terms in found.items():
+            whole = with_parts(terms)
+            left_out += max(0, len(whole) - MAX_TERMS)
+            if whole:
+                chosen[source] = tuple(sorted(whole, key=lambda term: -term.value)[:MAX_TERMS])
+        return chosen, left_out
+
+    def _ready(
+        self, act: Act, terms: Mapping[Source, Sequence[Term]]
+    ) -> tuple[dict[Source, list[tuple[Ways, float]]], int]:
+        """Return what of each source can be said, in tokens with shares, and how much cannot."""
+        ready: dict[Source, list[tuple[Ways, float]]] = {}
+        lost = 0
+        for source, found in terms.items():
+            spoken = _spelled(found) if ANSWERS[act].spelled else [(term.text, term.value) for term in found]
+            tokenized = [(self._tokenized(text), value) for text, value in spoken]
+            lost += sum(not ways for ways, _ in tokenized)
+            usable = [(ways, value) for ways, value in tokenized if ways]
+            total = sum(value for _, value in usable)
+            if usable:
+                ready[source] = [(ways, value / total) for ways, value in usable]
+        return ready, lost
+
+    def _network(
+        self, act: Act, terms: Mapping[Source, Sequence[Term]], weights: ContextWeights
+    ) -> tuple[Network, int]:
+        answers = ANSWERS[act]
+        ready, lost = self._ready(act, terms)
+        present = [*((Source.act,) if answers.own else ()), *ready]
+        shares = weights.shares(present, asked=act is not Act.open)
+        network = Network(self._own(act), shares.pop(Source.act)) if Source.act in shares else Network()
+        total = sum(weight for _, weight in answers.of_term)
+        for source, share in shares.items():
+            for template, weight in answers.of_term:
+                network.add(template, share * weight / total, self._word, ready[source])
+        return network, lost
+
+    def _own(self, act: Act) -> Network:
+        """Return the answers of an act that need no terms."""
+        if act not in self._acts:
+            network, templates = Network(), ANSWERS[act].own
+            total = sum(weight for _, weight in templates)
+            for template, weight in templates:
+                network.add(template, weight / total, self._word, ())
+            self._acts[act] = network
+        return self._acts[act]
+
+    def _boosted(self, terms: Mapping[Source, Sequence[Term]]) -> tuple[dict[str, tuple[Phrase, ...]], tuple[str, ...]]:
+        by_class: dict[str, dict[str, Phrase]] = {}
+        for source in (Source.entities, Source.screen, Source.reply):
+            if self.weights.sources.get(source, 0.0) > 0:
+                for term in terms.get(source, ()):
+                    cls = "screen" if source is Source.screen else term.cls or CLASS
+                    by_class.setdefault(cls, {}).setdefault(term.text.lower(), Phrase(term.text, cls))
+        templates = tuple(text for cls in by_class for text in TEMPLATES.get(cls, ()))
+        return {cls: tuple(phrases.values()) for cls, phrases in by_class.items()}, templates
+
+    def _cache(self, given: ContextInput) -> NgramModel | None:
+        texts = [*given.heard, given.reply, *given.screen][-CACHE_SENTENCES:]
+        sentences = [ways[0] for text in texts if (ways := self._tokenized(text[-MAX_TEXT:]))]
+        if not sentences or self._general is None or self.weights.cache <= 0:
+            return None
+        numbers = {str(place): sentence for place, sentence in enumerate(sentences)}
+        return train_pieces(numbers, self._model.vocabulary.tokens, numbers.__getitem__, order=CACHE_ORDER)
+
+    def _tokenized(self, text: str) -> Ways:
+        words = text.split()
+        if not words:
+            return ()
+        ways: list[tuple[int, ...]] = [()]
+        spellings = self._tokenizer.spellings(Phrase(text[:200], "contact"))
+        for word in spellings[0].split() if spellings else ():
+            options = self._word(word)
+            if not options:
+                return ()
+            ways = [(*way, *option) for option in options[:2] for way in ways][:4]
+        return [way for way in ways if way]
+
+    def _word(self, word: str) -> Ways:
+        if word not in self._words:
+            if len(self._words) > 20_000:
+                self._words.clear()
+            self._words[word] = self._tokenizer.words(word)
+        return self._words[word]
+
+    def _rarity(self, word: str) -> float:
+        if self._general is None:
+            return 0.0
+        if word not in self._rare:
+            ways = self._word(word)
+            total, state = 0.0, 0
+            for token in ways[0] if ways else ():
+                score, state = self._general.follow(state, token)
+                total += score
+            self._rare[word] = total
+        return self._rare[word]
+
+
+def with_parts(terms: Iterable[Term]) -> list[Term]:
+    """Return terms and the words by which they are told apart; a word of many terms is worth little."""
+    terms = list(terms)
+    whole = {term.text.lower() for term in terms}
+    parts = [part for term in terms for part in parts_of(term)]
+    counts = Counter(part.text.lower() for part in parts)
+    kept: dict[str, Term] = {}
+    for part in parts:
+        key = part.text.lower()
+        if key not in whole:
+            kept.setdefault(key, Term(part.text, part.value / counts[key], part.cls))
+    return [*terms, *kept.values()]
+
+
+def _spelled(terms: Iterable[Term]) -> list[tuple[str, float]]:
+    words: dict[str, float] = {}
+    for term in terms:
+        for word in term.text.lower().split():
+            letters = " ".join(char for char in word if char.isalpha())
+            words[letters] = max(term.value, words.get(letters, 0.0))
+    return [(text, value) for text, value in words.items() if len(text) > 3]
