@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .vad import SAMPLE_RATE
+from .endpointer import GLITCH_SECONDS
+from .high_pass import SAMPLE_RATE
+from .vad import voice_filter
 
 FRAME = SAMPLE_RATE // 50
 """20 ms between two measurements."""
@@ -151,32 +153,37 @@ class VoiceFinality:
 
     def __init__(self) -> None:
         self._recent: deque[npt.NDArray[np.float32]] = deque()
+        self._filter = voice_filter()
         self.reset()
 
     def reset(self) -> None:
         """Begin anew: what comes does not follow what was."""
         self._recent.clear()
+        self._filter.reset()
         self._kept = 0
         self.begin()
 
     def begin(self) -> None:
         """Begin an utterance whose first speech was a moment ago."""
-        self._spoken = self._silence = 0
+        self._spoken = self._silence = self._burst = 0
         self.value = 1.0
         """Finality of the voice before the present silence; 1 while there is none to judge."""
         self._judged = False
 
     def accept(self, frame: npt.NDArray[np.float32], *, speech: bool) -> None:
         """Take the next frame of audio and whether it is speech."""
+        frame = self._filter.accept(frame)
         self._recent.append(frame)
         self._kept += len(frame)
         while self._kept - len(self._recent[0]) >= LOOK_SECONDS * SAMPLE_RATE:
             self._kept -= len(self._recent.popleft())
         self._spoken += len(frame)
-        if speech:
-            self._silence, self.value, self._judged = 0, 1.0, False
-            return
+        self._burst = self._burst + len(frame) if speech else 0
         self._silence += len(frame)
+        if self._burst > GLITCH_SECONDS * SAMPLE_RATE:
+            self._silence, self.value, self._judged = 0, 1.0, False
+        if speech:  # a click in a silence leaves the voice before it as it was
+            return
         if not self._judged and self._silence >= DECIDE_SECONDS * SAMPLE_RATE:
             self._judged = True
             spoken, silence = self._spoken / SAMPLE_RATE, self._silence / SAMPLE_RATE

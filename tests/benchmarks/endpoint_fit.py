@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from nearword.endpointing import WebRtcVad
 from nearword.endpointing.finality import DECIDE_SECONDS, LEAD_SECONDS, LOOK_SECONDS, features
+from nearword.endpointing.vad import voice_filter
 from nearword.models import SAMPLE_RATE, read_audio
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -38,6 +39,9 @@ def moments(samples: np.ndarray, end: float) -> list[tuple[np.ndarray, bool]]:
     run = silence = 0
     started = None
     found = []
+    voice = voice_filter()
+    heard = [voice.accept(samples[k : k + FRAME]) for k in range(0, len(samples) - FRAME + 1, FRAME)]
+    filtered = np.concatenate(heard)
     for number, speech in enumerate(speech_frames(samples), 1):
         now = number * FRAME
         run, silence = (run + 1, 0) if speech else (0, silence + 1)
@@ -46,7 +50,7 @@ def moments(samples: np.ndarray, end: float) -> list[tuple[np.ndarray, bool]]:
         if started is None or silence != round(DECIDE_SECONDS * 50):
             continue
         begin = max(0, started - round(LEAD_SECONDS * SAMPLE_RATE), now - round(LOOK_SECONDS * SAMPLE_RATE))
-        values = features(samples[begin:now], DECIDE_SECONDS, (now - started) / SAMPLE_RATE - DECIDE_SECONDS)
+        values = features(filtered[begin:now], DECIDE_SECONDS, (now - started) / SAMPLE_RATE - DECIDE_SECONDS)
         is_last = now / SAMPLE_RATE >= end
         if values is not None:
             found.append((values, is_last))
