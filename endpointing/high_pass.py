@@ -42,9 +42,9 @@ class HighPass:
         own, from_state, to_states, between = _matrices(self._hertz, self._order, len(frame))
         blocks = frame.reshape(-1, len(own))
         after: Matrix = (frame @ to_states + self._state @ between).reshape(len(blocks), -1)
-        before = np.concatenate([self._state[None], after[:-1]])
+        before: Matrix = np.concatenate([self._state[None], after[:-1]], dtype=np.float32)
         self._state = after[-1]
-        out: npt.NDArray[np.float32] = blocks @ own + before @ from_state
+        out: Matrix = blocks @ own + before @ from_state
         return out.reshape(-1)
 
 
