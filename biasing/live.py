@@ -1,8 +1,7 @@
 """Lists that change while one listens: what did not change is not built again."""
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -18,8 +17,6 @@ from .trie import Costs, Trie
 from .vocabulary import BiasVocabulary
 from .weights import ClassSettings, price
 
-SCREEN = "screen"
-"""Class of what is on display right now."""
 MERGED = 512
 """Phrases up to which edits are merged into one trie: so long does an edit take at most."""
 MAX_STATES = 200_000
@@ -122,6 +119,16 @@ class _ClassList:
         return False
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What is boosted by a list and those beneath it."""
+
+    lists: Mapping[str, tuple[_ClassList, ...]]
+    settings: Mapping[str, ClassSettings]
+    templates: Templates
+    template_words: Mapping[str, tuple[tuple[int, ...], ...]]
+
+
 def key_of(phrase: Phrase) -> str:
     """Return what tells phrases of a class apart: letter case and spaces do not."""
     return " ".join(phrase.text.casefold().split())
@@ -142,7 +149,7 @@ class Biasing:
         *,
         settings: ClassSettings | None = None,
         ways: int = 2,
-        clock: Callable[[], float] = time.monotonic,
+        beneath: "Biasing | None" = None,
     ) -> None:
         """Begin with nothing.
 
@@ -150,48 +157,86 @@ class Biasing:
             vocabulary: of the model that listens.
             settings: of classes that have none of their own.
             ways: tokenisations per spelling.
-            clock: seconds, for what lives for some seconds.
+            beneath: what is boosted beside this; see ``layer``.
         """
         self._vocabulary = vocabulary
         self._tokenizer = Tokenizer(vocabulary, ways=ways)
         self._default = settings or ClassSettings()
+        self._beneath = beneath
         self._settings: dict[str, ClassSettings] = {}
         self._lists: dict[str, _ClassList] = {}
         self._templates = Templates()
         self._template_words: dict[str, tuple[tuple[int, ...], ...]] = {}
-        self._clock = clock
-        self._screen_turns: int | None = None
-        self._screen_until: float | None = None
-        self._lock = threading.RLock()
-        self._graph: BiasGraph | None = None
-        self._share = 1.0
+        self.lock: threading.RLock = threading.RLock() if beneath is None else beneath.lock
+        """Held while anything is changed or gathered, by all layers."""
+        self._edits = 0
+        self._graphs: dict[float, tuple[int, BiasGraph]] = {}
+        """By share: the number of edits at which it was made, and the graph."""
+        self._count: tuple[int, int] = (-1, 0)
+        """The number of edits, and of phrases then."""
+        self._known: tuple[int, Contents] | None = None
+        """The number of edits, and what was boosted then."""
+
+    def layer(self) -> "Biasing":
+        """Return what begins with all of this and is edited by itself, as one of several streams needs it.
+
+        Edits of this one are seen in the layer too; edits of the layer only there. Costs nothing before its first edit.
+        """
+        return Biasing(self._vocabulary, settings=self._default, ways=self._tokenizer.ways, beneath=self)
 
     def __len__(self) -> int:
         """Return the number of phrases."""
-        graph = self._graph
-        if graph is not None:  # asked for at every chunk: nothing has changed
-            return graph.phrases
-        with self._lock:
-            return sum(map(len, self._lists.values()))
+        edits, count = self._count
+        if edits != self.edits:  # asked for at every chunk: mostly nothing has changed
+            with self.lock:
+                edits = self.edits
+                count = sum(len(one) for lists in self.contents().lists.values() for one in lists)
+                self._count = edits, count
+        return count
+
+    @property
+    def edits(self) -> int:
+        """How often anything was changed: as long as it stays, so does all else."""
+        return self._edits + (0 if self._beneath is None else self._beneath.edits)
+
+    def contents(self) -> "Contents":
+        """Return what is boosted here and beneath, as a layer above needs it; to be looked at under ``lock``."""
+        edits = self.edits
+        if self._known is None or self._known[0] != edits:
+            self._known = edits, self._gathered()
+        return self._known[1]
+
+    def _gathered(self) -> "Contents":
+        own = {cls: (one,) for cls, one in self._lists.items() if one.parts}
+        if self._beneath is None:
+            return Contents(own, self._settings, self._templates, self._template_words)
+        below = self._beneath.contents()
+        lists = {cls: below.lists.get(cls, ()) + own.get(cls, ()) for cls in {**below.lists, **own}}
+        templates = self._templates if self._templates.texts else below.templates
+        if self._templates.texts and below.templates.texts:
+            templates = Templates.parse([*dict.fromkeys((*below.templates.texts, *self._templates.texts))])
+        words = {**below.template_words, **self._template_words}
+        return Contents(lists, {**below.settings, **self._settings}, templates, words)
 
     @property
     def phrases(self) -> list[Phrase]:
         """All phrases."""
-        with self._lock:
-            lists = list(self._lists.values())
-            return [each.phrase for one in lists for part in one.parts for each in part.entries.values()]
+        return [each.phrase for part in self._parts() for each in part.entries.values()]
+
+    def _parts(self) -> "list[_Part]":
+        with self.lock:
+            return [part for lists in self.contents().lists.values() for one in lists for part in one.parts]
 
     @property
     def templated(self) -> frozenset[str]:
         """Classes that templates name."""
-        return self._templates.classes
+        with self.lock:
+            return self.contents().templates.classes
 
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays of all lists, those of sounds included once they are asked for."""
-        with self._lock:
-            parts = [part for one in self._lists.values() for part in one.parts]
-            return sum(part.trie.nbytes + (0 if part.sounds is None else part.sounds.nbytes) for part in parts)
+        return sum(part.trie.nbytes + (0 if part.sounds is None else part.sounds.nbytes) for part in self._parts())
 
     def load(self, source: BiasSource) -> list[Refused]:
         """Add the phrases, templates and settings of a file to what is there; returns what is not used, and why.
@@ -199,7 +244,7 @@ class Biasing:
         Raises:
             BiasingError: a template cannot be read.
         """
-        with self._lock:
+        with self.lock:
             if source.templates:
                 self.set_templates((*self._templates.texts, *source.templates))
             for cls, settings in source.settings.items():
@@ -211,10 +256,10 @@ class Biasing:
         cls = cls.lower()
         listed = PhraseList.of(replace(phrase, cls=cls) for phrase in phrases)
         used, refused = self._tokenizer.tokenize_all(listed.phrases)
-        with self._lock:
+        with self.lock:
             self._lists[cls] = _ClassList(self._vocabulary.costs)
             self._lists[cls].put(used)
-            self._graph = None
+            self._edits += 1
         return [*listed.refused, *refused]
 
     def add_all(self, phrases: Iterable[Phrase]) -> list[Refused]:
@@ -224,10 +269,10 @@ class Biasing:
         by_class: dict[str, list[TokenizedPhrase]] = {}
         for each in used:
             by_class.setdefault(each.phrase.cls, []).append(each)
-        with self._lock:
+        with self.lock:
             for cls, tokenized in by_class.items():
                 self._lists.setdefault(cls, _ClassList(self._vocabulary.costs)).put(tokenized)
-            self._graph = None
+            self._edits += 1
         return [*listed.refused, *refused]
 
     def add(self, phrase: Phrase) -> Refused | None:
@@ -237,11 +282,11 @@ class Biasing:
 
     def remove(self, text: str, cls: str = DEFAULT_CLASS) -> bool:
         """Take a phrase out; returns whether it was there."""
-        with self._lock:
+        with self.lock:
             listed = self._lists.get(cls.lower())
             found = listed is not None and listed.remove(key_of(Phrase(text)))
             if found:
-                self._graph = None
+                self._edits += 1
             return found
 
     def set_templates(self, texts: Iterable[str]) -> None:
@@ -252,55 +297,40 @@ class Biasing:
         """
         templates = Templates.parse(list(dict.fromkeys(texts)))
         words = {word: self._tokenizer.words(word) for word in templates.words}
-        with self._lock:
-            self._templates, self._template_words, self._graph = templates, words, None
+        with self.lock:
+            self._templates, self._template_words = templates, words
+            self._edits += 1
 
     def set_class(self, cls: str, settings: ClassSettings) -> None:
         """Say how much a class counts."""
-        with self._lock:
+        with self.lock:
             self._settings[cls.lower()] = settings
-            self._graph = None
-
-    def show(self, phrases: Iterable[Phrase], *, turns: int | None = 1, seconds: float | None = None) -> list[Refused]:
-        """Say what is on the screen, in the place of what was; returns what is not used, and why.
-
-        It is forgotten after so many turns or seconds, whichever comes first; None is never.
-        """
-        with self._lock:
-            refused = self.replace(SCREEN, phrases)
-            self._screen_turns = turns
-            self._screen_until = None if seconds is None else self._clock() + seconds
-            return refused
-
-    def end_turn(self) -> None:
-        """Note that an utterance has ended."""
-        with self._lock:
-            if self._screen_turns is not None:
-                self._screen_turns -= 1
-                if self._screen_turns <= 0:
-                    self._forget_screen()
+            self._edits += 1
 
     def snapshot(self, share: float = 1.0) -> BiasGraph:
         """Return a graph of all that is boosted now, which never changes; the same as before if nothing has.
 
         ``share`` of the strength counts: all of it, or less where phrases are found by their sound as well.
         """
-        graph = self._graph if share == self._share else None
-        if graph is not None and self._screen_until is None and len(graph) <= MAX_STATES:
+        made_at, graph = self._graphs.get(share, (-1, None))
+        if graph is not None and made_at == self.edits and len(graph) <= MAX_STATES:
             return graph
-        with self._lock:
-            if self._screen_until is not None and self._clock() >= self._screen_until:
-                self._forget_screen()
-            if self._graph is None or len(self._graph) > MAX_STATES or share != self._share:
-                self._share = share
-                self._graph = BiasGraph(
-                    [self._scored(cls, one, share) for cls, one in self._lists.items() if one.parts],
-                    self._vocabulary.word_starts,
-                    templates=self._templates,
-                    template_words=self._template_words,
-                    blank=self._vocabulary.blank,
-                )
-            return self._graph
+        if self._beneath is not None and not self._edits:
+            return self._beneath.snapshot(share)
+        with self.lock:
+            edits = self.edits
+            graph = self._build(self.contents(), share)
+            self._graphs[share] = edits, graph
+            return graph
+
+    def _build(self, contents: "Contents", share: float) -> BiasGraph:
+        return BiasGraph(
+            [self._scored(cls, lists, contents.settings, share) for cls, lists in contents.lists.items()],
+            self._vocabulary.word_starts,
+            templates=contents.templates,
+            template_words=contents.template_words,
+            blank=self._vocabulary.blank,
+        )
 
     def spotter(self, pronounce: Pronounce, classes: int) -> Spotter:
         """Return what finds by its sound all that is boosted now, which never changes.
@@ -309,25 +339,22 @@ class Biasing:
             pronounce: gives words their phones.
             classes: how many the phone model has, blank included.
         """
-        with self._lock:
+        with self.lock:
+            contents = self.contents()
             listed = {
                 cls: Listed(
-                    tuple(part.sounding(pronounce, classes) for part in one.parts),
-                    self._settings.get(cls, self._default),
-                    len(one),
+                    tuple(part.sounding(pronounce, classes) for one in lists for part in one.parts),
+                    contents.settings.get(cls, self._default),
+                    sum(map(len, lists)),
                 )
-                for cls, one in self._lists.items()
-                if one.parts
+                for cls, lists in contents.lists.items()
             }
-            return Spotter(listed, self._templates)
+            return Spotter(listed, contents.templates)
 
-    def _scored(self, cls: str, one: _ClassList, share: float) -> ScoredClass:
-        settings = self._settings.get(cls, self._default)
-        tries = tuple(part.trie for part in one.parts)
+    def _scored(
+        self, cls: str, lists: "tuple[_ClassList, ...]", known: Mapping[str, ClassSettings], share: float
+    ) -> ScoredClass:
+        settings, count = known.get(cls, self._default), sum(map(len, lists))
+        tries = tuple(part.trie for one in lists for part in one.parts)
         inside, outside = share * settings.inside_score, share * settings.outside_score
-        return ScoredClass(cls, tries, inside, outside, price(len(one)), len(one))
-
-    def _forget_screen(self) -> None:
-        self._screen_turns = self._screen_until = None
-        if self._lists.pop(SCREEN, None) is not None:
-            self._graph = None
+        return ScoredClass(cls, tries, inside, outside, price(count), count)

@@ -17,7 +17,7 @@ from ..lattice import Lattice
 from .breaker import Breaker
 from .contract import MAX_ANSWER_BYTES, Request, ScoredPath, read_answer
 from .errors import ContractError
-from .masking import Masked
+from .masking import NOTHING_PRIVATE, Masked, Masking
 from .result import Reason, Rescored
 from .settings import Compression, RescoringSettings
 
@@ -119,8 +119,11 @@ class Rescorer:
             return False
         return response.status_code == 200
 
-    def submit(self, utterance: int, revision: int, lattice: Lattice) -> None:
-        """Send a lattice; nothing happens if the same revision is on its way or answered."""
+    def submit(self, utterance: int, revision: int, lattice: Lattice, private: Masking = NOTHING_PRIVATE) -> None:
+        """Send a lattice; nothing happens if the same revision is on its way or answered.
+
+        ``private`` words are masked, as those of the settings are.
+        """
         key = (utterance, revision)
         if key in self._jobs:
             return
@@ -132,7 +135,7 @@ class Rescorer:
         if not self.breaker.admit():
             self._end(job, Reason.paused)
         else:
-            job.task = asyncio.get_running_loop().create_task(self._run(job, lattice))
+            job.task = asyncio.get_running_loop().create_task(self._run(job, lattice, private))
             job.task.add_done_callback(lambda task: self._cancelled(job) if task.cancelled() else None)
         while len(self._jobs) > MAX_KEPT:
             self._stop(self._jobs.popitem(last=False)[1], Reason.displaced)
@@ -163,9 +166,11 @@ class Rescorer:
         assert job.result is not None  # noqa: S101 (every way to an end sets it)
         return job.result
 
-    async def rescore(self, utterance: int, revision: int, lattice: Lattice) -> Rescored:
-        """Send a lattice and return what came of it, at the deadline at the latest."""
-        self.submit(utterance, revision, lattice)
+    async def rescore(
+        self, utterance: int, revision: int, lattice: Lattice, private: Masking = NOTHING_PRIVATE
+    ) -> Rescored:
+        """Send a lattice as ``submit`` does, and return what came of it, at the deadline at the latest."""
+        self.submit(utterance, revision, lattice, private)
         return await self.result(utterance, revision)
 
     def _stop(self, job: _Job, why: Reason) -> None:
@@ -189,11 +194,11 @@ class Rescorer:
             milliseconds = (time.monotonic() - job.begun) * 1000
             job.result = Rescored(*job.key, reason, milliseconds, paths, model, job.bytes_sent, detail)
 
-    async def _run(self, job: _Job, lattice: Lattice) -> None:
+    async def _run(self, job: _Job, lattice: Lattice, private: Masking) -> None:
         """Send, take the answer, tell the breaker; ends at the deadline whatever happens."""
         try:
             left = self.settings.deadline - (time.monotonic() - job.begun)
-            await asyncio.wait_for(self._exchange(job, lattice), max(left, 0.001))
+            await asyncio.wait_for(self._exchange(job, lattice, private), max(left, 0.001))
         except asyncio.TimeoutError:
             self.breaker.failed()
             self._end(job, Reason.late)
@@ -204,9 +209,9 @@ class Rescorer:
             self.breaker.failed()
             self._end(job, Reason.failed, type(error).__name__)
 
-    async def _exchange(self, job: _Job, lattice: Lattice) -> None:
+    async def _exchange(self, job: _Job, lattice: Lattice, private: Masking) -> None:
         request, masked = await asyncio.to_thread(
-            self.settings.request, *job.key, lattice, self._model, self._bias
+            self.settings.request, *job.key, lattice, self._model, self._bias, private
         )  # pruning takes milliseconds; events go on meanwhile
         body, headers = self._packed(request)
         for attempt in range(1, ATTEMPTS + 1):

@@ -27,6 +27,13 @@ class Masking:
             for word in phrase.lower().split()
         }
 
+    def __or__(self, other: "Masking") -> "Masking":
+        """Return what masks the words of both."""
+        if not self.classes or not other.classes:
+            return self if self.classes else other
+        names = {*self.classes, *other.classes}
+        return Masking({name: [*self.classes.get(name, ()), *other.classes.get(name, ())] for name in names})
+
     def mask(self, lattice: Lattice) -> "Masked":
         """Return the lattice with placeholders; the same word gets the same, other words get others.
 

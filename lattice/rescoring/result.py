@@ -35,6 +35,8 @@ class Reason(str, Enum):
     """The answer is for another utterance or revision."""
     absurd = "absurd"
     """The answer has words that were not sent."""
+    unfit = "unfit"
+    """None of its word sequences is in the final lattice and begins with the words that were said to be stable."""
     paused = "paused"
     """Too many failures in a row: nothing is sent for a while."""
 

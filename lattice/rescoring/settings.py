@@ -110,7 +110,13 @@ class RescoringSettings:
         return token
 
     def request(
-        self, utterance: int, revision: int, lattice: Lattice, model: str | None = None, bias: tuple[str, ...] = ()
+        self,
+        utterance: int,
+        revision: int,
+        lattice: Lattice,
+        model: str | None = None,
+        bias: tuple[str, ...] = (),
+        private: Masking = NOTHING_PRIVATE,
     ) -> tuple[Request, Masked]:
         """Return all that is sent for a lattice, and what its placeholders stand for.
 
@@ -120,8 +126,10 @@ class RescoringSettings:
             lattice: as the search made it.
             model: name of the speech model; sent only if allowed.
             bias: phrases that were boosted; sent only if allowed.
+            private: words that placeholders are sent for beside the settings' own.
         """
-        masked = self.private.mask(prune(lattice, self.beam))
+        private = self.private | private
+        masked = private.mask(prune(lattice, self.beam))
         small = to_budget(replace(masked.lattice, offset=0.0), self.max_bytes)
         request = Request(
             utterance,
@@ -129,7 +137,7 @@ class RescoringSettings:
             small,
             self.locale,
             model if self.send_model else None,
-            self.private.without_private(bias) if self.send_bias else None,
+            private.without_private(bias) if self.send_bias else None,
         )
         return request, Masked(small, masked.back)
 

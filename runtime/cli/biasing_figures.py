@@ -19,7 +19,7 @@ from .searching import DEFAULT_BEAM, Beam, Strength
 if TYPE_CHECKING:
     from ...biasing import Biasing
     from ...models import Transducer
-    from ..evaluation.biasing import BiasFigures, Heard, PhraseFinder
+    from ..evaluation.biasing import BiasFigures, EncodedUtterance, PhraseFinder
     from ..evaluation.word_errors import Entry
 
 REPORT_EXAMPLES = (
@@ -141,7 +141,7 @@ class _Bench:
     """A manifest that is encoded once, and lists to be looked at."""
 
     model: "Transducer"
-    utterances: "list[Heard]"
+    utterances: "list[EncodedUtterance]"
     biasing: "Biasing"
     build_seconds: float
     """Processor time to read and tokenise the lists and to build their graph."""
@@ -180,7 +180,7 @@ def _open(
     manifest: Path, bias: list[Path], strength: float | None, name: str, text_key: str, root: Path | None, beam: int
 ) -> _Bench:
     from ...models import Transducer, resolve
-    from ..evaluation.biasing import finder_for, hear
+    from ..evaluation.biasing import encode_all, finder_for
     from ..evaluation.word_errors import read_manifest
     from ..recognition.biasing import load_biasing
 
@@ -201,7 +201,7 @@ def _open(
         fail(str(error))
 
     with _progress("encoding", len(entries)) as done:
-        utterances = hear(model, _told(entries, done), failed)
+        utterances = encode_all(model, _told(entries, done), failed)
     finder = finder_for(model, biasing.phrases)
     return _Bench(model, utterances, biasing, build_seconds, finder, beam, bool(broken))
 

@@ -12,12 +12,10 @@ import typer
 from .options import Format, fail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ...biasing.slots import SlotGrammar
     from ...models import Transducer
     from ..recognition.events import Command
-    from ..recognition.grammar import CommandStream
+    from ..recognition.grammar import GrammarUnderstanding
     from ..recognition.segmenter import Segmenter
 
 GrammarFile = Annotated[
@@ -55,8 +53,8 @@ def read_commands(path: Path) -> "SlotGrammar":
     return grammar
 
 
-def commands_of(model: "Transducer", path: Path | None, form: Format) -> "Callable[[], CommandStream] | None":
-    """Return what begins an utterance to understand by a grammar; None without one.
+def understanding_of(model: "Transducer", path: Path | None, form: Format) -> "GrammarUnderstanding | None":
+    """Return what understands utterances by a grammar; None without one.
 
     Raises:
         BiasingError: the grammar cannot be used; names it.
@@ -65,11 +63,11 @@ def commands_of(model: "Transducer", path: Path | None, form: Format) -> "Callab
         return None
     if form not in (Format.text, Format.json):
         raise typer.BadParameter(f"{form.value} has no place for commands; take text or json", param_hint="--format")
-    from ..recognition.grammar import command_streams
+    from ..recognition.grammar import GrammarUnderstanding
 
     grammar = read_commands(path)
     with named(path):
-        return command_streams(model, grammar)
+        return GrammarUnderstanding(model, grammar)
 
 
 @contextmanager

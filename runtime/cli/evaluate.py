@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .commands import GRAMMAR_HELP, GrammarFile, commands_of
+from .commands import GRAMMAR_HELP, GrammarFile, understanding_of
 from .interrupt import whole_steps
 from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
@@ -83,7 +83,7 @@ def evaluate(
     from ...models import Transducer, resolve, stream_audio
     from ..evaluation.commands import labels_of
     from ..evaluation.word_errors import read_manifest, recognise_all, score
-    from ..recognition.transcriber import transcribe_file
+    from ..recognition.transcriber import Transcriber
 
     spare([manifest], details, "--details")
     entries = read_manifest(manifest, text_key=text_key, root=root)[:limit]
@@ -94,15 +94,18 @@ def evaluate(
         loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
         load_seconds = time.perf_counter() - started
         search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
-        begin = commands_of(loaded, grammar, Format.text)
+        understanding = understanding_of(loaded, grammar, Format.text)
         broken: list[str] = []
         commands: dict[Path, Command] = {}
 
         def recognise(path: Path) -> tuple[str, float]:
             with whole_steps():
-                transcript = transcribe_file(loaded, path, search)
-                if begin is not None:
-                    commands[path] = begin().understand(stream_audio(path)).command
+                transcriber = Transcriber(loaded, search, grammar=understanding)
+                for block in stream_audio(path):
+                    transcriber.accept(block)
+                transcript, command = transcriber.finish(), transcriber.command
+                if command is not None:
+                    commands[path] = command
             return transcript.text, transcript.seconds
 
         def failed(_: object, error: Exception) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,16 +12,17 @@ import typer
 
 from .commands import GRAMMAR_HELP, GrammarFile, named, read_commands
 from .options import Graphs, KeepCase, Model, Precision, Report
-from .rescoring import RescoreUrl, TokenFile, rescoring_settings
+from .rescoring import RescoreUrl, SendContacts, TokenFile, private_words, rescoring_settings
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
 from .standard_input import NAME, checked, require_pipe
 
 if TYPE_CHECKING:
     from ...lattice.rescoring import RescoringSettings
+    from ..recognition.session import Session
     from ..sources import AudioSource
     from ..streaming.event_stream import EventStream
     from ..streaming.pipeline import Pipeline
-    from ..streaming.rescoring import LiveRescoring
+    from ..streaming.rescoring import Private, RescoringStage
     from .listen_view import View
 
 EXAMPLES = (
@@ -80,6 +81,7 @@ def listen(
     phones: Phones = True,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
+    rescore_contacts: SendContacts = False,
     precision: Graphs = Precision.auto,
 ) -> None:
     """Recognise speech from the microphone as it is spoken.
@@ -95,6 +97,7 @@ def listen(
     if source is not None and device is not None:
         raise typer.BadParameter("a device and a recording; give one of them", param_hint="--device")
     from ...models import Transducer, resolve
+    from ..recognition.session import Session
     from ..streaming.pipeline import Pipeline
     from .listen_view import make_view
 
@@ -104,23 +107,31 @@ def listen(
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     commands = None if grammar is None else read_commands(grammar)
     pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case, grammar=commands)
+    session = Session(loaded, search)
+    rescoring = None if service is None else (service, private_words(session, rescore_contacts))
     with named(grammar), make_view(json_lines=report is Report.json) as view:
-        interrupted = asyncio.run(_listen(pipeline, audio, view, service))
+        interrupted = asyncio.run(_listen(pipeline, audio, view, session, rescoring))
     if interrupted:
         raise typer.Exit(130)
 
 
 async def _listen(
-    pipeline: "Pipeline", source: "AudioSource", view: "View", service: "RescoringSettings | None"
+    pipeline: "Pipeline",
+    source: "AudioSource",
+    view: "View",
+    session: "Session",
+    rescoring: "tuple[RescoringSettings, Private] | None",
 ) -> bool:
     """Show events until the audio ends; returns whether Ctrl-C ended it. A second Ctrl-C does not wait."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     asked = False
+    from ..streaming.stages import staged
 
     async with AsyncExitStack() as stack:
-        rescoring = None if service is None else await _rescoring(service, stack)
+        stages = [] if rescoring is None else [await _rescoring(*rescoring, stack)]
         await stack.enter_async_context(pipeline)
-        stream = pipeline.run(source)
+        stream = pipeline.run(source, session=session)
+        events = await stack.enter_async_context(aclosing(staged(stream, *stages)))
 
         def ask() -> None:
             nonlocal asked
@@ -132,8 +143,8 @@ async def _listen(
         loop.add_signal_handler(signal.SIGINT, ask)
         meter = asyncio.create_task(_show_level(stream, view)) if view.has_meter else None
         try:
-            async for event in stream:
-                view.show(event if rescoring is None else await rescoring.corrected(event))
+            async for event in events:
+                view.show(event)
         except asyncio.CancelledError:
             if not asked:
                 raise
@@ -145,11 +156,11 @@ async def _listen(
     return asked
 
 
-async def _rescoring(service: "RescoringSettings", stack: AsyncExitStack) -> "LiveRescoring":
+async def _rescoring(service: "RescoringSettings", private: "Private", stack: AsyncExitStack) -> "RescoringStage":
     from ...lattice.rescoring import Rescorer
-    from ..streaming.rescoring import LiveRescoring
+    from ..streaming.rescoring import RescoringStage
 
-    return LiveRescoring(await stack.enter_async_context(Rescorer(service)))
+    return RescoringStage(await stack.enter_async_context(Rescorer(service)), private)
 
 
 async def _show_level(stream: "EventStream", view: "View") -> None:

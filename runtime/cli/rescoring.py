@@ -7,6 +7,8 @@ import typer
 
 if TYPE_CHECKING:
     from ...lattice.rescoring import RescoringSettings
+    from ..recognition.session import Session
+    from ..streaming.rescoring import Private
 
 RescoreUrl = Annotated[
     str | None,
@@ -23,6 +25,20 @@ TokenFile = Annotated[
         "--rescore-token-file", help="File with its bearer token; else NEARWORD_RESCORE_TOKEN.", show_default=False
     ),
 ]
+SendContacts = Annotated[
+    bool,
+    typer.Option(
+        "--rescore-contacts",
+        help="Send the words of contacts and of plain phrase lists as they are; else placeholders stand for them.",
+    ),
+]
+
+
+def private_words(session: "Session", send_contacts: bool) -> "Private":
+    """Return what says which words do not leave the device: those of contacts, unless somebody chose to send them."""
+    from ...lattice.rescoring import Masking
+
+    return Masking if send_contacts else session.private
 
 
 def rescoring_settings(url: str, token_file: Path | None, deadline: float) -> "RescoringSettings":

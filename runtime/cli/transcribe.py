@@ -1,27 +1,27 @@
 """``nearword transcribe``: files, or raw audio on standard input, to words."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from .commands import GRAMMAR_HELP, CommandLines, GrammarFile, commands_of, keys_of
+from .commands import GRAMMAR_HELP, CommandLines, GrammarFile, keys_of, understanding_of
 from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
 from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output, spare
-from .rescoring import RescoreUrl, TokenFile, rescoring_settings
+from .rescoring import RescoreUrl, SendContacts, TokenFile, private_words, rescoring_settings
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
 from .standard_input import check_beginning, require_pipe
 
 if TYPE_CHECKING:
     from ...lattice import Lattice
     from ...lattice.rescoring import RescoringSettings
-    from ..recognition.events import Final
+    from ..recognition.events import Event
     from ..recognition.segmenter import Segmenter
-    from ..streaming.rescoring import BlockingRescoring
+    from ..streaming.rescoring import BlockingRescoring, Private
 
 LONG_SECONDS = 60.0
 """Audio from which a progress bar is worth its place."""
@@ -68,6 +68,7 @@ def transcribe(
     phones: Phones = True,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
+    rescore_contacts: SendContacts = False,
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
     lattice_dir: Annotated[
@@ -94,12 +95,14 @@ def transcribe(
     from ...models import NearwordError, Transducer, resolve
     from ..recognition.formats import WRITERS
     from ..recognition.segmenter import Segmenter
+    from ..recognition.session import Session
 
     _check(files, output_format, output)
     lattices = _LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
-    commands = commands_of(loaded, grammar, output_format)
+    understanding = understanding_of(loaded, grammar, output_format)
+    session = Session(loaded, search)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     write = WRITERS[output_format.value]
     prefixed = output_format is Format.text and len(files) > 1
@@ -108,10 +111,11 @@ def transcribe(
     with ExitStack() as stack:
         out = sys.stdout if output is None else stack.enter_context(open_output(output, "--output"))
         stack.enter_context(progress.running())
-        correct = None if service is None else _corrector(stack.enter_context(_rescoring(service)))
+        private = private_words(session, rescore_contacts)
+        stages = [] if service is None else [_Told(stack.enter_context(_rescoring(service, private)))]
         for path in files:
             prefix = f"{path}: " if prefixed else ""
-            transcriber = Segmenter(loaded, search=search, lower=not keep_case, correct=correct, commands=commands)
+            transcriber = Segmenter(loaded, search=search, lower=not keep_case, grammar=understanding, stages=stages)
             growing = _growing(transcriber, out, prefix, path) if output_format is Format.text else None
             try:
                 if path == STANDARD_INPUT:
@@ -140,24 +144,29 @@ def transcribe(
         raise typer.Exit(130 if interrupted else 1)
 
 
-def _rescoring(settings: "RescoringSettings") -> "BlockingRescoring":
+def _rescoring(settings: "RescoringSettings", private: "Private") -> "BlockingRescoring":
     from ..streaming.rescoring import BlockingRescoring
 
-    return BlockingRescoring(settings)
+    return BlockingRescoring(settings, private)
 
 
-def _corrector(rescoring: "BlockingRescoring") -> "Callable[[Final], Final]":
-    """Return what gives an utterance better words, and says once why it cannot."""
-    told: set[str] = set()
+class _Told:
+    """Rescoring that says once why an utterance keeps its words."""
 
-    def correct(final: "Final") -> "Final":
-        final = rescoring.correct(final)
-        if final.rescored is not None and final.rescored.reason not in ("rescored", *told):
-            told.add(final.rescored.reason)
-            fail(f"not rescored ({final.rescored.reason}): the words are the device's own")
-        return final
+    name = "rescoring"
 
-    return correct
+    def __init__(self, rescoring: "BlockingRescoring") -> None:
+        self._rescoring = rescoring
+        self._told: set[str] = {"rescored"}
+
+    def take(self, event: "Event") -> "Sequence[Event]":
+        events = self._rescoring.take(event)
+        for each in events:
+            rescored = getattr(each, "rescored", None)
+            if rescored is not None and rescored.reason not in self._told:
+                self._told.add(rescored.reason)
+                fail(f"not rescored ({rescored.reason}): the words are the device's own")
+        return events
 
 
 def _check(files: list[Path], output_format: Format, output: Path | None) -> None:

@@ -26,10 +26,8 @@ from .phrases import Boosted, PhraseBook
 from .settings import ServeSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ...biasing.slots import SlotGrammar
-    from ..recognition.grammar import CommandStream
+    from ..recognition.grammar import GrammarUnderstanding
     from ..streaming.event_stream import EventStream
 
 BLOCK = SAMPLE_RATE // 2
@@ -218,13 +216,13 @@ class Engine:
         settings: ServeSettings,
         model: Transducer,
         grammar: "SlotGrammar | None" = None,
-        commands: "Callable[[], CommandStream] | None" = None,
+        understanding: "GrammarUnderstanding | None" = None,
     ) -> None:
         self.settings = settings
         """May be put in place anew; streams that run keep theirs."""
         self.model = model
         self.grammar = grammar
-        self._commands = commands
+        self._understanding = understanding
         self.phrases = PhraseBook(model, settings.bias_strength)
         self.hub = Hub()
         self.metrics = Metrics()
@@ -243,15 +241,18 @@ class Engine:
             NearwordError: a file cannot be used; names it.
         """
         model = Transducer.load(resolve(settings.model), precision=settings.precision)
-        grammar = commands = None
+        grammar = understanding = None
         if settings.grammar:
-            from ..recognition.grammar import command_streams, read_grammar  # noqa: PLC0415 (only with a grammar)
+            from ..recognition.grammar import (  # noqa: PLC0415 (only with a grammar)
+                GrammarUnderstanding,
+                read_grammar,
+            )
 
             grammar, refused = read_grammar(settings.grammar)
             for one in refused:
                 _log.warning("%s", one)
-            commands = command_streams(model, grammar)
-        engine = cls(settings, model, grammar, commands)
+            understanding = GrammarUnderstanding(model, grammar)
+        engine = cls(settings, model, grammar, understanding)
         engine.load_phrases()
         recognizer = engine.make_recognizer(StreamOptions("warm-up"), engine.phrases.shared)
         recognizer.accept(_hum())  # what is loaded when it is first needed is loaded now
@@ -276,12 +277,14 @@ class Engine:
         """Return what hears one stream; takes its time where much is boosted."""
         biasing = boosted.biasing
         search = SearchOptions(BeamSettings(max_active=self.settings.beam), bias=biasing)
-        if self._commands is None:
-            live = endpoints or LiveEndpoints(options.endpoints)
-            return Recognizer(self.model, search=search, speculative=live.speculative, final=live.final)
-        from ..recognition.command_recognizer import CommandRecognizer  # noqa: PLC0415 (only with a grammar)
-
-        return CommandRecognizer(self.model, self._commands, options.endpoints, search=search)
+        live = endpoints or LiveEndpoints(options.endpoints)
+        return Recognizer(
+            self.model,
+            search=search,
+            speculative=live.speculative,
+            final=live.final,
+            grammar=self._understanding,
+        )
 
     async def open(self, options: StreamOptions) -> Stream:
         """Begin a stream; whoever opens it closes it.

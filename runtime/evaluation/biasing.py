@@ -11,14 +11,15 @@ from ...biasing import Biasing, Phrase, TokenizedPhrase, Tokenizer
 from ...models import SAMPLE_RATE, NearwordError, Transducer, stream_audio
 from ...models.transducer import Encoded
 from ..recognition.biasing import bias_vocabulary
-from ..recognition.encoder_stream import EncodedAudio
-from ..recognition.second_pass import PhonesHeard, SecondLook, word_lattice
+from ..recognition.encoder_stream import AudioEncoder
+from ..recognition.text import normalise
+from ..recognition.transcriber import Transcriber
 from ..search import BeamSettings, SearchOptions
-from .word_errors import Entry, normalise
+from .word_errors import Entry
 
 
 @dataclass(frozen=True)
-class Heard:
+class EncodedUtterance:
     """An utterance as the encoder leaves it: what lists do is seen after that, again and again."""
 
     reference: str
@@ -103,43 +104,37 @@ def finder_for(model: Transducer, phrases: Iterable[Phrase]) -> PhraseFinder:
     return PhraseFinder(Tokenizer(bias_vocabulary(model.vocabulary), ways=1).tokenize_all(phrases)[0])
 
 
-def hear(model: Transducer, entries: Iterable[Entry], failed: Callable[[NearwordError], None]) -> list[Heard]:
+def encode_all(
+    model: Transducer, entries: Iterable[Entry], failed: Callable[[NearwordError], None]
+) -> list[EncodedUtterance]:
     """Encode the audio of a manifest; about 50 kB stay per second of it. What cannot be read is told to ``failed``."""
     out = []
     for entry in entries:
         started = time.process_time()
-        encoded, samples = EncodedAudio(model, phones=True), 0
+        encoder, samples = AudioEncoder(model, phones=True), 0
         steps: list[Encoded] = []
         try:
             for block in stream_audio(entry.path):
-                steps += encoded.accept(block)
+                steps += encoder.accept(block)
                 samples += len(block)
         except NearwordError as error:
             failed(error)
             continue
-        steps += encoded.finish()
+        steps += encoder.finish()
         spent = time.process_time() - started
-        out.append(Heard(normalise(entry.text), tuple(steps), samples / SAMPLE_RATE, spent))
+        out.append(EncodedUtterance(normalise(entry.text), tuple(steps), samples / SAMPLE_RATE, spent))
     return out
 
 
-def recognise(model: Transducer, heard: Heard, biasing: Biasing | None, beam: BeamSettings) -> str:
-    """Return the normalised words of an utterance."""
-    options = SearchOptions(beam, bias=biasing)
-    search, phones = options.begin(model), PhonesHeard()
-    for step in heard.steps:
-        search.advance(step.out)
-        phones.add(step)
-    second = SecondLook.of(model, options)
-    if second is None:
-        return normalise(model.vocabulary.text(search.tokens))
-    lattice = second.rescore(word_lattice(model, search.lattice(), options.lattice), phones.log_probs())
-    return normalise(lattice.text(lattice.best_path()))
+def recognise(model: Transducer, utterance: EncodedUtterance, biasing: Biasing | None, beam: BeamSettings) -> str:
+    """Return the normalised words of an utterance, by the recogniser that ``evaluate`` measures."""
+    transcriber = Transcriber(model, SearchOptions(beam, bias=biasing))
+    return normalise(transcriber.replay(utterance.steps, utterance.seconds).text)
 
 
 def measure(
     model: Transducer,
-    utterances: Sequence[Heard],
+    utterances: Sequence[EncodedUtterance],
     finder: PhraseFinder,
     biasing: Biasing | None,
     beam: BeamSettings,

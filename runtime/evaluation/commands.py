@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ...endpointing.scorecard import Estimate, proportion
 from ..recognition.events import Command
-from .word_errors import Entry, ManifestError, normalise
+from ..recognition.text import normalise
+from .word_errors import Entry, ManifestError
 
 EXAMPLE = '{"path": "a.wav", "text": "wake me at six", "intent": "alarm", "slots": {"time": "six"}}'
 

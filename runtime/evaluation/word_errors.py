@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...models import NearwordError
+from ..recognition.text import normalise
 
 BOOTSTRAP_DRAWS = 2000
-_DROPPED = re.compile(r"[^\w\s']|_")
 
 
 class ManifestError(NearwordError, ValueError):
@@ -80,11 +79,6 @@ class Score:
     def wall_real_time_factor(self) -> float:
         """Seconds by the clock per second of audio."""
         return self.wall_seconds / self.audio_seconds if self.audio_seconds else 0.0
-
-
-def normalise(text: str) -> str:
-    """Return lower-case words with single spaces; all punctuation but apostrophes becomes a space."""
-    return " ".join(_DROPPED.sub(" ", text.lower().replace("\u2019", "'")).split())
 
 
 def read_manifest(manifest: Path, *, text_key: str = "text", root: Path | None = None) -> list[Entry]:

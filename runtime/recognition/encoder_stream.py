@@ -1,4 +1,4 @@
-"""Samples to what the encoder makes of them, for whatever listens to it."""
+"""Samples to what the encoder makes of them, for all that listen to it: each stretch of audio is encoded once."""
 
 import math
 from collections.abc import Iterator
@@ -11,48 +11,83 @@ from ...models.features import FRAME_SECONDS, NUM_BINS, Features
 from ...models.transducer import Encoded, EncoderStream, ModelInfo
 
 TAIL_SECONDS = 0.5
-"""Silence appended at the end, so that the last words come through the model's delay."""
+"""Silence appended at the end of a recording, so that the last words come through the model's delay."""
+DELAY_SECONDS = 0.4
+"""How long after a sound its token may come: an utterance that is completed gets so much silence in all."""
+LEAD_FRAMES = 20
+"""Feature frames before the present that a new start takes in again, if they are not encoded yet."""
 SILENCE = math.log(np.finfo(np.float32).eps)
 """Log-mel energy of digital silence."""
+SLICE = 10 * SAMPLE_RATE
+"""Samples taken at once: the features of a whole hour would be the largest thing in memory."""
 
 
-class EncodedAudio:
-    """Features and encoder of one stream, from the first sample to the last."""
+class AudioEncoder:
+    """Features and encoder of one stream, from the first sample to the last.
+
+    All it gives depends on the audio alone, not on the pieces in which it came.
+    """
 
     def __init__(self, model: Transducer, *, phones: bool = False) -> None:
-        self._info = model.info
+        """Begin a stream; with ``phones`` it tells phones too, if the model does."""
+        self._model, self._phones = model, phones
         self._features = FeatureExtractor()
         self._encoder = model.encoder_stream(phones=phones)
         self._position = 0
         """Feature frame at which the next step begins."""
+        self._completed: tuple[tuple[int, int, int], list[Encoded]] | None = None
+        """Where the latest completion began, up to where audio was heard, how many frames of silence; its steps."""
+        self.origin = 0
+        """Feature frame of the first encoder frame since the latest start."""
 
     def accept(self, samples: Samples) -> Iterator[Encoded]:
         """Take samples [n]; yields the steps that are due."""
-        # in slices: the features of a whole hour at once would be the largest thing in memory
-        for start in range(0, len(samples), 10 * SAMPLE_RATE):
-            self._features.accept(samples[start : start + 10 * SAMPLE_RATE])
-            ready = self._features.frames_ready
-            while self._position + self._info.chunk_frames <= ready:
-                yield self._encoder.run(self._features.take(self._position, self._info.chunk_frames))
-                self._position += self._info.chunk_shift
+        chunk_frames, chunk_shift = self._model.info.chunk_frames, self._model.info.chunk_shift
+        for start in range(0, len(samples), SLICE):
+            self._features.accept(samples[start : start + SLICE])
+            while self._position + chunk_frames <= self._features.frames_ready:
+                yield self._encoder.run(self._features.take(self._position, chunk_frames))
+                self._position += chunk_shift
 
     def finish(self) -> Iterator[Encoded]:
         """Yield the last steps, as if silence followed."""
-        tail = TAIL_SECONDS + (self._info.chunk_frames + self._info.chunk_shift) * 0.01
+        info = self._model.info
+        tail = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift) * FRAME_SECONDS
         return self.accept(np.zeros(int(tail * SAMPLE_RATE), np.float32))
 
-    def completed(self) -> Iterator[Encoded]:
-        """Yield the steps that would follow if the audio ended here; it may go on all the same."""
-        heard = self._features.take(self._position, self._features.frames_ready - self._position)
-        return encode_to_end(self._encoder, self._info, heard, TAIL_SECONDS)
+    def completed(self, silence: float = 0.0) -> list[Encoded]:
+        """Return the steps that would follow if silence did; the stream stays as it is, and the audio may go on.
+
+        ``silence`` is how many seconds of it there were already. Asked again of the same audio, nothing is encoded.
+        """
+        ready = self._features.frames_ready
+        padding = max(0, round((DELAY_SECONDS - silence) / FRAME_SECONDS))
+        key = self._position, ready, padding
+        if self._completed is None or self._completed[0] != key:
+            heard = self._features.take(self._position, ready - self._position)
+            self._completed = key, list(encode_to_end(self._encoder, self._model.info, heard, padding))
+        return self._completed[1]
+
+    @property
+    def completion(self) -> list[Encoded]:
+        """The steps of the latest completion, if the audio has gone no further; else those of a new one."""
+        here = self._position, self._features.frames_ready
+        known = self._completed
+        return known[1] if known is not None and known[0][:2] == here else self.completed()
+
+    def restart(self) -> None:
+        """Forget all that was heard, but for the last moments: the encoder begins anew."""
+        self._position = max(self._position, self._features.frames_ready - LEAD_FRAMES)
+        self.origin = self._position
+        self._encoder = self._model.encoder_stream(phones=self._phones)
+        self._completed = None
 
 
-def encode_to_end(encoder: EncoderStream, info: ModelInfo, heard: Features, silence: float) -> Iterator[Encoded]:
-    """Yield the steps of features [frames, bins] that are not encoded yet and of ``silence``, in seconds, after them.
+def encode_to_end(encoder: EncoderStream, info: ModelInfo, heard: Features, padding: int) -> Iterator[Encoded]:
+    """Yield the steps of features [frames, bins] that are not encoded yet and of ``padding`` frames of silence after.
 
     There is one step at least. ``encoder`` stays as it is.
     """
-    padding = max(0, round(silence / FRAME_SECONDS))
     steps = max(1, -(-(len(heard) + padding) // info.chunk_shift))
     padded: Features = np.full(((steps - 1) * info.chunk_shift + info.chunk_frames, NUM_BINS), SILENCE, np.float32)
     padded[: len(heard)] = heard

@@ -7,25 +7,24 @@
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from pathlib import Path
-
-import numpy.typing as npt
 
 from ...biasing import BiasingError, Refused, Tokenizer, read_source
 from ...biasing.constraint import DEFAULT_PENALTY, DEFAULT_REWARD, DEFAULT_SHARE, GrammarScorer
 from ...biasing.slots import Filled, SlotGrammar
-from ...lattice import Lattice, determinize
+from ...lattice import DeterminizeSettings, Lattice
 from ...lattice.viterbi import best_to_end
-from ...models import Transducer, to_samples
+from ...models import Transducer
 from ...models.audio import Samples
-from ..evaluation.word_errors import normalise
+from ...models.transducer import Encoded
 from ..search import BeamSettings, Search, SearchOptions
 from .biasing import bias_vocabulary, surprise_of
-from .encoder_stream import EncodedAudio
+from .encoder_stream import AudioEncoder
 from .events import Command
+from .second_pass import word_lattice
+from .text import normalise
 
 FREE_SEARCH = SearchOptions(BeamSettings(max_active=4), language=None)
 """What an order has to hold its own against: a search whose scores are the speech model's alone."""
@@ -117,65 +116,70 @@ def search_with_grammar(
     return SearchOptions(beam, language=scorer)
 
 
-class CommandStream:
-    """One utterance, while it is spoken: what it asks for may be had at any time.
+class GrammarUnderstanding:
+    """A grammar made ready for a model; may be shared by any number of streams.
 
-    It is searched twice, with the grammar and without: only so can a command be told from what no grammar knows.
+    >>> recognizer = Recognizer(model, grammar=GrammarUnderstanding(model, grammar))
     """
 
     def __init__(self, model: Transducer, grammar: SlotGrammar, search: SearchOptions | None = None) -> None:
-        """Begin an utterance.
+        """Make the search ready, or take one as ``search_with_grammar`` gives it; raises as that does."""
+        self.model, self.grammar = model, grammar
+        self.search = search_with_grammar(model, grammar) if search is None else search
+        """The search that hears nothing but the grammar."""
 
-        Args:
-            model: that listens.
-            grammar: what may be said.
-            search: as ``search_with_grammar`` gives it; to be kept where there are many utterances.
-        """
-        self._model, self._grammar = model, grammar
-        self._encoded = EncodedAudio(model)
-        self._constrained = (search or search_with_grammar(model, grammar)).begin(model)
-        self._free = FREE_SEARCH.begin(model)
+    def searches(self) -> "GrammarSearches":
+        """Return the searches of a new utterance."""
+        return GrammarSearches(self)
 
-    def accept(self, audio: npt.ArrayLike) -> None:
-        """Take audio, [n] or [n, channels] at 16 kHz; raises ``AudioError`` for what is none."""
-        for step in self._encoded.accept(to_samples(audio)):
-            self._constrained.advance(step.out)
-            self._free.advance(step.out)
 
-    def understand(self, audio: Iterable[Samples]) -> Understood:
-        """Take blocks of samples, as ``stream_audio`` gives them, and return what the utterance asks for."""
-        for samples in audio:
-            self.accept(samples)
-        return self.understood()
+class GrammarSearches:
+    """One utterance, while it is spoken: what it asks for may be had at any time.
 
-    def understood(self) -> Understood:
-        """Return what the utterance asks for if it ends here; it may go on all the same."""
+    It is searched with the grammar and without: only so can a command be told from what no grammar knows.
+    """
+
+    def __init__(self, grammar: GrammarUnderstanding) -> None:
+        self._grammar = grammar
+        self._constrained = grammar.search.begin(grammar.model)
+        self._free = FREE_SEARCH.begin(grammar.model)
+
+    def advance(self, step: Encoded) -> None:
+        """Search on through a step of the encoder."""
+        self._constrained.advance(step.out)
+        self._free.advance(step.out)
+
+    def understood(self, completion: Iterable[Encoded] = ()) -> Understood:
+        """Return what the utterance asks for if it ends after ``completion``; it may go on all the same."""
         constrained, free = self._constrained.fork(), self._free.fork()
-        for step in self._encoded.completed():
+        for step in completion:
             constrained.advance(step.out)
             free.advance(step.out)
-        return compare(self._grammar.fill_best(_lattice(self._model, constrained)), _lattice(self._model, free))
+        filled = self._grammar.grammar.fill_best(self._lattice(constrained))
+        return compare(filled, self._lattice(free))
 
-
-def command_streams(model: Transducer, grammar: SlotGrammar) -> Callable[[], CommandStream]:
-    """Return what begins an utterance, as often as one likes; raises as ``search_with_grammar``."""
-    return partial(CommandStream, model, grammar, search_with_grammar(model, grammar))
+    def _lattice(self, search: Search) -> Lattice:
+        return word_lattice(self._grammar.model, search.lattice(), DeterminizeSettings())
 
 
 def understand(
     model: Transducer, audio: Iterable[Samples], grammar: SlotGrammar, search: SearchOptions | None = None
 ) -> Understood:
-    """Return what a recording asks for; all is as ``CommandStream`` has it."""
-    return CommandStream(model, grammar, search).understand(audio)
+    """Return what a recording asks for.
 
-
-def _lattice(model: Transducer, search: Search) -> Lattice:
-    return determinize(
-        search.lattice(),
-        lru_cache(partial(model.vocabulary.text, lower=True)),
-        model.vocabulary.word_starts,
-        frame_seconds=model.info.frame_seconds,
-    )
+    Args:
+        model: that listens.
+        audio: blocks of samples [n], 16 kHz mono float32 in [-1, 1], as ``stream_audio`` gives them.
+        grammar: what may be said.
+        search: as ``search_with_grammar`` gives it; to be kept where there are many recordings.
+    """
+    searches, encoder = GrammarUnderstanding(model, grammar, search).searches(), AudioEncoder(model)
+    for samples in audio:
+        for step in encoder.accept(samples):
+            searches.advance(step)
+    for step in encoder.finish():
+        searches.advance(step)
+    return searches.understood()
 
 
 def compare(filled: Filled | None, free: Lattice) -> Understood:

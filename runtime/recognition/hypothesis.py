@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from ...lattice import Calibration, Lattice, LatticeError, TokenLattice, n_best
 from ..search import Search
 from .confidence import with_confidences
-from .decoding import DecodingStream
+from .decode_loop import DecodeLoop
 from .events import Alternative
-from .second_pass import PhonesHeard, best_words
+from .second_pass import PhonesHeard, best_words, word_lattice
+from .timeline import Timeline
 from .transcript import Word
 
 COMPLETE_SECONDS = 0.08
-"""After so much silence the words are completed, see ``DecodingStream.completed``; again whenever it has doubled."""
+"""After so much silence the words are completed, see ``DecodeLoop.completed``; again whenever it has doubled."""
 STABLE_SECONDS = 3.0
 """How old a word must be to be called stable where the search does not have the last word: then it is kept."""
 ALTERNATIVES = 5
@@ -20,7 +21,7 @@ ALTERNATIVES = 5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class UtteranceResult:
     """What an utterance came to."""
 
     words: tuple[Word, ...]
@@ -37,8 +38,10 @@ class Outcome:
 class Hypothesis:
     """What the search says: as far as it is, and in silence with what was heard and is not encoded yet."""
 
-    def __init__(self, stream: DecodingStream, *, lower: bool, calibration: Calibration | None = None) -> None:
-        self._stream = stream
+    def __init__(self, loop: DecodeLoop, *, lower: bool, calibration: Calibration | None = None) -> None:
+        self._loop = loop
+        self._model = loop.session.model
+        self._timeline = Timeline()
         self._calibration = calibration
         self._lower = lower
         self.begin(0.0)
@@ -54,17 +57,28 @@ class Hypothesis:
         self._began = now
         self._complete_at = COMPLETE_SECONDS
         self._promised: tuple[str, ...] = ()
-        self._take(self._stream.search, self._stream.phones, now)
+        self._take(self._loop.search, self._loop.phones, now)
+
+    def lost(self, heard: float, seconds: float) -> None:
+        """Note that ``seconds`` are missing after ``heard`` seconds of audio, gaps not counted."""
+        self._timeline.lost(heard, seconds)
+        if not self._loop.search.tokens:
+            self._timeline.gather()
+
+    def restart(self) -> None:
+        """Forget all that was heard, but for the last moments."""
+        self._loop.restart()
+        self._timeline.begin(self._loop.encoder.origin)
 
     @property
     def is_completed(self) -> bool:
         """Whether the words hold all that was heard; if not, they are the beginning of what they will be."""
-        return self._search is not self._stream.search
+        return self._search is not self._loop.search
 
     @property
-    def settled_text(self) -> str:
+    def stable_text(self) -> str:
         """The beginning of the words that cannot change any more, up to the last letter."""
-        return self._stream.settled_text(lower=self._lower)
+        return self._loop.stable_text(lower=self._lower)
 
     @property
     def last_end(self) -> float:
@@ -77,60 +91,66 @@ class Hypothesis:
             self._complete_at = 2 * silence
             self.complete(now, silence)
         elif decoded and not (silence >= COMPLETE_SECONDS and self.is_completed):
-            self._take(self._stream.search, self._stream.phones, now)
+            self._take(self._loop.search, self._loop.phones, now)
         if not silence:
             self._complete_at = COMPLETE_SECONDS
 
     def complete(self, now: float, silence: float) -> None:
         """Bring the words up to this moment."""
         # voice activity may miss quiet speech: what gave a word a moment ago was no silence
-        self._take(*self._stream.completed(min(silence, max(0.0, now - self.last_end))), now)
+        self._take(*self._loop.completed(min(silence, max(0.0, now - self.last_end))), now)
 
-    def outcome(self, now: float) -> Outcome:
+    def result(self, now: float) -> UtteranceResult:
         """Return all there is to say of the words and what may have been said instead."""
-        return self._outcome(self.words, self._search.lattice(), self._phones, now)
+        return self._result(self.words, self._search.lattice(), self._phones, now)
 
     def promise(self, words: Sequence[str]) -> None:
-        """Note that these first words of the utterance were said to be certain: its outcome begins with them."""
+        """Note that these first words of the utterance were said to be certain: its result begins with them."""
         self._promised = max(self._promised, tuple(words), key=len)
 
     def so_far(self, now: float) -> tuple[tuple[Word, ...], int]:
         """Return the words as far as the search is, without completion, and how many of them will not change."""
-        search = self._stream.search
-        words, settled = self._words(search, now) if self.is_completed else self.words, self._stream.settled(search)[0]
-        if self._stream.looks_twice:
-            settled = sum(word.end <= now - STABLE_SECONDS for word in words[:settled])
-        return words, settled
+        words = self._words(self._loop.search, now) if self.is_completed else self.words
+        stable = self._loop.stable()[0]
+        if self._loop.second_pass is not None:
+            stable = sum(word.end <= now - STABLE_SECONDS for word in words[:stable])
+        return words, stable
 
-    def cut(self, now: float) -> Outcome:
-        """Take the settled words away and return them; the rest belongs to the next utterance.
+    def cut(self, now: float) -> UtteranceResult:
+        """Take the stable words away and return them; the rest belongs to the next utterance.
 
-        If none is settled, all are taken.
+        If none is stable, all are taken.
         """
-        count, tokens = self._stream.settled(self._stream.search)
+        count, tokens = self._loop.stable()
         words, _ = self.so_far(now)
         if not tokens:
-            count, tokens = len(words), len(self._stream.search.tokens)
-        outcome = self._outcome(words[:count], *self._stream.drop(tokens), now)
+            count, tokens = len(words), len(self._loop.search.tokens)
+        result = self._result(words[:count], *self._loop.drop(tokens), now)
         self._promised = ()
-        return outcome
+        return result
 
-    def _outcome(self, words: tuple[Word, ...], tokens: TokenLattice, phones: PhonesHeard, now: float) -> Outcome:
+    def _result(
+        self, words: tuple[Word, ...], tokens: TokenLattice, phones: PhonesHeard, now: float
+    ) -> UtteranceResult:
+        second = self._loop.second_pass
         try:
-            lattice = self._stream.lattice(tokens, phones, now, best=words, promised=self._promised, lower=self._lower)
+            lattice = word_lattice(self._model, tokens, self._loop.session.options.lattice, lower=self._lower)
+            if second is not None:
+                lattice = second.rescore(lattice, phones.log_probs(), words, self._promised)
         except LatticeError:
-            return Outcome(words, (), None)
-        if self._stream.looks_twice:
+            return UtteranceResult(words, (), None)
+        lattice = self._timeline.shifted(lattice, now)
+        if second is not None:
             found = best_words(lattice, words)
             promised = len(self._promised)
             # a lattice without what was promised is one that was cut down to next to nothing
             words = found if tuple(word.text for word in found[:promised]) == self._promised else words
         words = with_confidences(words, lattice, self._calibration)
         alternatives = tuple(Alternative(path.text, round(path.posterior, 4)) for path in n_best(lattice, ALTERNATIVES))
-        return Outcome(words, alternatives, lattice)
+        return UtteranceResult(words, alternatives, lattice)
 
     def _words(self, search: Search, now: float) -> tuple[Word, ...]:
-        return self._stream.words(search, now, lower=self._lower)
+        return self._timeline.words(self._model, search, now, lower=self._lower)
 
     def _take(self, search: Search, phones: PhonesHeard, now: float) -> None:
         self._search, self._phones = search, phones

@@ -83,7 +83,7 @@ class PhonesHeard:
         return taken
 
 
-class SecondLook:
+class SecondPass:
     """What a model's phones do to lattices."""
 
     def __init__(self, pronounce: Pronouncer, options: SearchOptions) -> None:
@@ -100,13 +100,13 @@ class SecondLook:
         return self._bias.spotter(self._pronounce, len(self._pronounce.phones))
 
     @classmethod
-    def of(cls, model: Transducer, options: SearchOptions) -> "SecondLook | None":
-        """Return the second look that ``options`` ask for; None without, or if the model cannot.
+    def of(cls, model: Transducer, options: SearchOptions) -> "SecondPass | None":
+        """Return the second pass that ``options`` ask for; None without, or if the model cannot.
 
         Raises:
             ModelFileError: the file that tells how words are pronounced cannot be used.
         """
-        if not options.looks_twice(model):
+        if not options.has_second_pass(model):
             return None
         with _lock:
             if model not in _known:

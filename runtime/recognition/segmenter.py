@@ -1,6 +1,6 @@
 """A recording to one transcript, cut into utterances where the speaker pauses."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,12 @@ from ..search import DEFAULT_SEARCH, SearchOptions
 from .events import Command, Final, Partial
 from .hypothesis import line
 from .recognizer import Recognizer
+from .stage import Stage
 from .transcript import Transcript, Word
 
 if TYPE_CHECKING:
     from ...lattice import Lattice
-    from .grammar import CommandStream
+    from .grammar import GrammarUnderstanding
 
 SETTINGS = replace(PRESETS["patient"], stable=0.5)
 """Nobody waits for the end of an utterance in a recording: better late than cut off."""
@@ -32,30 +33,29 @@ class Segmenter:
         *,
         search: SearchOptions = DEFAULT_SEARCH,
         lower: bool = True,
-        correct: Callable[[Final], Final] | None = None,
-        commands: "Callable[[], CommandStream] | None" = None,
+        grammar: "GrammarUnderstanding | None" = None,
+        stages: Sequence[Stage] = (),
         rate: float = SAMPLE_RATE,
         channel: Channel = "mix",
     ) -> None:
-        """Begin a recording; ``correct`` may give an utterance other words, once it has ended.
+        """Begin a recording.
 
-        ``commands`` begins an utterance to understand what it asks for; utterances end as in live listening then,
-        unless ``settings`` say when. ``rate`` and ``channel`` say what audio will come, and which of it is heard.
+        Args:
+            model: loaded, shared or not.
+            settings: of the end-pointers; by default patient, with a grammar as in live listening.
+            search: how wide to search, and what to boost.
+            lower: lower-case words, also of models with upper-case tokens.
+            grammar: all that may be asked for.
+            stages: what every event passes; see ``recognition.stage``.
+            rate: samples per second of the audio that will come.
+            channel: of audio with several the one to hear, from 1 on, or ``mix``.
         """
-        self._correct = correct
-        self.commands: list[Command] | None = None if commands is None else []
+        settings = settings or (SETTINGS if grammar is None else PRESETS["balanced"])
+        self._recognizer = Recognizer(
+            model, settings, search=search, lower=lower, rate=rate, channel=channel, grammar=grammar, stages=stages
+        )
+        self.commands: list[Command] | None = None if grammar is None else []
         """What the utterances that have ended ask for, each; None if nobody asked."""
-        if commands is None:
-            self._recognizer = Recognizer(
-                model, settings or SETTINGS, search=search, lower=lower, rate=rate, channel=channel
-            )
-        else:
-            from .command_recognizer import CommandRecognizer  # noqa: PLC0415 (only where there is a grammar)
-
-            settings = settings or PRESETS["balanced"]
-            self._recognizer = CommandRecognizer(
-                model, commands, settings, search=search, lower=lower, rate=rate, channel=channel
-            )
         self.lattices: list[Lattice] = []
         """Of the utterances that have ended."""
         self._words: list[Word] = []
@@ -106,13 +106,11 @@ class Segmenter:
         )
 
     def _take(self, final: Final) -> None:
-        if self._correct is not None:
-            final = self._correct(final)
         if final.words:
             self._utterances.append(len(self._words))
             self._words += final.words
             if final.lattice is not None:
                 self.lattices.append(final.lattice)
-            if self.commands is not None and final.command is not None:
-                self.commands.append(final.command)
+            if self.commands is not None:
+                self.commands.append(final.command or Command(accepted=False))
         self._present = ()

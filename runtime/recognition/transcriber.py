@@ -2,28 +2,47 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
 from ...lattice import Lattice
-from ...models import SAMPLE_RATE, AudioConverter, Channel, Transducer, resolve, stream_audio
+from ...models import DEFAULT_MODEL, SAMPLE_RATE, AudioConverter, Channel, Transducer, resolve, stream_audio
 from ...models.audio import Samples
 from ...models.transducer import Encoded
 from ..search import DEFAULT_SEARCH, SearchOptions
-from .encoder_stream import EncodedAudio
-from .second_pass import PhonesHeard, SecondLook, best_words, word_lattice
+from .decode_loop import DecodeLoop
+from .second_pass import best_words, word_lattice
+from .session import Session
 from .transcript import Transcript, make_transcript
 
+if TYPE_CHECKING:
+    from .events import Command
+    from .grammar import GrammarUnderstanding
 
-def load_model(model: str | Path | Transducer = "assistant-en", *, threads: int = 1) -> Transducer:
+
+def load_model(
+    model: str | Path | Transducer = DEFAULT_MODEL, *, threads: int = 1, precision: str = "auto"
+) -> Transducer:
     """Return a model by name, by folder, or as it is.
 
+    Args:
+        model: its name, see ``nearword models``; its folder; or one that is loaded, for which the rest is too late.
+        threads: for the encoder; one is enough for one stream.
+        precision: ``int8``, ``float``, or ``auto``: the int8 encoder if there is one, the rest in float.
+
     Raises:
+        ModelError: no such precision.
         ModelNotFoundError: no such name or folder.
         ModelFileError: a file of the folder is missing or broken.
     """
-    return model if isinstance(model, Transducer) else Transducer.load(resolve(model), threads=threads)
+    return (
+        model
+        if isinstance(model, Transducer)
+        else Transducer.load(resolve(model), threads=threads, precision=precision)
+    )
 
 
 class Transcriber:
@@ -41,15 +60,17 @@ class Transcriber:
         search: SearchOptions = DEFAULT_SEARCH,
         *,
         lower: bool = True,
+        grammar: "GrammarUnderstanding | None" = None,
         rate: float = SAMPLE_RATE,
         channel: Channel = "mix",
     ) -> None:
-        """Begin a stream.
+        """Begin a recording.
 
         Args:
             model: loaded, shared or not.
             search: how wide to search, and what to boost.
             lower: lower-case words, also of models with upper-case tokens.
+            grammar: all that may be asked for; see ``command``.
             rate: samples per second of the audio that will come.
             channel: of audio with several the one to hear, from 1 on, or ``mix``.
 
@@ -57,20 +78,18 @@ class Transcriber:
             AudioError: no such rate or channel.
         """
         self._converter = AudioConverter(rate, channel)
-        self._model = model
-        self._lower = lower
-        self._second = SecondLook.of(model, search)
-        self._encoded = EncodedAudio(model, phones=self._second is not None)
-        self._phones = PhonesHeard()
-        self._options = search
-        self._search = search.begin(model)
+        self._model, self._lower, self._options = model, lower, search
+        self._loop = DecodeLoop(Session(model, search))
+        self._grammar = None if grammar is None else grammar.searches()
+        if self._grammar is not None:
+            self._loop.follow(self._grammar)
         self._samples = 0
-        self._finished = False
+        self._result: Transcript | None = None
 
     @property
     def tokens(self) -> list[int]:
         """Token ids so far."""
-        return self._search.tokens
+        return self._loop.search.tokens
 
     def accept(self, audio: npt.ArrayLike) -> bool:
         """Take audio, [n] or [n, channels], float32 in [-1, 1] or any integer type.
@@ -81,28 +100,24 @@ class Transcriber:
             AudioError: what is no audio; nothing was taken then. See ``models.AudioConverter``.
             RuntimeError: the stream was finished.
         """
-        if self._finished:
+        if self._result is not None:
             raise RuntimeError("the stream is finished; make a new Transcriber for more audio")
         return self._take(self._converter.accept(audio))
 
     def _take(self, samples: Samples) -> bool:
         self._samples += len(samples)
-        return self._advance(self._encoded.accept(samples))
-
-    def _advance(self, steps: Iterable[Encoded]) -> bool:
-        before: list[int] | None = None
-        for step in steps:
-            if before is None:
-                before = self._search.tokens[:]
-            self._options.refresh(self._search)
-            self._search.advance(step.out)
-            self._phones.add(step)
-        return before is not None and self._search.tokens != before
+        steps = self._loop.encoder.accept(samples)
+        first = next(steps, None)
+        if first is None:
+            return False
+        before = self.tokens[:]
+        self._loop.decode(chain([first], steps))
+        return self.tokens != before
 
     @property
     def partial(self) -> Transcript:
         """The words so far."""
-        search = self._search
+        search = self._loop.search
         return make_transcript(
             self._model.vocabulary,
             search.tokens,
@@ -115,22 +130,42 @@ class Transcriber:
 
     def lattice(self) -> Lattice:
         """Return everything that may have been said so far."""
-        lattice = word_lattice(self._model, self._search.lattice(), self._options.lattice, lower=self._lower)
-        if self._second is None:
+        loop = self._loop
+        lattice = word_lattice(self._model, loop.search.lattice(), self._options.lattice, lower=self._lower)
+        if loop.second_pass is None:
             return lattice
-        return self._second.rescore(lattice, self._phones.log_probs(), self.partial.words)
+        return loop.second_pass.rescore(lattice, loop.phones.log_probs(), self.partial.words)
+
+    @property
+    def command(self) -> "Command | None":
+        """What all that was heard so far asks for; None without a grammar."""
+        return None if self._grammar is None else self._grammar.understood().command
 
     def finish(self) -> Transcript:
         """End the stream and return all its words; again and again the same."""
-        if not self._finished:
-            self._finished = True
+        if self._result is None:
             self._take(self._converter.finish())
-            self._advance(self._encoded.finish())
-            self._result = self.partial
-            if self._second is not None and self._result.words:
-                words = best_words(self.lattice(), self._result.words)
-                self._result = replace(self._result, text=" ".join(word.text for word in words), words=words)
+            self._loop.finish()
+            self._result = self._last()
         return self._result
+
+    def replay(self, steps: Iterable[Encoded], seconds: float) -> Transcript:
+        """Return the words of a whole recording of which the encoder's steps were kept, those of its end among them.
+
+        ``seconds`` is how long the recording is.
+        """
+        if self._result is None:
+            self._samples = round(seconds * SAMPLE_RATE)
+            self._loop.decode(steps)
+            self._result = self._last()
+        return self._result
+
+    def _last(self) -> Transcript:
+        result = self.partial
+        if self._loop.second_pass is None or not result.words:
+            return result
+        words = best_words(self.lattice(), result.words)
+        return replace(result, text=" ".join(word.text for word in words), words=words)
 
 
 def transcribe_file(model: Transducer, path: str | Path, search: SearchOptions = DEFAULT_SEARCH) -> Transcript:

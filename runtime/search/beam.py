@@ -113,7 +113,7 @@ class BeamSearch:
         return self.frames_seen - (frames[-1] + 1 if frames else 0)
 
     @property
-    def settled_tokens(self) -> int:
+    def stable_tokens(self) -> int:
         """How many tokens all live hypotheses agree on: they will not change any more."""
         return max(0, common_prefix([node.history for node, _ in self._live]) - self._dropped)
 

@@ -60,7 +60,7 @@ class GreedySearch:
         self.blank_probability = blanks / count if count else self.blank_probability
 
     @property
-    def settled_tokens(self) -> int:
+    def stable_tokens(self) -> int:
         """How many tokens will not change any more: all of them."""
         return len(self.tokens)
 

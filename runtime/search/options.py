@@ -20,22 +20,23 @@ Search = GreedySearch | BeamSearch
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Everything about the search but the model. One may serve many streams."""
+    """Everything about the search but the model: plain data, which any number of streams may share."""
 
     beam: BeamSettings = field(default_factory=BeamSettings)
     """With ``max_active`` 1, the greedy search runs: less than half the work, one path."""
     bias: BiasScorer | LiveBias | None = None
-    """Boosts phrases; lists that change take effect at the next encoder chunk."""
+    """Boosts phrases. Of lists that change every stream has a layer of its own (see ``recognition.session``); edits
+    take effect at the next encoder chunk."""
     language: TokenScorer | Literal["own"] | None = "own"
     """A language model, weighted. ``own``: the one in the model's folder, if it has one and the search is no greedy
     one, with less weight and a lower temperature where phrases are boosted; None: none."""
     phones: bool = True
     """Whether the words are compared with the phones that were heard, at the end of an utterance and where the model
-    tells them (see ``second_look``); never in the greedy search, which has nothing to choose from."""
+    tells them (see ``recognition.second_pass``); never in the greedy search, which has nothing to choose from."""
     lattice: DeterminizeSettings = field(default_factory=DeterminizeSettings)
     """How much of what was searched becomes the word lattice."""
 
-    def looks_twice(self, model: Transducer) -> bool:
+    def has_second_pass(self, model: Transducer) -> bool:
         """Return whether words are compared with phones."""
         return self.phones and self.beam.max_active > 1 and bool(model.phones)
 
@@ -46,7 +47,7 @@ class SearchOptions:
         if bias is None or not hasattr(bias, "snapshot"):
             return bias
         live = cast("LiveBias", bias)
-        return live.snapshot(SHARE_BESIDE_PHONES if self.looks_twice(model) else 1.0) if len(live) else None
+        return live.snapshot(SHARE_BESIDE_PHONES if self.has_second_pass(model) else 1.0) if len(live) else None
 
     def begin(self, model: Transducer) -> Search:
         """Return a search for a new utterance.
@@ -68,11 +69,6 @@ class SearchOptions:
         """Move a search to what is boosted now, if that is something else."""
         if self.bias is not None and isinstance(search, BeamSearch):
             search.rebias(self.phrases(search.model))
-
-    def end_turn(self) -> None:
-        """Note that an utterance has ended: what was boosted for one turn is forgotten."""
-        if isinstance(self.bias, LiveBias):
-            self.bias.end_turn()
 
 
 DEFAULT_SEARCH = SearchOptions()

@@ -47,8 +47,8 @@ class LiveBias(Protocol):
     def snapshot(self, share: float = 1.0) -> BiasScorer:
         """Return what is boosted now, by ``share`` of its strength; the same object if nothing has changed."""
 
-    def end_turn(self) -> None:
-        """Note that an utterance has ended."""
+    def layer(self) -> "LiveBias":
+        """Return what begins with all of this and is edited by itself: one stream's own."""
 
 
 class Nothing:

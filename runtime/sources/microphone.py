@@ -10,7 +10,7 @@ from typing import Any
 
 from ...models import SAMPLE_RATE
 from ...models.audio import Resampler, Samples, make_resampler
-from ..streaming.waiting import settled
+from ..streaming.waiting import uncancelled
 from .devices import Device, MicrophoneError, choose_device, import_sounddevice, list_devices, reason
 from .source import AudioSink
 
@@ -56,7 +56,7 @@ class Microphone:
         loop = asyncio.get_running_loop()
 
         async def call(work: Callable[[], None]) -> None:
-            await settled(loop.run_in_executor(executor, work))
+            await uncancelled(loop.run_in_executor(executor, work))
 
         try:
             await call(lambda: capture.open(self.device))

@@ -4,24 +4,31 @@ import asyncio
 import math
 import threading
 from collections import deque
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from typing_extensions import Self
 
-from ...models import SAMPLE_RATE
+from ...models import SAMPLE_RATE, NearwordError
 from ...models.audio import Samples
 from ..recognition.events import Event
 from ..recognition.recognizer import Recognizer
+from ..recognition.session import Session
+from ..recognition.timing import StageTimes
 from ..sources.source import AudioSource
 from .audio_queue import AudioQueue, AudioQueueStatistics, Gap
-from .waiting import settled
+from .waiting import uncancelled
 
 SLICE = SAMPLE_RATE // 10
 """Samples the worker takes at a time: between two slices it looks whether it is to end."""
 EVENTS_AT_ONCE = 64
 """So many events are handed over at most before other tasks get their turn."""
+
+
+class SourceCancelledError(NearwordError):
+    """The source of a stream was cancelled from outside, though its consumer was not."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class PipelineStatistics:
     """Events that the consumer has not taken yet."""
     events_waiting_most: int
     """The most that ever waited."""
+    stages: Mapping[str, StageTimes]
+    """How long each stage took: features, encoder, search, result (lattice, second pass), and stages by name."""
     level: float
     """Loudness of the latest audio in dB below full scale: 0 is the loudest, -inf silence."""
 
@@ -49,9 +58,16 @@ class EventStream:
     """
 
     def __init__(
-        self, source: AudioSource, recognizer: Recognizer, executor: ThreadPoolExecutor, seconds: float, limit: int
+        self,
+        source: AudioSource,
+        begin: Callable[[], Recognizer],
+        executor: ThreadPoolExecutor,
+        seconds: float,
+        limit: int,
     ) -> None:
-        self._recognizer = recognizer
+        """Begin a run; ``begin`` makes the recogniser, in the worker thread."""
+        self._begin = begin
+        self._recognizer: Recognizer | None = None
         self._limit = limit
         self._audio = AudioQueue(seconds)
         self._loop = asyncio.get_running_loop()
@@ -59,6 +75,8 @@ class EventStream:
         self._room = threading.Condition()
         self._arrived: asyncio.Future[None] | None = None
         self._stopping = self._abandoned = False
+        self._sources_end = self._works_end = False
+        """Whether what they raised is known; a task is done before those who wait for it are told."""
         self._error: BaseException | None = None
         self._out = self._waiting_most = self._at_once = 0
         self._level = -math.inf
@@ -70,17 +88,24 @@ class EventStream:
     @property
     def is_over(self) -> bool:
         """Whether nothing runs any more; events may still wait to be taken."""
-        return self._work.done() and self._source.done()
+        return self._works_end and self._sources_end
+
+    @property
+    def session(self) -> Session | None:
+        """Phrases and turns of this stream; None until the recogniser is made."""
+        return None if self._recognizer is None else self._recognizer.session
 
     @property
     def statistics(self) -> PipelineStatistics:
         """What the run has done so far."""
+        recognizer = self._recognizer
         return PipelineStatistics(
             self._audio.statistics,
-            self._recognizer.seconds,
+            0.0 if recognizer is None else recognizer.seconds,
             self._out,
             len(self._events),
             self._waiting_most,
+            {} if recognizer is None else recognizer.times,
             self._level,
         )
 
@@ -97,7 +122,7 @@ class EventStream:
         self._audio.close(at_once=True)
         with self._room:
             self._room.notify()
-        await settled(asyncio.gather(self._source, self._work, return_exceptions=True))
+        await uncancelled(asyncio.gather(self._source, self._work, return_exceptions=True))
         self._events.clear()
         self._error = None
 
@@ -110,8 +135,8 @@ class EventStream:
 
         Raises:
             StopAsyncIteration: the audio has ended and all events are taken.
-            BaseException: what the source or the recogniser raised, after the events of all audio before it;
-                ``CancelledError`` if the source was cancelled by another than this stream.
+            SourceCancelledError: the source was cancelled by another than this stream.
+            BaseException: what the source or the recogniser raised, after the events of all audio before it.
         """
         self._at_once += 1
         if self._at_once > EVENTS_AT_ONCE:
@@ -141,7 +166,8 @@ class EventStream:
         if not task.cancelled():
             self._error = self._error or task.exception()
         elif not self._stopping:
-            self._error = self._error or asyncio.CancelledError("the source was cancelled")
+            self._error = self._error or SourceCancelledError("the source of audio was cancelled")
+        self._sources_end = True
         self._audio.close()
         self._wake()
 
@@ -149,7 +175,7 @@ class EventStream:
         error = None if work.cancelled() else work.exception()
         if error is not None:
             self._error = error
-        self._stopping = True
+        self._stopping = self._works_end = True
         self._source.cancel()
         self._audio.close(at_once=True)
         self._wake()
@@ -160,7 +186,7 @@ class EventStream:
 
     def _recognise(self) -> None:
         """Run in the worker thread until the audio ends."""
-        recognizer = self._recognizer
+        self._recognizer = recognizer = self._begin()
         try:
             while (item := self._audio.get()) is not None:
                 if isinstance(item, Gap):

@@ -1,7 +1,7 @@
 """Recognition for asyncio: a source of audio in, events out, the work in one thread of its own."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -12,16 +12,19 @@ from typing_extensions import Self
 
 from ...endpointing import PRESETS, EndpointSettings, VoiceActivity
 from ...models import NearwordError, Transducer
+from ..recognition.decode_loop import DecodeLoop
 from ..recognition.recognizer import Recognizer
+from ..recognition.session import Session
+from ..recognition.stage import MakeStage
 from ..recognition.transcriber import load_model
 from ..search import DEFAULT_SEARCH, SearchOptions
 from ..sources import AudioFile, AudioSource, Blocks
 from .event_stream import EventStream
-from .waiting import settled
+from .waiting import uncancelled
 
 if TYPE_CHECKING:
     from ...biasing.slots import SlotGrammar
-    from ..recognition.grammar import CommandStream
+    from ..recognition.grammar import GrammarUnderstanding
 
 
 class PipelineError(NearwordError, RuntimeError):
@@ -52,6 +55,9 @@ class Pipeline:
         events: int = 256,
         lower: bool = True,
         grammar: "SlotGrammar | None" = None,
+        stages: Sequence[MakeStage] = (),
+        threads: int = 1,
+        precision: str = "auto",
     ) -> None:
         """Describe a pipeline; nothing is loaded before ``async with``.
 
@@ -65,18 +71,22 @@ class Pipeline:
             audio_seconds: audio that may wait for the recogniser.
             events: events that may wait for the consumer; if there are as many, recognition waits.
             lower: lower-case words, also of models with upper-case tokens.
-            grammar: what may be asked for, as ``grammar.read_grammar`` gives it; results have a ``command`` then.
+            grammar: what may be asked for, as ``read_grammar`` gives it; results have a ``command`` then.
+            stages: make what every event of a run passes; see ``recognition.stage``.
+            threads: for the encoder, of a model that is not loaded yet.
+            precision: ``auto``, ``int8`` or ``float``, likewise.
 
         Raises:
-            PipelineError: no such preset, or a grammar beside a recogniser of one's own.
+            PipelineError: no such preset, or a grammar or stages beside a recogniser of one's own.
         """
         if preset not in PRESETS:
             raise PipelineError(f"preset {preset!r}: expected {', '.join(PRESETS)}")
-        if grammar is not None and recognizer is not None:
-            raise PipelineError("a grammar beside a recogniser of one's own; let that one be a CommandRecognizer")
+        if recognizer is not None and (grammar is not None or stages):
+            raise PipelineError("a grammar or stages beside a recogniser of one's own; give them to that one")
         self._grammar = grammar
-        self._commands: Callable[[], CommandStream] | None = None
-        self._model = model
+        self._understanding: GrammarUnderstanding | None = None
+        self._stages = tuple(stages)
+        self._model, self._threads, self._precision = model, threads, precision
         self._settings = settings or PRESETS[preset]
         self._search = search
         self._vad = vad
@@ -100,34 +110,41 @@ class Pipeline:
         return self._loaded
 
     async def __aenter__(self) -> Self:
-        """Load the model, in the worker thread.
+        """Load the model and all that goes with it, in the worker thread.
 
         Raises:
             ModelError: the model cannot be found or read.
             BiasingError: the model has no tokens for a word of the grammar.
+            LanguageModelError: the model's language model cannot be read.
         """
         if self._executor is not None:
             raise PipelineError("the pipeline is open already")
         self._executor = ThreadPoolExecutor(1, "nearword")
         try:
-            self._loaded = await settled(asyncio.get_running_loop().run_in_executor(self._executor, self._load))
+            self._loaded = await uncancelled(asyncio.get_running_loop().run_in_executor(self._executor, self._load))
         except BaseException:
             self._shut()
             raise
         return self
 
     def _load(self) -> Transducer:
-        model = load_model(self._model)
+        model = load_model(self._model, threads=self._threads, precision=self._precision)
         if self._grammar is not None:
-            from ..recognition.grammar import command_streams  # noqa: PLC0415 (only where there is a grammar)
+            from ..recognition.grammar import GrammarUnderstanding  # noqa: PLC0415 (only where there is a grammar)
 
-            self._commands = command_streams(model, self._grammar)
+            self._understanding = GrammarUnderstanding(model, self._grammar)
+        if self._recognizer is None:
+            # the language model, how words and phrases sound: what the first run would wait for
+            DecodeLoop(Session(model, self._search))
         return model
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the run, if one is under way, and the thread."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the run, if one is under way, and the thread; what leaving ``async with`` does."""
         try:
             if self._run is not None:
                 await self._run.aclose()
@@ -139,10 +156,16 @@ class Pipeline:
         if executor is not None:
             executor.shutdown()  # its one job is over: this does not wait
 
-    def run(self, source: AudioSource | AsyncIterable[npt.ArrayLike] | str | Path) -> "EventStream":
+    def run(
+        self, source: AudioSource | AsyncIterable[npt.ArrayLike] | str | Path, *, session: Session | None = None
+    ) -> EventStream:
         """Begin to recognise a source: an ``AudioSource``, a file by its path, or an async iterator of arrays.
 
-        Returns what to iterate over. To be called in the event loop.
+        Returns at once what to iterate over. To be called in the event loop.
+
+        Args:
+            source: of the audio.
+            session: phrases and turns of this stream, with options of its own; by default a new one.
 
         Raises:
             PipelineError: not open, no source, or another run is not over; one pipeline does one thing at a time.
@@ -150,19 +173,25 @@ class Pipeline:
         model, executor = self.model, self._executor
         if executor is None or (self._run is not None and not self._run.is_over):
             raise PipelineError("a run is under way; end it (aclose) or take another pipeline with the same model")
-        feed = as_source(source)
-        recognizer = self._recognizer(model) if self._recognizer else self._make_recognizer(model)
-        self._run = EventStream(feed, recognizer, executor, self._audio_seconds, self._event_limit)
+        make = self._recognizer
+
+        def begin() -> Recognizer:
+            return make(model) if make is not None else self._make_recognizer(model, session)
+
+        self._run = EventStream(as_source(source), begin, executor, self._audio_seconds, self._event_limit)
         return self._run
 
-    def _make_recognizer(self, model: Transducer) -> Recognizer:
-        vad = self._vad() if self._vad else None
-        if self._commands is None:
-            return Recognizer(model, self._settings, search=self._search, vad=vad, lower=self._lower)
-        from ..recognition.command_recognizer import CommandRecognizer  # noqa: PLC0415
-
-        commands, search = self._commands, self._search
-        return CommandRecognizer(model, commands, self._settings, search=search, vad=vad, lower=self._lower)
+    def _make_recognizer(self, model: Transducer, session: Session | None) -> Recognizer:
+        return Recognizer(
+            model,
+            self._settings,
+            search=self._search,
+            vad=self._vad() if self._vad else None,
+            lower=self._lower,
+            session=session,
+            grammar=self._understanding,
+            stages=[make() for make in self._stages],
+        )
 
 
 def as_source(source: object) -> AudioSource:

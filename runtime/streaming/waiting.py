@@ -6,7 +6,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def settled(future: "asyncio.Future[T]") -> T:
+async def uncancelled(future: "asyncio.Future[T]") -> T:
     """Return a future's result, waiting for it also when cancelled; the cancellation is raised once it is done."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():

@@ -50,9 +50,10 @@ from nearword.biasing.constraint import DEFAULT_PENALTY, DEFAULT_REWARD, DEFAULT
 from nearword.biasing.slots import Filled, SlotGrammar
 from nearword.lattice import Lattice, determinize
 from nearword.models import Transducer, read_audio, resolve
-from nearword.runtime.evaluation.word_errors import normalise, read_manifest
+from nearword.runtime.evaluation.word_errors import read_manifest
 from nearword.runtime.recognition.biasing import load_biasing
 from nearword.runtime.recognition.grammar import FREE_SEARCH, GRAMMAR_BEAM, compare, search_with_grammar
+from nearword.runtime.recognition.text import normalise
 from nearword.runtime.search import BeamSettings, SearchOptions
 
 LEVELS = (None, 24, 21, 18, 15, 12, 9, 6)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from nearword.biasing.slots import Filled, SlotGrammar
-from nearword.runtime.evaluation.word_errors import normalise, read_rows
+from nearword.runtime.evaluation.word_errors import read_rows
+from nearword.runtime.recognition.text import normalise
 
 FRAME = 2048
 """Samples over which energies are taken."""

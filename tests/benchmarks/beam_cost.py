@@ -73,7 +73,7 @@ def cost(model: Transducer, samples: Samples, width: int) -> Cost:
     """Recognise an utterance and return what that cost."""
     begun = time.process_time()
     transcriber = Transcriber(model, SearchOptions(BeamSettings(max_active=width), language=None, phones=False))
-    spent = timed(transcriber._search)
+    spent = timed(transcriber._loop.search)
     for start in range(0, len(samples), BLOCK):
         transcriber.accept(samples[start : start + BLOCK])
     transcriber.finish()

@@ -25,10 +25,11 @@ import numpy as np
 from nearword.biasing import Biasing, ClassSettings, Phrase
 from nearword.models import Transducer, resolve
 from nearword.runtime import BeamSettings
-from nearword.runtime.evaluation.biasing import Heard, PhraseFinder, finder_for, hear, recognise
+from nearword.runtime.evaluation.biasing import EncodedUtterance, PhraseFinder, encode_all, finder_for, recognise
 from nearword.runtime.evaluation.biasing import errors as errors_of
-from nearword.runtime.evaluation.word_errors import Entry, normalise
+from nearword.runtime.evaluation.word_errors import Entry
 from nearword.runtime.recognition.biasing import bias_vocabulary, surprise_of
+from nearword.runtime.recognition.text import normalise
 
 SIZES = (10, 100, 1000, 10_000)
 CARRIERS = (
@@ -136,7 +137,7 @@ def measure_all(arguments: argparse.Namespace) -> None:
     rest = [name for name in listed if name not in set(said)]
     model = Transducer.load(resolve(arguments.model))
     beam = BeamSettings(max_active=arguments.beam)
-    utterances = hear(model, [Entry(folder / row["path"], row["text"]) for row in rows], print)
+    utterances = encode_all(model, [Entry(folder / row["path"], row["text"]) for row in rows], print)
     finder = finder_for(model, [Phrase(name, "contact") for name in said])
     vocabulary = bias_vocabulary(model.vocabulary, surprise_of(model), model.info.context_size)
 
@@ -186,7 +187,7 @@ def measure_all(arguments: argparse.Namespace) -> None:
 
 
 def decode(
-    model: Transducer, utterances: list[Heard], beam: BeamSettings, biasing: Callable[[int], Biasing | None]
+    model: Transducer, utterances: list[EncodedUtterance], beam: BeamSettings, biasing: Callable[[int], Biasing | None]
 ) -> list[str]:
     return [recognise(model, heard, biasing(number), beam) for number, heard in enumerate(utterances)]
 

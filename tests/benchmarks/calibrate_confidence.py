@@ -19,9 +19,9 @@ import numpy.typing as npt
 from dev_speech import Recording, recordings
 from nearword.lattice.calibration import Calibration, expected_calibration_error, fit, reliability
 from nearword.models import Transducer, resolve, stream_audio
-from nearword.runtime.evaluation.word_errors import normalise
 from nearword.runtime.recognition.confidence import write_calibration
 from nearword.runtime.recognition.segmenter import Segmenter
+from nearword.runtime.recognition.text import normalise
 from nearword.runtime.recognition.transcript import Word
 
 Doubles = npt.NDArray[np.float64]

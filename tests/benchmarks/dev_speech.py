@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from nearword.models import SAMPLE_RATE, FeatureExtractor, Transducer, stream_audio
-from nearword.runtime.evaluation.word_errors import Entry, normalise, read_manifest
-
-TAIL_SECONDS = 0.5
-"""Silence after each recording, so that the last words come through the model's delay."""
+from nearword.models import Transducer, stream_audio
+from nearword.runtime.evaluation.word_errors import Entry, read_manifest
+from nearword.runtime.recognition.encoder_stream import AudioEncoder
+from nearword.runtime.recognition.text import normalise
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,7 @@ def encode(model: Transducer, audio: Path | npt.NDArray[np.float32]) -> list[npt
 
     ``audio`` is a file, or samples [n], 16 kHz mono.
     """
-    info, features, encoder = model.info, FeatureExtractor(), model.encoder_stream()
-    position, steps = 0, []
-    silence = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift) * 0.01
+    encoder = AudioEncoder(model)
     blocks = stream_audio(audio) if isinstance(audio, Path) else (audio,)
-    for samples in (*blocks, np.zeros(int(silence * SAMPLE_RATE), np.float32)):
-        features.accept(samples)
-        while position + info.chunk_frames <= features.frames_ready:
-            steps.append(encoder.run(features.take(position, info.chunk_frames)).out)
-            position += info.chunk_shift
-    return steps
+    steps = [step.out for block in blocks for step in encoder.accept(block)]
+    return [*steps, *(step.out for step in encoder.finish())]

@@ -17,7 +17,7 @@ import jiwer
 from dev_speech import Recording, recordings
 from nearword.models.training.lexicon import build_lexicon
 from nearword.runtime import SearchOptions, load_model, transcribe_file
-from nearword.runtime.evaluation.word_errors import normalise
+from nearword.runtime.recognition.text import normalise
 from nearword.runtime.search import BeamSettings
 
 NEAR = 1 / 3

@@ -15,7 +15,8 @@ from dev_speech import Recording
 from error_types import Outcome, outcomes
 from nearword.models.training.phrases import slot_values
 from nearword.runtime import SearchOptions, load_model, transcribe_file
-from nearword.runtime.evaluation.word_errors import normalise, read_manifest
+from nearword.runtime.evaluation.word_errors import read_manifest
+from nearword.runtime.recognition.text import normalise
 from nearword.runtime.search import BeamSettings
 
 

@@ -29,7 +29,7 @@ from nearword.lattice.service.transformer import CausalTransformer, load_transfo
 from nearword.models import Transducer, read_audio, resolve
 from nearword.models.training.phrases import generate
 from nearword.models.training.synthesize import read_texts
-from nearword.runtime.evaluation.word_errors import normalise
+from nearword.runtime.recognition.text import normalise
 from nearword.runtime.recognition.transcriber import Transcriber
 from nearword.runtime.recognition.word_pieces import piece_encoder
 from nearword.runtime.search import BeamSettings, SearchOptions

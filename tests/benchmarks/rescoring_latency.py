@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from nearword.endpointing import PRESETS
 from nearword.lattice.language import save_ngram, train_words
-from nearword.lattice.rescoring import Rescorer, RescoringSettings
+from nearword.lattice.rescoring import Masking, Rescorer, RescoringSettings
 from nearword.models import Transducer, read_audio, resolve
 from nearword.runtime.evaluation.word_errors import read_manifest
 from nearword.runtime.recognition.events import Event, Final, SpeculativeFinal
 from nearword.runtime.recognition.recognizer import Recognizer
-from nearword.runtime.streaming.rescoring import LiveRescoring
+from nearword.runtime.streaming.rescoring import RescoringStage
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
 
@@ -60,15 +60,19 @@ async def play(events: list[Event], port: int, found: list[tuple[bool, str, floa
     settings = RescoringSettings(f"http://127.0.0.1:{port}", deadline=3, connect_timeout=2, breaker_failures=1000)
     async with room, Rescorer(settings) as rescorer:
         await rescorer.warm()
-        live = LiveRescoring(rescorer, patience=0)
         loop = asyncio.get_running_loop()
         begun = loop.time() - events[0].time
-        for event in events:
-            await asyncio.sleep(max(begun + event.time - loop.time(), 0))
-            live.follow(event)
-            if isinstance(event, Final) and event.text:
-                outcome = await live.outcome(event)
-                found.append((event.confirms is not None, outcome.reason.value, outcome.milliseconds))
+        confirms = {event.utterance for event in events if isinstance(event, Final) and event.confirms is not None}
+
+        async def in_time() -> AsyncIterator[Event]:
+            for event in events:
+                await asyncio.sleep(max(begun + event.time - loop.time(), 0))
+                yield event
+
+        async for event in RescoringStage(rescorer, Masking, patience=0)(in_time()):
+            if isinstance(event, Final) and event.rescored is not None:
+                outcome = event.rescored
+                found.append((event.utterance in confirms, outcome.reason, outcome.milliseconds))
 
 
 async def replay(streams: list[list[Event]], port: int, delay: float) -> list[tuple[bool, str, float]]:

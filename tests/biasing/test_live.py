@@ -154,24 +154,42 @@ def test_strength_zero_is_no_list():
         ClassSettings(2)
 
 
-def test_a_screen_lasts_for_turns_or_seconds():
-    now = [100.0]
-    biasing = Biasing(VOCABULARY, clock=lambda: now[0])
+def test_a_layer_has_what_is_beneath_and_what_is_its_own():
+    shared = Biasing(VOCABULARY)
+    shared.add(Phrase("meg"))
+    one, other = shared.layer(), shared.layer()
+    assert one.snapshot() is other.snapshot() is shared.snapshot(), "nothing is built twice for streams without edits"
+    one.replace("screen", [Phrase("play")])
+    assert (score(one, "play") > 0, score(one, "meg") > 0, len(one)) == (True, True, 2)
+    assert (score(other, "play"), score(shared, "play"), len(other), len(shared)) == (0, 0, 1, 1)
+    shared.add(Phrase("stop"))
+    assert score(one, "stop") > 0
+    assert score(other, "stop") > 0
+    one.set_class("phrase", ClassSettings(0.0))
+    assert (score(one, "meg"), score(other, "meg") > 0) == (0, True)
+    one.replace("screen", [])
+    assert len(one) == 2
+
+
+def test_templates_of_a_layer_join_those_beneath():
+    shared = Biasing(VOCABULARY)
+    shared.set_templates(["call $CONTACT"])
+    layer = shared.layer()
+    assert layer.templated == {"contact"}
+    layer.set_templates(["play $MEDIA", "call $CONTACT"])
+    assert layer.templated == {"contact", "media"}
+    assert shared.templated == {"contact"}
+
+
+def test_each_share_of_the_strength_keeps_its_graph():
+    biasing = Biasing(VOCABULARY)
     biasing.add(Phrase("meg"))
-    biasing.show([Phrase("play")], turns=2)
-    for shown in (True, True, False):
-        assert (score(biasing, "play") > 0) == shown
-        biasing.end_turn()
-    biasing.show([Phrase("play")], turns=None, seconds=30)
-    biasing.show([Phrase("stop")], turns=None, seconds=30)
-    now[0] += 29
-    assert score(biasing, "stop") > 0
-    assert score(biasing, "play") == 0
-    biasing.end_turn()
-    now[0] += 1
-    assert score(biasing, "stop") == 0
-    assert score(biasing, "meg") > 0
-    assert len(biasing) == 1
+    whole, part = biasing.snapshot(), biasing.snapshot(0.4)
+    assert whole is not part
+    assert biasing.snapshot() is whole
+    assert biasing.snapshot(0.4) is part
+    biasing.add(Phrase("stop"))
+    assert biasing.snapshot(0.4) is not part
 
 
 def test_a_file_adds_phrases_templates_and_settings():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nearword.models import AudioError, ModelNotFoundError, Transducer
 from nearword.runtime.recognition.events import AudioLost, Event, Final
 from nearword.runtime.sources import AudioSink, Blocks
-from nearword.runtime.streaming.event_stream import EventStream
+from nearword.runtime.streaming.event_stream import EventStream, SourceCancelledError
 from nearword.runtime.streaming.pipeline import Pipeline, PipelineError
 
 
@@ -144,7 +144,7 @@ def test_whatever_ends_the_source_every_utterance_gets_its_final(
                         events.append(event)
                 except OSError:
                     assert how == "error"
-                except asyncio.CancelledError:
+                except SourceCancelledError:
                     assert how == "cancelled"
                 else:
                     assert how == "stop" or after >= 40

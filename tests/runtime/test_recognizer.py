@@ -90,7 +90,7 @@ def test_completing_an_utterance_leaves_the_stream_as_it_was(toy: Transducer, no
     events = recognizer.accept(noise)
     transcriber.accept(noise)
     assert only(SpeculativeFinal, events)
-    assert recognizer._stream.search.tokens == transcriber.tokens
+    assert recognizer._loop.search.tokens == transcriber.tokens
 
 
 def test_without_end_pointers_a_recording_is_one_utterance_with_all_its_words(bundled: Transducer) -> None:

@@ -129,15 +129,15 @@ def test_one_active_node_is_the_greedy_search(seed: int, frames: int) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), frames=st.integers(2, 14), max_active=st.integers(1, 6), summed=st.booleans())
-def test_settled_tokens_never_change(seed: int, frames: int, max_active: int, summed: bool) -> None:
+def test_stable_tokens_never_change(seed: int, frames: int, max_active: int, summed: bool) -> None:
     model = TableModel(TOKENS, frames, seed)
     search = BeamSearch(model, BeamSettings(max_active=max_active, summed=summed))
     settled: list[int] = []
     for frame in model.frames:
         search.advance(frame[None])
         assert search.tokens[: len(settled)] == settled
-        assert search.settled_tokens >= len(settled)
-        settled = search.tokens[: search.settled_tokens]
+        assert search.stable_tokens >= len(settled)
+        settled = search.tokens[: search.stable_tokens]
 
 
 @settings(max_examples=25, deadline=None)
@@ -146,7 +146,7 @@ def test_what_is_dropped_and_what_remains_are_the_whole(seed: int, frames: int, 
     model = TableModel(TOKENS, frames, seed)
     search = search_all(model, BeamSettings(max_active=4))
     whole = search.tokens
-    count = data.draw(st.integers(0, search.settled_tokens))
+    count = data.draw(st.integers(0, search.stable_tokens))
     other = search.fork()
     taken = other.drop(count)
     assert other.tokens == whole[count:]

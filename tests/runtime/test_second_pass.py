@@ -14,10 +14,9 @@ from nearword.models import ModelFileError, Transducer, read_audio
 from nearword.models.transducer import Encoded
 from nearword.runtime import BeamSettings, SearchOptions, Transcriber, Word
 from nearword.runtime.recognition.biasing import bias_vocabulary, surprise_of
-from nearword.runtime.recognition.decoding import QUIET_FRAMES
 from nearword.runtime.recognition.events import Final
-from nearword.runtime.recognition.recognizer import Recognizer
-from nearword.runtime.recognition.second_pass import PhonesHeard, SecondLook, beginning_with, best_words, word_lattice
+from nearword.runtime.recognition.recognizer import QUIET_FRAMES, Recognizer
+from nearword.runtime.recognition.second_pass import PhonesHeard, SecondPass, beginning_with, best_words, word_lattice
 
 ONCE = SearchOptions(phones=False)
 
@@ -51,10 +50,10 @@ def test_the_contract_holds_on_whatever_is_changed_at_the_end(
 def test_it_is_not_done_where_it_cannot_or_shall_not_be(bundled: Transducer, toy: Transducer) -> None:
     assert bundled.phones
     assert not toy.phones
-    assert SecondLook.of(bundled, SearchOptions()) is not None
-    assert SecondLook.of(bundled, ONCE) is None
-    assert SecondLook.of(bundled, SearchOptions(BeamSettings(max_active=1))) is None
-    assert SecondLook.of(toy, SearchOptions()) is None
+    assert SecondPass.of(bundled, SearchOptions()) is not None
+    assert SecondPass.of(bundled, ONCE) is None
+    assert SecondPass.of(bundled, SearchOptions(BeamSettings(max_active=1))) is None
+    assert SecondPass.of(toy, SearchOptions()) is None
 
 
 def test_a_file_of_other_phones_is_told(bundled: Transducer, toy_with_phones: Transducer, tmp_path) -> None:
@@ -89,12 +88,12 @@ def test_a_name_is_heard_by_its_sound(bundled: Transducer, strength: float) -> N
 
 
 def test_words_of_which_the_phones_know_nothing_are_none(bundled: Transducer) -> None:
-    look = SecondLook.of(bundled, SearchOptions())
+    look = SecondPass.of(bundled, SearchOptions())
     assert look is not None
     transcriber = Transcriber(bundled)
     transcriber.accept(read_audio(DEMO))
     assert transcriber.finish().text == DEMO_TEXT
-    lattice, heard = transcriber._search.lattice(), transcriber._phones.log_probs()
+    lattice, heard = transcriber._loop.search.lattice(), transcriber._loop.phones.log_probs()
     words = word_lattice(bundled, lattice, SearchOptions().lattice)
     silence = np.full_like(heard, -20.0)
     silence[:, 0] = 0.0
@@ -110,7 +109,7 @@ def test_words_of_which_the_phones_know_nothing_are_none(bundled: Transducer) ->
 
 
 def test_promised_words_are_kept(bundled: Transducer) -> None:
-    look = SecondLook.of(bundled, SearchOptions())
+    look = SecondPass.of(bundled, SearchOptions())
     assert look is not None
     transcriber = Transcriber(bundled, ONCE)
     transcriber.accept(read_audio(DEMO))
@@ -149,7 +148,7 @@ def test_long_silence_before_an_utterance_leaves_nothing(bundled: Transducer) ->
     speech = read_audio(DEMO)
     events = recognizer.accept(np.zeros(60 * 16000, np.float32))
     assert events == []
-    assert len(recognizer._stream.phones.log_probs()) <= 4 * QUIET_FRAMES
+    assert len(recognizer._loop.phones.log_probs()) <= 4 * QUIET_FRAMES
     events = [*recognizer.accept(speech), *recognizer.finish()]
     expected = [*alone.accept(speech), *alone.finish()]
     check_contract(events)

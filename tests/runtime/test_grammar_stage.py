@@ -8,8 +8,7 @@ from nearword.biasing import BiasingError
 from nearword.biasing.slots import SlotGrammar
 from nearword.models import Transducer, read_audio
 from nearword.runtime import Command, Final, Pipeline, Recognizer, SpeculativeFinal
-from nearword.runtime.recognition.command_recognizer import CommandRecognizer
-from nearword.runtime.recognition.grammar import command_streams
+from nearword.runtime.recognition.grammar import GrammarUnderstanding
 from nearword.runtime.streaming.pipeline import PipelineError
 
 GRAMMAR = SlotGrammar(
@@ -24,7 +23,7 @@ def said(events) -> list[tuple[str, dict[str, str]]]:
 
 
 def listen(model: Transducer, samples: np.ndarray, size: int):
-    recognizer = CommandRecognizer(model, command_streams(model, GRAMMAR))
+    recognizer = Recognizer(model, grammar=GrammarUnderstanding(model, GRAMMAR))
     events = [event for k in range(0, len(samples), size) for event in recognizer.accept(samples[k : k + size])]
     return [*events, *recognizer.finish()]
 
@@ -63,7 +62,7 @@ def test_the_words_are_those_without_a_grammar(bundled, heard):
 @pytest.mark.parametrize("seconds", [0.3, 5.0])
 def test_audio_lost_between_utterances_moves_what_follows(bundled, seconds):
     samples = read_audio(DEMO)
-    recognizer = CommandRecognizer(bundled, command_streams(bundled, GRAMMAR))
+    recognizer = Recognizer(bundled, grammar=GrammarUnderstanding(bundled, GRAMMAR))
     events = recognizer.accept(samples)
     assert said(events)[:1] == ASKED[:1]
     events += recognizer.lost(seconds, "a test")
@@ -77,7 +76,7 @@ def test_audio_lost_between_utterances_moves_what_follows(bundled, seconds):
 @pytest.mark.parametrize("seconds", [0.05, 5.0])
 def test_audio_lost_within_an_utterance_ends_it_or_is_heard_as_silence(bundled, seconds):
     samples = read_audio(DEMO)
-    recognizer = CommandRecognizer(bundled, command_streams(bundled, GRAMMAR))
+    recognizer = Recognizer(bundled, grammar=GrammarUnderstanding(bundled, GRAMMAR))
     events = recognizer.accept(samples[:67_000]) + recognizer.lost(seconds, "a test")
     events += recognizer.accept(samples[67_000:]) + recognizer.finish()
     check_contract(events)

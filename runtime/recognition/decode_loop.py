@@ -1,0 +1,134 @@
+"""The one loop from samples to tokens: one encoder, and any number of searches over what it gives.
+
+Whatever recognises runs it: live streams, recordings, evaluation, grammars, reports of phrase lists.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Protocol
+
+from ...lattice import TokenLattice
+from ...models.audio import Samples
+from ...models.features import FRAME_SECONDS
+from ...models.transducer import Encoded
+from ..search import Search
+from .encoder_stream import AudioEncoder
+from .second_pass import PhonesHeard, SecondPass
+from .session import Session
+from .timing import Stopwatch
+
+LEAD_SECONDS = 0.6
+"""Audio before a search is added that it hears too: the first sounds of an utterance, before it was noticed."""
+
+
+class Follower(Protocol):
+    """Another search over the same audio."""
+
+    def advance(self, step: Encoded) -> None:
+        """Take the next step of the encoder."""
+        ...
+
+
+class DecodeLoop:
+    """One stream of audio: its encoder, the search for its words, and the searches that were added."""
+
+    def __init__(self, session: Session, stopwatch: Stopwatch | None = None) -> None:
+        self._stopwatch = Stopwatch() if stopwatch is None else stopwatch
+        self.session = session
+        """What is boosted for this stream."""
+        self.second_pass = SecondPass.of(session.model, session.options)
+        """What is done at the end of an utterance; None without."""
+        self.encoder = AudioEncoder(session.model, phones=self.second_pass is not None)
+        """What the searches hear."""
+        self.search: Search = session.begin_search()
+        """The search for the words of the audio that is encoded so far."""
+        self.phones = PhonesHeard()
+        """What goes with the search: phones of the same audio."""
+        lead = LEAD_SECONDS / (session.model.info.chunk_shift * FRAME_SECONDS)
+        self._recent: deque[Encoded] = deque(maxlen=math.ceil(lead))
+        self._followers: list[Follower] = []
+
+    def accept(self, samples: Samples) -> bool:
+        """Take samples [n], 16 kHz mono float32; returns whether a step was decoded."""
+        return self.decode(self.encoder.accept(samples))
+
+    def finish(self) -> bool:
+        """Decode the last steps, as if silence followed."""
+        return self.decode(self.encoder.finish())
+
+    def decode(self, steps: Iterable[Encoded]) -> bool:
+        """Search on through steps of the encoder, its own or such as were kept; returns whether there were any."""
+        decoded, began, add = False, perf_counter(), self._stopwatch.add
+        for step in steps:
+            encoded = perf_counter()
+            self.session.refresh(self.search)
+            if self.second_pass is not None:
+                self.second_pass.prepare()
+            self.search.advance(step.out)
+            self.phones.add(step)
+            for follower in self._followers:
+                follower.advance(step)
+            self._recent.append(step)
+            decoded, searched = True, perf_counter()
+            add("encoder", encoded - began)
+            add("search", searched - encoded)
+            began = searched
+        add("features", perf_counter() - began)
+        return decoded
+
+    def completed(self, silence: float = 0.0) -> tuple[Search, PhonesHeard]:
+        """Return search and phones as they would be if silence followed: with all that was heard, the loop untouched.
+
+        ``silence`` is how many seconds of it there were already.
+        """
+        search, phones = self.search.fork(), self.phones.fork()
+        for step in self.encoder.completed(silence):
+            search.advance(step.out)
+            phones.add(step)
+        return search, phones
+
+    def restart(self) -> None:
+        """Forget all that was heard, but for the last moments: encoder and search begin anew, nothing follows."""
+        self.encoder.restart()
+        self.second_pass = SecondPass.of(self.session.model, self.session.options)
+        self.search = self.session.begin_search()
+        self.phones = PhonesHeard()
+        self._recent.clear()
+        self._followers.clear()
+
+    def drop(self, tokens: int) -> tuple[TokenLattice, PhonesHeard]:
+        """Forget the first tokens, which an utterance ended in the middle of speech takes.
+
+        Returns their lattice and the phones up to there.
+        """
+        self.search = self.search.fork()
+        phones = self.phones.cut(self.search.frames[tokens - 1] + 1 if tokens else 0)
+        return self.search.drop(tokens), phones
+
+    def follow(self, follower: Follower) -> None:
+        """Add a search, which hears the last ``LEAD_SECONDS`` as well, until ``unfollow`` or the next start."""
+        for step in self._recent:
+            follower.advance(step)
+        self._followers.append(follower)
+
+    def unfollow(self, follower: Follower) -> None:
+        """Let a search hear no more; one that hears nothing as it is stays so."""
+        if follower in self._followers:
+            self._followers.remove(follower)
+
+    def stable(self) -> tuple[int, int]:
+        """Return how many words, and how many tokens, can change no more: all before the last stable word begins.
+
+        A word is stable once the beginning of another is.
+        """
+        vocabulary = self.session.model.vocabulary
+        tokens = self.search.tokens[: self.search.stable_tokens]
+        last = next((k for k in range(len(tokens) - 1, 0, -1) if vocabulary.word_starts[tokens[k]]), 0)
+        return len(vocabulary.word_spans(tokens[:last])), last
+
+    def stable_text(self, *, lower: bool = True) -> str:
+        """Return the beginning of the text that all hypotheses agree on, up to the last letter."""
+        search = self.search
+        return self.session.model.vocabulary.text(search.tokens[: search.stable_tokens], lower=lower)
