@@ -6,7 +6,7 @@ Messages are JSON objects with a ``type``; audio is bytes. See ``docs/daemon.md`
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...biasing import BiasingError, Phrase, Refused
 from ...endpointing import PRESETS
@@ -16,6 +16,9 @@ from .errors import BusyError, ProtocolError, StuckError
 from .pcm import PcmDecoder, PcmFormat
 from .phrases import NAME, Boosted
 from .streams import Engine, Stream, StreamOptions
+
+if TYPE_CHECKING:
+    from ..recognition.session import Session
 
 VERSION = 1
 """Of this protocol."""
@@ -40,6 +43,7 @@ class JsonSession:
         self._context: dict[str, Any] | None = None
         self._names: tuple[Phrase, ...] = ()
         self._boosted: Boosted | None = None
+        self._session: Session | None = None
         self._decoder: PcmDecoder | None = None
         self._stream: Stream | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -97,7 +101,7 @@ class JsonSession:
 
     async def _begin(self) -> None:
         self._decoder = PcmDecoder(self._form, self._protocol)
-        options = StreamOptions(self._protocol, PRESETS[self._preset], self._boosted)
+        options = StreamOptions(self._protocol, PRESETS[self._preset], self._boosted, self._session)
         self._stream = stream = await self._engine.open(options)
         self._telling = asyncio.create_task(self._tell(stream))
 
@@ -140,9 +144,9 @@ class JsonSession:
             raise ProtocolError("turns: expected a whole number from 1, or null for as long as the connection lasts")
         if seconds is not None and (not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0):
             raise ProtocolError("seconds: expected a number above 0, or null")
-        boosted = await self._own()
-        if boosted.biasing is not None:
-            refused = await asyncio.to_thread(boosted.biasing.show, phrases, turns=turns, seconds=seconds)
+        await self._own()
+        if self._session is not None:
+            refused = await asyncio.to_thread(self._session.show, phrases, turns=turns, seconds=seconds)
             await self._tell_refused(len(phrases), refused)
 
     async def _own(self) -> Boosted:
@@ -151,6 +155,7 @@ class JsonSession:
             if self._stream is not None:
                 raise ProtocolError("the first phrases have to come before the audio; send end or reset, then phrases")
             self._boosted = await asyncio.to_thread(self._engine.phrases.own, (), kept=False)
+            self._session = self._engine.make_session(self._boosted)
         return self._boosted
 
     async def _tell_refused(self, count: int, refused: Sequence[Refused]) -> None:

@@ -15,6 +15,7 @@ from ...models import SAMPLE_RATE, Transducer, resolve
 from ...models.audio import Samples
 from ..recognition.events import Event, Final, SpeechStarted
 from ..recognition.recognizer import Recognizer
+from ..recognition.session import Session
 from ..search import BeamSettings, SearchOptions
 from ..sources import AudioSink
 from ..streaming.pipeline import Pipeline
@@ -62,6 +63,8 @@ class StreamOptions:
     endpoints: EndpointSettings = PRESETS["balanced"]
     boosted: Boosted | None = None
     """What it boosts; None for what the daemon boosts for all."""
+    session: Session | None = None
+    """Phrases of turns and what else lives over several streams of a client; None for a new one."""
 
 
 class _Feed:
@@ -275,16 +278,18 @@ class Engine:
         self, options: StreamOptions, boosted: Boosted, endpoints: LiveEndpoints | None = None
     ) -> Recognizer:
         """Return what hears one stream; takes its time where much is boosted."""
-        biasing = boosted.biasing
-        search = SearchOptions(BeamSettings(max_active=self.settings.beam), bias=biasing)
         live = endpoints or LiveEndpoints(options.endpoints)
         return Recognizer(
             self.model,
-            search=search,
+            session=options.session or self.make_session(boosted),
             speculative=live.speculative,
             final=live.final,
             grammar=self._understanding,
         )
+
+    def make_session(self, boosted: Boosted) -> Session:
+        """Return what a client's streams have of their own."""
+        return Session(self.model, SearchOptions(BeamSettings(max_active=self.settings.beam), bias=boosted.biasing))
 
     async def open(self, options: StreamOptions) -> Stream:
         """Begin a stream; whoever opens it closes it.
