@@ -111,6 +111,7 @@ class JsonSession:
             async for event in stream:
                 values = event.to_dict(lattice=self._lattice)
                 if isinstance(event, SpeculativeFinal | Final):
+                    values["delay_ms"] = stream.delay_ms
                     values["spelled"] = stream.boosted.spelling.text([word.text for word in event.words])
                     if self._context is not None:
                         values["context"] = self._context

@@ -18,7 +18,7 @@ from ...models import NearwordError
 from .access import read_tokens
 from .connections import Connections
 from .listening import bind, handed_over, shown
-from .settings import ServeSettings, address_of, host_and_port
+from .settings import LOOPBACK, ServeSettings, address_of, host_and_port
 from .streams import Engine
 from .supervision import notify, watchdog_seconds
 
@@ -54,6 +54,7 @@ class Daemon:
         self._reload = reload
         self._stack = contextlib.AsyncExitStack()
         self._wyoming: Connections | None = None
+        self._tcp: list[str] = []
         self._json: Connections | None = None
         self._web: WebServer | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -96,8 +97,34 @@ class Daemon:
         for listening in handed.get("wyoming") or [bind(address_of(uri)) for uri in settings.uri]:
             await self._wyoming.listen(listening)
             self.addresses["wyoming"].append(shown(listening))
+            if listening.family != socket.AF_UNIX:
+                self._tcp.append(shown(listening))
         await self._listen_to_json(handed.get("json", []))
         await self._listen_to_web(handed.get("http", []))
+        await self._announce()
+        self._ask_home_assistant()
+
+    async def _announce(self) -> None:
+        name = self.engine.settings.zeroconf
+        reachable = [each for each in map(host_and_port, self._tcp) if each[0] not in LOOPBACK]
+        if not name:
+            return
+        if not reachable:
+            _log.warning("zeroconf: Wyoming listens for this machine alone; there is nothing to announce")
+            return
+        from .announcement import Announcement  # noqa: PLC0415 (an extra)
+
+        await self._stack.enter_async_context(Announcement(name, *reachable[0]))
+
+    def _ask_home_assistant(self) -> None:
+        settings = self.engine.settings
+        if not settings.home_assistant:
+            return
+        from .home_assistant import HomeAssistant, read_token  # noqa: PLC0415 (only who has one needs it)
+
+        token = read_token(settings.token_file)
+        asking = HomeAssistant(settings.home_assistant, token, self.engine.use_names, self.engine.metrics)
+        self.begin(asyncio.create_task(asking.run()))
 
     async def _listen_to_json(self, sockets: list[socket.socket]) -> None:
         from .unix_socket import MAX_LINE, serve_json_lines  # noqa: PLC0415

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import Self
 
+from ...biasing import Phrase
 from ...endpointing import PRESETS, EndpointSettings
 from ...models import SAMPLE_RATE, Transducer, resolve
 from ...models.audio import Samples
@@ -102,6 +103,8 @@ class Stream:
         """What it boosts; whoever changes the lists puts the new spelling here."""
         self.seconds = 0.0
         """Audio that was put in."""
+        self.delay_ms: float | None = None
+        """Milliseconds from the arrival of the audio that the latest event needed to the event."""
         self.in_utterance = False
         """Whether somebody speaks, as far as events have told."""
         self._engine = engine
@@ -176,6 +179,7 @@ class Stream:
         """Return the next event; raises what the recogniser raised."""
         event = await self._run.__anext__()
         delay = self._delay(event.time)
+        self.delay_ms = None if delay is None else round(1000 * delay, 1)
         metrics = self._engine.metrics
         if isinstance(event, SpeechStarted | Final):
             self.in_utterance = isinstance(event, SpeechStarted)
@@ -187,7 +191,7 @@ class Stream:
             self.number,
             self.options.protocol,
             event,
-            delay=None if delay is None else round(1000 * delay, 1),
+            delay=self.delay_ms,
             text=self.boosted.spelling.text([word.text for word in getattr(event, "words", ())]),
         )
         if isinstance(event, Final) and event.text:
@@ -257,9 +261,7 @@ class Engine:
             understanding = GrammarUnderstanding(model, grammar)
         engine = cls(settings, model, grammar, understanding)
         engine.load_phrases()
-        recognizer = engine.make_recognizer(StreamOptions("warm-up"), engine.phrases.shared)
-        recognizer.accept(_hum())  # what is loaded when it is first needed is loaded now
-        recognizer.finish()
+        engine.warm_up()
         return engine
 
     def load_phrases(self) -> None:
@@ -273,6 +275,22 @@ class Engine:
             # how many and why, but not which: they may be names of people
             reasons = sorted({one.reason.split("'")[0].strip() for one in refused})
             _log.warning("%d phrases are not used: %s", len(refused), "; ".join(reasons[:5]))
+
+    async def use_names(self, names: list[Phrase]) -> None:
+        """Boost these names from now on, in the place of those before."""
+        await asyncio.to_thread(self._use_names, names)
+
+    def _use_names(self, names: list[Phrase]) -> None:
+        refused = self.phrases.name(names)
+        if refused:
+            _log.info("%d names are not used", len(refused))
+        self.warm_up()
+
+    def warm_up(self) -> None:
+        """Load now what is loaded when it is first needed: how phrases sound, the language model."""
+        recognizer = self.make_recognizer(StreamOptions("warm-up"), self.phrases.shared)
+        recognizer.accept(_hum())
+        recognizer.finish()
 
     def make_recognizer(
         self, options: StreamOptions, boosted: Boosted, endpoints: LiveEndpoints | None = None
