@@ -6,7 +6,6 @@ a multiple of 8 bytes on.
 """
 
 import json
-import math
 import os
 import zlib
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ _ALIGNMENT = 8
 _FIXED = 20
 """Bytes before the header."""
 _MAX_WHOLE = 1 << 53
+MAX_NUMBER = 1e30
 
 Array = npt.NDArray[Any]
 
@@ -53,10 +53,11 @@ class Values:
 
     def number(self, name: str) -> float:
         """Return a finite number; raises ``CompressionError`` if it is none."""
-        value = self.values.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < math.inf:
-            raise CompressionError(f"{self.name}.{name} is {value!r:.40}; expected a finite number")
-        return float(value)
+        return _number(self.values.get(name), f"{self.name}.{name}")
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """Return a list of finite numbers; raises ``CompressionError`` if it is none."""
+        return tuple(_number(one, f"{self.name}.{name}") for one in self._list(name))
 
     def text(self, name: str) -> str:
         """Return a text; raises ``CompressionError`` if it is none."""
@@ -198,6 +199,13 @@ def _parsed(mapped: npt.NDArray[np.uint8], form: str) -> Sections:
 
 def _padding(size: int) -> bytes:
     return b"\0" * (-size % _ALIGNMENT)
+
+
+def _number(value: object, name: str) -> float:
+    # a whole number may be too large for a float; so are infinities
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= MAX_NUMBER:
+        raise CompressionError(f"{name} is {value!r:.40}; expected a finite number")
+    return float(value)
 
 
 def _whole(value: object, name: str) -> int:

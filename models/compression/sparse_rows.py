@@ -90,6 +90,7 @@ class SparseRows:
         *,
         levels: int = LEVELS,
         fingerprint_bits: int = FINGERPRINT_BITS,
+        step: float | None = None,
     ) -> "SparseRows":
         """Return weights rounded and packed; what rounds to zero is dropped, and rows with nothing left too.
 
@@ -101,6 +102,8 @@ class SparseRows:
             num_columns: columns of the matrix.
             levels: values that a weight may have, 4 to 65,536.
             fingerprint_bits: one in 2 to this number of unknown keys is taken for a known one.
+            step: what a level is worth; what lies beyond the last level becomes the last. By default the smallest
+                with which none does.
 
         Raises:
             CompressionError: a weight is no finite number, or a key is there twice.
@@ -111,8 +114,8 @@ class SparseRows:
             raise CompressionError(f"weights are to be finite, and to have 4 to 65536 levels, not {levels}")
         zero = levels // 2
         largest = float(np.abs(exact).max()) if len(exact) else 0.0
-        step = (largest or 1.0) / (zero - 1)
-        steps = np.rint(exact / step).astype(np.int64)
+        step = step or (largest or 1.0) / (zero - 1)
+        steps = np.clip(np.rint(exact / step), 1 - zero, zero - 1).astype(np.int64)
         kept = np.flatnonzero(steps)
         used, row = np.unique(row[kept], return_inverse=True)
         found = FingerprintHash.build(np.asarray(keys, np.uint64)[used], fingerprint_bits)

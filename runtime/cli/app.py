@@ -23,6 +23,7 @@ from . import (
     rescore_server,
     serve,
     transcribe,
+    understand,
 )
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(biasing.app, name="biasing")
 app.add_typer(lattice.app, name="lattice")
 app.add_typer(lm.app, name="lm")
+app.add_typer(understand.app, name="understand")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,281 @@
+"""A model of requests: what can be asked for, and the weights that tell it from words, in text or in a lattice.
+
+Intents: a linear classifier over expected features; slots: a linear-chain CRF (Lafferty, McCallum and Pereira 2001).
+What nothing speaks for is refused. In a lattice the labels, the search's scores and an n-gram model of requests choose
+the path together: one that makes sense may beat the one that sounds best.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..lattice import Lattice
+from ..nbest import n_best
+from ..posterior import word_confidences
+from .basic import basic_intent
+from .graph import NOTHING_LISTED, Graph, Listed, WordClasses, graph_of_lattice, graph_of_words
+from .intent_features import intent_features
+from .path_language import language_scores
+from .result import FilledSlot, Understanding
+from .slot_features import slot_features
+from .values import value_of
+from .weights import Doubles, Weights, summed
+from .windows import Windows, best_path, marginals, windows_of
+from .words import Token, combined, hash_of, tokenize
+
+OUTSIDE = "O"
+"""Label of words that are in no slot; label 0."""
+FORBIDDEN = -1e9
+MAX_ARCS = 60
+"""Arcs of a lattice that are looked at."""
+MAX_WINDOWS = 240
+"""Windows of five words that are; a lattice with more is pruned further."""
+BASIC_SHARE = 0.5
+"""Probability from which on a lattice is taken for a basic intent."""
+BASIC_PATHS = 10
+_TRANSITION = hash_of("slot transition")
+
+
+@dataclass(frozen=True)
+class PathSettings:
+    """What the parts have to say where a lattice's paths are compared."""
+
+    posterior_scale: float = 0.5
+    """Of the search's scores, where they become probabilities: below 1 the alternatives count more."""
+    search: float = 1.0
+    """Weight of the search's scores (natural logarithm)."""
+    language: float = 0.4
+    """Weight of the n-gram model of requests (natural logarithm)."""
+    labels: float = 0.1
+    """Weight of the CRF's scores."""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """When to say no. Confidence is the probability that the intent is right, learnt on texts that were held out."""
+
+    weights: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    """Of the best intent's margin, of its lead over the next, of its lead over "none of them", and of 1."""
+    least: float = 0.0
+    """Confidence below which nothing is accepted."""
+
+    def confidence(self, best: float, lead: float, known: float) -> float:
+        """Return the probability that the intent is right."""
+        odds = float(np.dot(self.weights, (best, lead, known, 1.0)))
+        return float(0.5 * (1 + np.tanh(odds / 2)))
+
+
+@dataclass(frozen=True, eq=False)
+class UnderstandingModel:
+    """What can be asked for, and how it is told."""
+
+    intents: tuple[str, ...]
+    """Names of what can be asked for; the last may be that of texts that ask for none of them."""
+    none_of_them: bool
+    """Whether the last intent stands for texts that ask for nothing."""
+    labels: tuple[str, ...]
+    """Labels of words: ``O``, and for each slot ``B-name`` for its first word and ``I-name`` for all others."""
+    allowed: npt.NDArray[np.bool_]
+    """[intents, labels] Labels that were seen with each intent."""
+    intent_weights: Weights
+    """A column for each intent."""
+    slot_weights: Weights
+    """A column for each label."""
+    language_weights: Weights
+    """Two columns, log-probability and backoff of n-grams of words."""
+    classes: WordClasses | None
+    """Which words are used alike."""
+    rejection: Rejection
+    """When to say no."""
+    label_temperature: float = 1.0
+    """What labels' scores are divided by where they become probabilities."""
+    paths: PathSettings = PathSettings()
+    """How paths of a lattice are compared."""
+
+    @cached_property
+    def transitions(self) -> Doubles:
+        """[labels, labels] Score of a label behind another."""
+        keys = transition_keys(self.labels)
+        scores = summed(self.slot_weights.rows(keys), None, (len(keys), len(self.labels)), np.arange(len(keys)))
+        for number, label in enumerate(self.labels):
+            if label.startswith("I-"):
+                inside = {label, "B-" + label[2:]}
+                scores[[other not in inside for other in self.labels], number] = FORBIDDEN
+        return scores
+
+    @cached_property
+    def _of_intent(self) -> tuple[tuple[npt.NDArray[np.intp], Doubles], ...]:
+        """For each intent: labels that it allows, and the transitions between them."""
+        chosen = [np.flatnonzero(row) for row in self.allowed]
+        return tuple((some, self.transitions[np.ix_(some, some)]) for some in chosen)
+
+    def labels_of(self, intent: int) -> tuple[npt.NDArray[np.intp], Doubles]:
+        """Return the numbers of the labels that an intent allows, and the transitions between them."""
+        return self._of_intent[intent]
+
+    def understand_text(self, text: str, listed: Listed = NOTHING_LISTED) -> Understanding:
+        """Return what a text asks for; its words are compared in lower case, without punctuation."""
+        return self.understand_tokens(tokenize(text), listed)
+
+    def understand_tokens(self, tokens: Sequence[Token], listed: Listed = NOTHING_LISTED) -> Understanding:
+        """Return what the words of a text ask for."""
+        words = [token.text for token in tokens]
+        basic = basic_intent(words)
+        if basic and basic not in self.intents:
+            return Understanding(accepted=True, intent=basic, text=" ".join(words), confidence=1.0, source="basic")
+        graph = graph_of_words(words, self.classes, [token.case for token in tokens])
+        return self._understood(graph, graph, listed)
+
+    def understand_lattice(self, lattice: Lattice, listed: Listed = NOTHING_LISTED) -> Understanding:
+        """Return what a lattice asks for; ``text`` is the path that was chosen, ``slots`` have times."""
+        basic = self._basic_of(lattice)
+        if basic is not None:
+            return basic
+        graph = graph_of_lattice(lattice, self.classes, MAX_ARCS, self.paths.posterior_scale)
+        unfolded, arcs = graph, len(graph.word)
+        while windows_of(unfolded, MAX_WINDOWS) is None:
+            arcs = arcs * 3 // 4
+            unfolded = graph_of_lattice(lattice, self.classes, arcs, self.paths.posterior_scale)
+        return self._understood(graph, unfolded, listed)
+
+    def _basic_of(self, lattice: Lattice) -> Understanding | None:
+        shares: dict[str, float] = {}
+        texts: dict[str, str] = {}
+        for path in n_best(lattice, BASIC_PATHS):
+            basic = basic_intent([word.lower() for word in path.words])
+            if basic and basic not in self.intents:
+                shares[basic] = shares.get(basic, 0.0) + path.posterior
+                texts.setdefault(basic, path.text)
+        best = max(shares, key=shares.__getitem__, default="")
+        if not best or shares[best] < BASIC_SHARE:
+            return None
+        return Understanding(
+            accepted=True, intent=best, text=texts[best], confidence=round(min(1.0, shares[best]), 4), source="basic"
+        )
+
+    def margins(self, graph: Graph, listed: Listed = NOTHING_LISTED) -> Doubles:
+        """Return the score of each intent, [intents]."""
+        keys, counts = intent_features(graph, listed)
+        sums: Doubles = summed(self.intent_weights.rows(keys), counts, (1, len(self.intents)))[0]
+        return sums
+
+    def reasons(self, text: str, listed: Listed = NOTHING_LISTED, most: int = 8) -> list[tuple[str, float]]:
+        """Return by how much the best intent's margin would fall without each word of a text, the most first."""
+        words = [token.text for token in tokenize(text)]
+        if not words:
+            return []
+        whole = self.margins(graph_of_words(words, self.classes), listed)
+        best = int((whole[:-1] if self.none_of_them else whole).argmax())
+        falls = []
+        for at, word in enumerate(words):
+            without = self.margins(graph_of_words(words[:at] + words[at + 1 :], self.classes), listed)
+            falls.append((word, float(whole[best] - without[best])))
+        return sorted(falls, key=lambda one: -abs(one[1]))[:most]
+
+    def _understood(self, graph: Graph, unfolded: Graph, listed: Listed) -> Understanding:
+        if not len(graph.word):
+            return Understanding(accepted=False, source="model")
+        margins = self.margins(graph, listed)
+        known = margins[:-1] if self.none_of_them else margins
+        number = int(known.argmax())
+        confidence = self.rejection.confidence(*lead_of(margins, self.none_of_them))
+        words, slots = self._slots(unfolded, number, listed)
+        intent = self.intents[number]
+        return Understanding(
+            accepted=confidence >= self.rejection.least,
+            intent=intent,
+            slots=tuple(slots),
+            text=" ".join(words),
+            confidence=round(confidence, 4),
+            source="model",
+        )
+
+    def _slots(self, graph: Graph, intent: int, listed: Listed) -> tuple[list[str], list[FilledSlot]]:
+        """Return the words of the best path, and the slots in it."""
+        lattice = graph.lattice
+        chosen, transitions = self.labels_of(intent)
+        if lattice is None and len(chosen) == 1:
+            return [graph.words[word] for word in graph.word], []
+        windows = windows_of(graph, len(graph.word) if lattice is None else MAX_WINDOWS)
+        if windows is None:
+            raise ValueError(f"a graph of {len(graph.word)} arcs has more than {MAX_WINDOWS} windows")
+        emissions = self.emissions(graph, windows, intent, listed)
+        paths = self.paths
+        if lattice is None:
+            at, best = best_path(windows, emissions, transitions)
+        else:
+            base = paths.search * windows.score
+            base += paths.language * language_scores(graph, windows.words, self.language_weights)
+            weight = paths.labels
+            at, best = best_path(windows, weight * emissions + base[:, None], weight * transitions)
+        arcs = windows.arc[at]
+        words = [graph.words[word] for word in graph.word[arcs]]
+        sure = np.ones(len(arcs))
+        if len(chosen) > 1:
+            shares = marginals(emissions[at] / self.label_temperature, transitions / self.label_temperature)
+            sure = shares[np.arange(len(at)), best]
+        times = None
+        if lattice is not None:
+            sure = sure * word_confidences(lattice, arcs.tolist(), graph.posterior)
+            times = np.stack([lattice.start[arcs], lattice.end[arcs]], 1) + lattice.offset
+        labels = [self.labels[chosen[label]] for label in best]
+        return words, _filled(words, labels, sure, times)
+
+    def emissions(self, graph: Graph, windows: Windows, intent: int, listed: Listed) -> Doubles:
+        """Return the score of each label that the intent allows, [windows, labels]."""
+        keys = slot_features(graph, windows.words, listed, self.intents[intent])
+        unique, place = np.unique(keys, return_inverse=True)
+        found = self.slot_weights.rows(unique)
+        table = summed(found, None, (len(unique), len(self.labels)), np.arange(len(unique)))
+        chosen, _ = self.labels_of(intent)
+        scores = table[:, chosen][place.reshape(keys.shape)].sum(1)
+        first = (windows.words[:, 1] == graph.begin)[:, None]
+        inside = np.array([self.labels[label].startswith("I-") for label in chosen])
+        out: Doubles = np.where(first & inside, FORBIDDEN, scores)
+        return out
+
+
+def transition_keys(labels: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """Return the keys of the rows in which slot weights hold the scores of labels behind each label."""
+    return combined([_TRANSITION, np.array([hash_of(label) for label in labels], np.uint64)])
+
+
+def lead_of(margins: Doubles, none_of_them: bool) -> tuple[float, float, float]:
+    """Return the best margin, its lead over the next, and over "none of them" (0 where there is no such)."""
+    known = margins[:-1] if none_of_them else margins
+    top = np.partition(known, -2)[-2:] if len(known) > 1 else np.array([-1.0, known[0]])
+    best = float(top[1])
+    return best, best - float(top[0]), best - float(margins[-1]) if none_of_them else 0.0
+
+
+def _filled(
+    words: Sequence[str], labels: Sequence[str], sure: Doubles, times: npt.NDArray[np.floating] | None
+) -> list[FilledSlot]:
+    slots = []
+    at = 0
+    while at < len(labels):
+        if labels[at] == OUTSIDE:
+            at += 1
+            continue
+        name, end = labels[at][2:], at + 1
+        while end < len(labels) and labels[end] == "I-" + name:
+            end += 1
+        value = value_of(words[at:end])
+        slots.append(
+            FilledSlot(
+                name,
+                " ".join(words[at:end]),
+                at,
+                end,
+                None if times is None else round(float(times[at, 0]), 3),
+                None if times is None else round(float(times[end - 1, 1]), 3),
+                None if value is None else value.kind.value,
+                None if value is None else value.value,
+                round(float(sure[at:end].min()), 4),
+            )
+        )
+        at = end
+    return slots

@@ -1,0 +1,41 @@
+"""How likely a word is behind the two before it: what tells, in a lattice, which path makes sense."""
+
+import numpy as np
+
+from .graph import Graph
+from .slot_features import BEFORE
+from .weights import Doubles, Ints, Weights
+from .words import PLAIN, Keys, combined, hash_of
+
+ORDER = 3
+LOG_PROB, BACKOFF = 0, 1
+"""Columns of the weights."""
+UNKNOWN = -9.0
+"""Log-probability of a word that is not known."""
+_ORDERS = tuple(hash_of(f"language {order}") for order in range(1, ORDER + 1))
+
+
+def ngram_keys(words: Keys) -> Keys:
+    """Return the keys of n-grams of words, given as hashes [n-grams, 1 to 3]."""
+    return combined([_ORDERS[words.shape[1] - 1], *words.T])
+
+
+def language_scores(graph: Graph, windows: Ints, weights: Weights) -> Doubles:
+    """Return the log-probability of the middle word of windows, [windows], by an n-gram model with backoff.
+
+    Args:
+        graph: where the words stand.
+        windows: [windows, 5] Words by number in the graph.
+        weights: log-probability and backoff of each n-gram.
+    """
+    hashes = graph.attributes[windows[:, : BEFORE + 1], PLAIN]
+    count = len(windows)
+    histories = [ngram_keys(hashes[:, 1:2]), ngram_keys(hashes[:, 0:2])]
+    keys = [ngram_keys(hashes[:, BEFORE - order :]) for order in range(ORDER)] + histories
+    found = weights.rows(np.concatenate(keys))
+    table = np.zeros((len(keys) * count, 2))
+    table[found.key, found.column] = found.weight
+    one, two, three, shorter, longer = table.reshape(len(keys), count, 2)
+    out = np.where(one[:, LOG_PROB] < 0, one[:, LOG_PROB], UNKNOWN)
+    out = np.where(two[:, LOG_PROB] < 0, two[:, LOG_PROB], shorter[:, BACKOFF] + out)
+    return np.where(three[:, LOG_PROB] < 0, three[:, LOG_PROB], longer[:, BACKOFF] + out)

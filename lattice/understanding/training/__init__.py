@@ -1,0 +1,21 @@
+"""How a model of requests is learnt: scikit-learn and python-crfsuite, which nothing needs at run time."""
+
+from .disagreements import Disagreement, disagreements
+from .examples import Example, Span, read_examples, read_texts, write_examples
+from .train import Settings, Trained, train
+from .word_classes import LearntClasses, learn_classes
+
+__all__ = [
+    "Disagreement",
+    "Example",
+    "LearntClasses",
+    "Settings",
+    "Span",
+    "Trained",
+    "disagreements",
+    "learn_classes",
+    "read_examples",
+    "read_texts",
+    "train",
+    "write_examples",
+]

@@ -1,0 +1,215 @@
+"""From labelled texts to a model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UnderstandingError
+from ..graph import NOTHING_LISTED, Graph, Listed, WordClasses, graph_of_words
+from ..intent_features import intent_features
+from ..model import OUTSIDE, UnderstandingModel, transition_keys
+from ..slot_features import slot_features, windows_of_words
+from ..weights import ExactWeights, Ints
+from ..words import tokenize
+from . import intents, language, slots
+from .examples import Example
+from .temperature import fit_temperature
+
+NONE_OF_THEM = ("oos", "out_of_scope")
+"""Intents of texts that ask for nothing, by habit of the data sets."""
+COST = 0.03
+"""Of errors of the intents' classifier."""
+PER_ROW = 18.0
+"""Bits that a row takes beside its weights: hash, fingerprint, length."""
+HEADER = 6_000
+"""Bytes that names and the like take."""
+HELD_PART = 8
+"""One text in so many is held out from the first CRF, for the temperature."""
+FEATURES_MORE = 1.6
+"""Bits that the features of the second CRF may take before the smallest weights go, over those there are."""
+LANGUAGE_NGRAM = 36.0
+"""Bits of an n-gram."""
+_SHARES = {"intents": 0.27, "slots": 0.58, "language": 0.15}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to learn."""
+
+    max_bytes: int | None = 300_000
+    """Size of the stored model to keep to, about; None keeps all weights."""
+    in_scope_lost: float = 0.02
+    """Share of texts that ask for something which may be refused, so that others are."""
+    cost: float = COST
+    """Of errors of the intents' classifier, against the size of its weights."""
+    iterations: int = slots.MAX_ITERATIONS
+    """Times that the CRF looks at all texts."""
+    classes_bytes: int = 0
+    """What the classes of words take of the size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A model with exact weights, and what was learnt on the way."""
+
+    model: UnderstandingModel
+    """To be stored."""
+    held_out_accuracy: float
+    """Share of texts whose intent was right where they were held out."""
+    refused: float
+    """Share of texts that ask for nothing which are refused where they were held out; NaN without such."""
+    all_weights: dict[str, int] = field(default_factory=dict)
+    """Weights that were learnt at first, by part."""
+
+
+def train(
+    examples: Sequence[Example],
+    *,
+    other: Sequence[str] = (),
+    classes: WordClasses | None = None,
+    listed: Listed = NOTHING_LISTED,
+    settings: Settings = Settings(),
+    told: Callable[[str], None] = lambda _: None,
+) -> Trained:
+    """Return what is learnt of examples.
+
+    Args:
+        examples: texts with what they ask for. The intents ``oos`` and ``out_of_scope`` stand for nothing.
+        other: texts that ask for nothing.
+        classes: which words are used alike.
+        listed: phrases of classes that may be others when the model is used.
+        settings: how to learn.
+        told: gets a line of progress now and then.
+
+    Raises:
+        UnderstandingError: fewer than two intents.
+    """
+    asked = sorted({one.intent for one in examples} - set(NONE_OF_THEM))
+    none_of_them = bool(other) or any(one.intent in NONE_OF_THEM for one in examples)
+    if len(asked) + none_of_them < 2 or not asked:
+        raise UnderstandingError(f"the data have {len(asked)} intents; expected two at least, or one and other texts")
+    names = (*asked, *(NONE_OF_THEM[:1] if none_of_them else ()))
+    number = {name: place for place, name in enumerate(names)} | dict.fromkeys(NONE_OF_THEM, len(names) - 1)
+    told(f"{len(examples) + len(other):,} texts, {len(asked)} intents")
+    tagged = [one.labelled() for one in examples]
+    words = [[token.text for token in tokens] for tokens, _ in tagged] + [
+        [token.text for token in tokenize(text)] for text in other
+    ]
+    wanted = [number[one.intent] for one in examples] + [len(names) - 1] * len(other)
+    graphs = [graph_of_words(some, classes) for some in words]
+    labels = (OUTSIDE, *sorted({label for _, some in tagged for label in some} - {OUTSIDE}))
+    budget = _budget(settings, has_slots=len(labels) > 1)
+    told("features of intents")
+    data = intents.gather([intent_features(graph, listed) for graph in graphs], wanted, len(names))
+    intent_weights, all_intents = _learn_intents(data, settings, budget["intents"], told)
+    held_out = intents.hold_out(data, settings.cost, none_of_them, settings.in_scope_lost, told)
+    texts = len(examples)
+    # slots are learnt with intents as they will be guessed
+    guessed = held_out.guessed[:texts]
+    allowed = _allowed(tagged, [*wanted[:texts], *guessed.tolist()], labels, len(names))
+    empty = ExactWeights.gather(np.zeros(0, np.uint64), [], [], len(labels))
+    model = UnderstandingModel(
+        names, none_of_them, labels, allowed, intent_weights, empty, empty, classes, held_out.rejection
+    )
+    all_slots = 0
+    if len(labels) > 1:
+        # texts with capitals are learnt with and without them: a recogniser writes none
+        cased = [place for place in range(texts) if tagged[place][0] and tagged[place][0][0].case]
+        both = graphs[:texts] + [
+            graph_of_words(words[place], classes, [token.case for token in tagged[place][0]]) for place in cased
+        ]
+        guessed = np.concatenate([guessed, guessed[cased]])
+        features = [
+            slot_features(graph, windows_of_words(graph), listed, names[guess])
+            for graph, guess in zip(both, guessed.tolist(), strict=True)
+        ]
+        slot_data = slots.SlotData(features, [some for _, some in tagged] + [tagged[place][1] for place in cased])
+        model, all_slots = _learn_slots(model, slot_data, both, guessed, listed, settings, budget["slots"], told)
+    told("n-grams")
+    asking = [some for some, place in zip(words, wanted, strict=True) if not (none_of_them and place == len(names) - 1)]
+    ngrams = language.learn(asking, int(budget["language"] / LANGUAGE_NGRAM) if settings.max_bytes else 1 << 20)
+    return Trained(
+        replace(model, language_weights=ngrams),
+        held_out.accuracy,
+        held_out.refused,
+        {"intents": all_intents, "slots": all_slots, "language": len(ngrams.weights)},
+    )
+
+
+def _budget(settings: Settings, *, has_slots: bool) -> dict[str, float]:
+    """Return the bits that each part may take."""
+    if settings.max_bytes is None:
+        return dict.fromkeys(_SHARES, float("inf"))
+    bits = 8.0 * (settings.max_bytes - settings.classes_bytes - HEADER)
+    if bits <= 0:
+        raise UnderstandingError(
+            f"{settings.max_bytes} bytes are too few; expected over {settings.classes_bytes + HEADER}"
+        )
+    whole = sum(share for part, share in _SHARES.items() if has_slots or part != "slots")
+    return {part: bits * share / whole for part, share in _SHARES.items()}
+
+
+def _column_bits(columns: int) -> float:
+    return 8.0 + max(columns - 1, 1).bit_length()
+
+
+def _learn_intents(
+    data: intents.IntentData, settings: Settings, bits: float, told: Callable[[str], None]
+) -> tuple[ExactWeights, int]:
+    told(f"intents: {len(data.columns):,} features")
+    weights = intents.learn(data, settings.cost)
+    total = int(np.count_nonzero(weights))
+    if bits < float("inf"):
+        kept = intents.strongest(weights, bits, _column_bits(data.num_intents), PER_ROW)
+        if kept.sum() < total:
+            told(f"intents: {int(kept.sum()):,} of {total:,} weights are kept, and learnt once more")
+            weights = intents.learn_again(data, kept, settings.cost, told)
+    return intents.as_exact(data.columns, weights), total
+
+
+def _learn_slots(
+    model: UnderstandingModel,
+    data: slots.SlotData,
+    graphs: Sequence[Graph],
+    guessed: Ints,
+    listed: Listed,
+    settings: Settings,
+    bits: float,
+    told: Callable[[str], None],
+) -> tuple[UnderstandingModel, int]:
+    """Return the model with slot weights and their temperature, and how many weights there were at first."""
+    order = np.random.default_rng(0).permutation(len(graphs))
+    held, others = order[: len(order) // HELD_PART], np.sort(order[len(order) // HELD_PART :])
+    labels = model.labels
+    first = slots.learn(data, labels, told, rows=others, iterations=settings.iterations)
+    probe = replace(model, slot_weights=first)
+    wanted = [data.labels[text] for text in held.tolist()]
+    temperature = fit_temperature(probe, [graphs[text] for text in held.tolist()], guessed[held], wanted, listed)
+    spared, kept = transition_keys(labels), None
+    per_weight = _column_bits(len(labels))
+    if bits < float("inf"):
+        # weights shrink to a part when features go, so some more features than have room are given a chance
+        kept = slots.strongest_features(first, spared, FEATURES_MORE * bits, per_weight, PER_ROW)
+        told(f"slots: {len(kept):,} of {len(first.keys):,} features are kept, and learnt once more")
+    weights = slots.learn(data, labels, told, kept, iterations=settings.iterations)
+    if bits < float("inf"):
+        weights = slots.strongest_weights(weights, spared, bits, per_weight, PER_ROW)
+    return replace(model, slot_weights=weights, label_temperature=temperature), len(first.weights)
+
+
+def _allowed(
+    tagged: Sequence[tuple[object, Sequence[str]]],
+    intent_numbers: Sequence[int],
+    labels: Sequence[str],
+    num_intents: int,
+) -> npt.NDArray[np.bool_]:
+    """Return which labels go with which intents; texts come again where there are more intents than texts."""
+    number = {label: place for place, label in enumerate(labels)}
+    allowed = np.zeros((num_intents, len(labels)), bool)
+    allowed[:, 0] = True
+    for place, intent in enumerate(intent_numbers):
+        for label in tagged[place % len(tagged)][1]:
+            allowed[intent, number[label]] = True
+    return allowed

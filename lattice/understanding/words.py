@@ -1,0 +1,90 @@
+"""Text to words, and what of a word features are made of: hashes of its bytes, never the bytes themselves."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.uint64]
+_APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
+_WORD = re.compile(rf"[^\W_]+(?:['{_APOSTROPHE}][^\W_]+)*")
+LONGEST_WORD = 60
+"""Characters of a word that are looked at."""
+CHARACTERS = (3, 4, 5)
+"""Lengths of the character n-grams of a word, its ends marked."""
+PLAIN, PREFIX_2, PREFIX_3, SUFFIX_2, SUFFIX_3, SHAPE = range(6)
+"""Columns of ``attributes``."""
+NUM_ATTRIBUTES = 6
+BEGIN, END = "\x02", "\x03"
+"""What stands before the first word, and behind the last."""
+_FACTOR = np.uint64(0x9FB21C651E98DF25)
+_SHIFT = np.uint64(32)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word of a text."""
+
+    text: str
+    """In lower case."""
+    start: int
+    """Place of its first character in the text."""
+    end: int
+    """Place behind its last character."""
+    case: str = ""
+    """Where it had capitals: ``Xx`` at the beginning, ``x`` nowhere; empty where no word of the text has any."""
+
+
+def tokenize(text: str) -> list[Token]:
+    """Return the words of a text in lower case, without punctuation; apostrophes within words stay."""
+    cased = text != text.lower()
+    return [
+        Token(match[0].lower().replace(_APOSTROPHE, "'"), *match.span(), _case(match[0]) if cased else "")
+        for match in _WORD.finditer(text)
+    ]
+
+
+@lru_cache(8192)
+def hash_of(text: str) -> int:
+    """Return 64 bits that stand for a text (BLAKE2b of its UTF-8)."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def combined(parts: Sequence[Keys | int]) -> Keys:
+    """Return one key for several, in this order; arrays are combined place by place."""
+    out = np.zeros(1, np.uint64)
+    for part in parts:
+        out = (out ^ np.asarray(part, np.uint64)) * _FACTOR
+        out ^= out >> _SHIFT
+    return out
+
+
+@lru_cache(8192)
+def attributes(word: str) -> tuple[int, ...]:
+    """Return hashes of a word, its beginnings, its ends and its shape; see the columns above."""
+    word = word[:LONGEST_WORD]
+    marked = ["w" + word, "<" + word[:2], "<" + word[:3], word[-2:] + ">", word[-3:] + ">", "s" + _shape(word)]
+    return tuple(map(hash_of, marked))
+
+
+@lru_cache(8192)
+def character_grams(word: str) -> tuple[int, ...]:
+    """Return hashes of the character n-grams of a word, each once."""
+    marked = f"<{word[:LONGEST_WORD]}>"
+    grams = {marked[at : at + n] for n in CHARACTERS for at in range(len(marked) - n + 1)}
+    return tuple(hash_of("#" + gram) for gram in sorted(grams))
+
+
+def _case(word: str) -> str:
+    return re.sub(r"(.)\1+", r"\1", "".join("X" if letter.isupper() else "x" for letter in word[:LONGEST_WORD]))
+
+
+def _shape(word: str) -> str:
+    """Return digits as 0, letters as x, and runs of them as one; numbers keep how long they are."""
+    if word.isdecimal():
+        return "0" * min(len(word), 5)
+    return re.sub(r"(.)\1+", r"\1", re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "0", word)))
