@@ -56,8 +56,8 @@ class Connections:
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("%s connection failed: %s\n%s", self._protocol, type(error).__name__, where)
         finally:
-            if not writer.transport.is_closing():
-                writer.transport.abort()
+            # also what was closed and waits for a client to read
+            writer.transport.abort()
 
     @property
     def count(self) -> int:

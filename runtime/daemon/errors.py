@@ -19,5 +19,9 @@ class StuckError(DaemonError):
     """A recogniser has not taken audio for a long time."""
 
 
+class StreamError(DaemonError):
+    """The recogniser of a stream failed."""
+
+
 class ProtocolError(DaemonError, ValueError):
     """A peer said what its protocol does not know, or more than is allowed."""

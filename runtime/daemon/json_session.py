@@ -4,27 +4,24 @@ Messages are JSON objects with a ``type``; audio is bytes. See ``docs/daemon.md`
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-from ...biasing import BiasingError, Phrase, Refused
+from ...biasing import Biasing, BiasingError, Phrase, Refused
 from ...endpointing import PRESETS
 from ...models import AudioError, NearwordError
 from ..recognition.events import Final, SpeculativeFinal
+from ..recognition.session import Session
 from .errors import BusyError, ProtocolError, StuckError
 from .pcm import PcmDecoder, PcmFormat
 from .phrases import NAME, Boosted
 from .streams import Engine, Stream, StreamOptions
 
-if TYPE_CHECKING:
-    from ..recognition.session import Session
-
 VERSION = 1
 """Of this protocol."""
 COMMANDS = ("start", "phrases", "show", "context", "preset", "end", "reset", "ping")
 MOST_PHRASES = 10_000
-_log = logging.getLogger("nearword.daemon")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 _FORMATS = {
     "int16": ("int", 2), "int24": ("int", 3), "int32": ("int", 4), "uint8": ("int", 1), "float32": ("float", 4),
@@ -41,9 +38,9 @@ class JsonSession:
         self._preset = engine.settings.preset
         self._lattice = False
         self._context: dict[str, Any] | None = None
-        self._names: tuple[Phrase, ...] = ()
         self._boosted: Boosted | None = None
         self._session: Session | None = None
+        """Phrases and turns of this client; for as long as it stays."""
         self._decoder: PcmDecoder | None = None
         self._stream: Stream | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -101,6 +98,7 @@ class JsonSession:
 
     async def _begin(self) -> None:
         self._decoder = PcmDecoder(self._form, self._protocol)
+        self._own()
         options = StreamOptions(self._protocol, PRESETS[self._preset], self._boosted, self._session)
         self._stream = stream = await self._engine.open(options)
         self._telling = asyncio.create_task(self._tell(stream))
@@ -112,14 +110,13 @@ class JsonSession:
                 values = event.to_dict(lattice=self._lattice)
                 if isinstance(event, SpeculativeFinal | Final):
                     values["delay_ms"] = stream.delay_ms
+                    values["stage_ms"] = stream.stage_ms
                     values["spelled"] = stream.boosted.spelling.text([word.text for word in event.words])
                     if self._context is not None:
                         values["context"] = self._context
                 await self._send(values)
             await self._send({"type": "done", "seconds": round(stream.seconds, 3)})
         except NearwordError as error:
-            self._engine.metrics.failures.inc()
-            _log.error("stream %d failed: %s", stream.number, type(error).__name__)
             await self._send({"type": "error", "code": "recogniser", "message": str(error)})
         except (OSError, asyncio.TimeoutError):
             pass  # the client is gone; who reads from it finds out
@@ -129,10 +126,10 @@ class JsonSession:
     async def _phrases(self, message: dict[str, Any]) -> None:
         """Boost these, in the place of those that this client named before."""
         phrases = _listed(message, NAME)
-        boosted = await self._own()
-        self._names = tuple(phrases)
-        refused = await asyncio.to_thread(_replace, boosted, phrases)
-        self._boosted = await asyncio.to_thread(self._engine.phrases.respelled, boosted, phrases)
+        session, boosted = self._own()
+        refused = await asyncio.to_thread(_replace, session.phrases, phrases)
+        spelling = await asyncio.to_thread(self._engine.phrases.spelling, phrases)
+        self._boosted = replace(boosted, spelling=spelling)
         if self._stream is not None:
             self._stream.boosted = self._boosted
         await self._tell_refused(len(phrases), refused)
@@ -145,19 +142,16 @@ class JsonSession:
             raise ProtocolError("turns: expected a whole number from 1, or null for as long as the connection lasts")
         if seconds is not None and (not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0):
             raise ProtocolError("seconds: expected a number above 0, or null")
-        await self._own()
-        if self._session is not None:
-            refused = await asyncio.to_thread(self._session.show, phrases, turns=turns, seconds=seconds)
-            await self._tell_refused(len(phrases), refused)
+        session, _ = self._own()
+        refused = await asyncio.to_thread(session.show, phrases, turns=turns, seconds=seconds)
+        await self._tell_refused(len(phrases), refused)
 
-    async def _own(self) -> Boosted:
-        """Return what this client's streams boost, which is its own from now on."""
-        if self._boosted is None:
-            if self._stream is not None:
-                raise ProtocolError("the first phrases have to come before the audio; send end or reset, then phrases")
-            self._boosted = await asyncio.to_thread(self._engine.phrases.own, (), kept=False)
+    def _own(self) -> tuple[Session, Boosted]:
+        """Return what is this client's own: it is made when it is first needed."""
+        if self._session is None or self._boosted is None:
+            self._boosted = self._engine.phrases.shared
             self._session = self._engine.make_session(self._boosted)
-        return self._boosted
+        return self._session, self._boosted
 
     async def _tell_refused(self, count: int, refused: Sequence[Refused]) -> None:
         rows = [{"text": one.text, "reason": one.reason} for one in refused[:100]]
@@ -208,17 +202,11 @@ def error_of(error: Exception) -> dict[str, Any]:
     return {"type": "error", "code": code, "message": str(error)}
 
 
-def _replace(boosted: Boosted, phrases: Sequence[Phrase]) -> list[Refused]:
-    biasing = boosted.biasing
-    if biasing is None:
-        return []
-    classes = {phrase.cls for phrase in biasing.phrases if phrase.source == _SOURCE}
-    for cls in classes - {phrase.cls for phrase in phrases}:
-        biasing.replace(cls, [])
-    refused: list[Refused] = []
-    for cls in dict.fromkeys(phrase.cls for phrase in phrases):
-        refused += biasing.replace(cls, [phrase for phrase in phrases if phrase.cls == cls])
-    return refused
+def _replace(biasing: Biasing, phrases: Sequence[Phrase]) -> list[Refused]:
+    """Put phrases in the place of what the client named before; lists of the daemon stay."""
+    for phrase in [phrase for phrase in biasing.phrases if phrase.source == _SOURCE]:
+        biasing.remove(phrase.text, phrase.cls)
+    return biasing.add_all(phrases)
 
 
 _SOURCE = "client"

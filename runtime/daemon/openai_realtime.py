@@ -193,7 +193,6 @@ class RealtimeSession:
         except (OSError, asyncio.TimeoutError):
             pass  # the client is gone; who reads from it finds out
         except NearwordError as error:
-            self._engine.metrics.failures.inc()
             await self._fail(str(error), None, kind="server_error")
         finally:
             await stream.aclose()

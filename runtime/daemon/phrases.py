@@ -39,9 +39,8 @@ class PhraseBook:
         self._files: tuple[str, ...] = ()
         self._names: tuple[Phrase, ...] = ()
         self._lock = threading.Lock()
-        self._version = 0
-        self._own: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, Boosted]] = OrderedDict()
-        self.shared = Boosted()
+        self._own: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Boosted] = OrderedDict()
+        self.shared = Boosted(Biasing(self._vocabulary))
         """What streams boost that say nothing themselves."""
 
     def load(self, files: Sequence[str], strength: float) -> list[Refused]:
@@ -68,44 +67,38 @@ class PhraseBook:
             self._names = names
             return self._rebuild()
 
-    def own(self, names: Sequence[str], terms: Sequence[str] = (), *, kept: bool = True) -> Boosted:
-        """Return what a stream boosts that has names and terms of its own, beside all else.
+    def own(self, names: Sequence[str], terms: Sequence[str] = ()) -> Boosted:
+        """Return what a stream boosts that has names and terms of its own, beside all else; names first, if too many.
 
-        ``kept`` says that streams which say the same may share it; one that is going to change it gets its own.
+        Streams that say the same share it.
         """
         key = tuple(names)[:MOST_OWN], tuple(terms)[: max(0, MOST_OWN - len(names))]
-        if kept and not any(key):
+        if not any(key):
             return self.shared
         with self._lock:
-            version, boosted = self._own.get(key, (-1, Boosted()))
-            if kept and version == self._version:
+            if key in self._own:
                 self._own.move_to_end(key)
-                return boosted
-            boosted = self._built(*key)[0]
-            if kept:
-                self._own[key] = self._version, boosted
-                if len(self._own) > KEPT:
-                    self._own.popitem(last=False)
+                return self._own[key]
+            biasing = None if self.shared.biasing is None else self.shared.biasing.layer()
+            own, weaker = [Phrase(text, NAME) for text in key[0]], [Phrase(text, TERM) for text in key[1]]
+            if biasing is not None:
+                biasing.set_class(TERM, ClassSettings(self._strength * TERM_STRENGTH))
+                biasing.add_all([*own, *weaker])
+            boosted = self._own[key] = Boosted(biasing, self.spelling([*own, *weaker]))
+            if len(self._own) > KEPT:
+                self._own.popitem(last=False)
             return boosted
 
-    def respelled(self, boosted: Boosted, phrases: Iterable[Phrase]) -> Boosted:
-        """Return the same with these names spelled as they are written, before those of the daemon."""
-        return Boosted(boosted.biasing, Spelling([*phrases, *self._names], self._plain))
+    def spelling(self, phrases: Iterable[Phrase] = ()) -> Spelling:
+        """Return how names are spelled for a stream that has these of its own: they come first."""
+        return Spelling([*phrases, *self._names], self._plain)
 
     def _rebuild(self) -> list[Refused]:
-        self.shared, refused = self._built((), ())
-        self._version += 1
-        self._own.clear()
-        return refused
-
-    def _built(self, names: Sequence[str], terms: Sequence[str]) -> tuple[Boosted, list[Refused]]:
         biasing = Biasing(self._vocabulary, settings=ClassSettings(self._strength))
         refused: list[Refused] = []
         for file in self._files:
             refused += biasing.load(read_source(file))
-        own = [Phrase(text, NAME) for text in names]
-        weaker = [Phrase(text, TERM) for text in terms]
-        if weaker:
-            biasing.set_class(TERM, ClassSettings(self._strength * TERM_STRENGTH))
-        refused += biasing.add_all([*self._names, *own, *weaker])
-        return Boosted(biasing, Spelling([*own, *self._names, *weaker], self._plain)), refused
+        refused += biasing.add_all(self._names)
+        self.shared = Boosted(biasing, self.spelling())
+        self._own.clear()
+        return refused

@@ -162,6 +162,11 @@ class Daemon:
             serving.result()
         self.addresses["http"] += map(shown, sockets)
 
+    @property
+    def connections(self) -> int:
+        """Connections of Wyoming and JSON lines that are open."""
+        return sum(0 if one is None else one.count for one in (self._wyoming, self._json))
+
     def begin(self, task: "asyncio.Task[None]") -> None:
         """Own a task until the end."""
         self._background.add(task)

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import logging
 import time
+import traceback
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from ..search import BeamSettings, SearchOptions
 from ..sources import AudioSink
 from ..streaming.pipeline import Pipeline
 from .endpoints import LiveEndpoints
-from .errors import BusyError, StuckError
+from .errors import BusyError, StreamError, StuckError
 from .hub import Hub
 from .metrics import Metrics
 from .phrases import Boosted, PhraseBook
@@ -157,6 +158,11 @@ class Stream:
         if self._endpoints is not None:
             self._endpoints.settings = settings
 
+    @property
+    def stage_ms(self) -> dict[str, float]:
+        """Milliseconds that the latest call of each stage of recognition took, by its name."""
+        return {name: round(1000 * times.latest, 2) for name, times in self._run.statistics.stages.items()}
+
     def finish(self) -> None:
         """End the audio: what was heard is recognised, then the events end."""
         self._feed.ended.set()
@@ -176,8 +182,21 @@ class Stream:
         return self
 
     async def __anext__(self) -> Event:
-        """Return the next event; raises what the recogniser raised."""
-        event = await self._run.__anext__()
+        """Return the next event.
+
+        Raises:
+            NearwordError: what the recogniser raised; of an error that nobody expected only that there was one.
+        """
+        try:
+            event = await self._run.__anext__()
+        except (StopAsyncIteration, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            self._engine.metrics.failures.inc()
+            # where, but not with what: the message of an error may hold words
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("stream %d failed: %s\n%s", self.number, type(error).__name__, where)
+            raise StreamError(f"the recogniser failed ({type(error).__name__}); see the log of the daemon") from error
         delay = self._delay(event.time)
         self.delay_ms = None if delay is None else round(1000 * delay, 1)
         metrics = self._engine.metrics
@@ -192,6 +211,7 @@ class Stream:
             self.options.protocol,
             event,
             delay=self.delay_ms,
+            stages=self.stage_ms,
             text=self.boosted.spelling.text([word.text for word in getattr(event, "words", ())]),
         )
         if isinstance(event, Final) and event.text:
@@ -322,8 +342,8 @@ class Engine:
         try:
             boosted = options.boosted or self.phrases.shared
             endpoints = LiveEndpoints(options.endpoints)
-            recognizer = await asyncio.to_thread(self.make_recognizer, options, boosted, endpoints)
-            pipeline = Pipeline(self.model, recognizer=lambda _: recognizer)
+            # made in its own thread, when that begins to run
+            pipeline = Pipeline(self.model, recognizer=lambda _: self.make_recognizer(options, boosted, endpoints))
             await pipeline.__aenter__()
             stream = Stream(next(self._numbers), options, boosted, self, pipeline, endpoints)
         finally:
@@ -342,7 +362,7 @@ class Engine:
 
     async def _close(self, stream: Stream, pipeline: Pipeline) -> None:
         try:
-            await pipeline.__aexit__(None, None, None)
+            await pipeline.aclose()
         finally:
             self.streams.pop(stream.number, None)
             if self._one_less is not None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 from typing import Any
 
-from ...models import NearwordError
 from ..recognition.events import Event, Final, Partial, SpeculativeFinal
 from .errors import ProtocolError
 from .pcm import PcmDecoder, PcmFormat
@@ -128,9 +127,7 @@ class VoskSession:
         """Raise what the recogniser raised."""
         task = self._listening
         if task is not None and task.done() and not task.cancelled() and (error := task.exception()) is not None:
-            if isinstance(error, NearwordError):
-                raise error
-            raise ProtocolError("the recogniser failed") from error
+            raise error
 
     def _result(self, finals: list[Final]) -> str:
         """Return results as one."""

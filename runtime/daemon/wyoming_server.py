@@ -39,7 +39,7 @@ LINGER_SECONDS = 2.0
 _log = logging.getLogger("nearword.daemon.wyoming")
 
 
-class _Gone(Exception):  # noqa: N818 (no error: how a connection ends)
+class _GoneError(Exception):
     """The connection is to be closed."""
 
 
@@ -57,6 +57,8 @@ class WyomingConnection:
         self._decoder: PcmDecoder | None = None
         self._told = False
         """Whether the client was told why it is cut off."""
+        self._failed = False
+        """Whether the recogniser has failed: there will be no transcript."""
         self._answered = False
         """Whether the utterance of the present audio has its transcript: what comes of it yet is ignored."""
         self._actions: dict[str, Callable[[WireEvent], Awaitable[None]]] = {
@@ -89,7 +91,7 @@ class WyomingConnection:
             await self._try_to_tell(str(error), "busy")
         except AudioError as error:
             await self._try_to_tell(str(error), "audio")
-        except (OSError, asyncio.TimeoutError, _Gone):
+        except (OSError, asyncio.TimeoutError, _GoneError):
             pass  # it went away, or has nothing to say
         finally:
             await self._drop()
@@ -182,6 +184,8 @@ class WyomingConnection:
             await stream.put(decoder.decode(chunk.audio))
 
     async def _stop(self, _event: WireEvent) -> None:
+        if self._failed:
+            raise _GoneError
         if self._answered:
             self._answered = False
             return
@@ -194,6 +198,8 @@ class WyomingConnection:
         if self._answering is not None:
             await asyncio.wait([self._answering])
         await self._drop()
+        if self._failed:
+            raise _GoneError
         self._answered = False
 
     async def _answer(self, stream: Stream, request: Transcribe) -> None:
@@ -219,10 +225,9 @@ class WyomingConnection:
         except (OSError, asyncio.TimeoutError):
             self._writer.close()  # it went away, or does not read
         except NearwordError as error:
-            self._engine.metrics.failures.inc()
-            _log.error("stream %d failed: %s", stream.number, type(error).__name__)
+            # the connection is closed once the client has sent all it has to send: it reads the reason then
+            self._answered = self._failed = True
             await self._try_to_tell(str(error), "recogniser")
-            self._writer.close()
         finally:
             limit.cancel()
             await stream.aclose()

@@ -40,7 +40,7 @@ function milliseconds(seconds) {
   return seconds === null || seconds === undefined ? "–" : `${Math.round(1000 * seconds)} ms`;
 }
 
-function heard(event, { spelled, delay, protocol }) {
+function heard(event, { spelled, delay, protocol, took }) {
   by("hint").hidden = true;
   timeline.event(event);
   if (event.type === "speech_started") {
@@ -48,6 +48,7 @@ function heard(event, { spelled, delay, protocol }) {
     speculative = null;
   }
   if (event.words) words.show(event, spelled);
+  if (event.type === "speculative_final" || event.type === "final") stages(took);
   const last = event.words?.at(-1)?.end;
   if (event.type === "speculative_final") {
     speculative = event;
@@ -70,6 +71,31 @@ function heard(event, { spelled, delay, protocol }) {
     if (event.lattice) lattice.draw(event.lattice);
     remember(event, spelled ?? event.text, protocol);
   }
+}
+
+const STAGES = { features: "Features", encoder: "Encoder", search: "Search", result: "Lattice, second pass" };
+
+/** Latest run of every stage of recognition, in the order in which they run. */
+function stages(values) {
+  for (const [name, took] of Object.entries(values ?? {})) {
+    const key = `stage-${name}`;
+    if (!document.querySelector(`[data-row="${key}"]`)) row(by("stages"), key, STAGES[name] ?? name.replaceAll("_", " "), "");
+    measure({ [key]: `${took < 10 ? took.toFixed(1) : Math.round(took)} ms` });
+  }
+}
+
+function row(list, key, name, says) {
+  const term = document.createElement("dt");
+  term.textContent = name;
+  if (says) {
+    const small = document.createElement("small");
+    small.textContent = says;
+    term.append(small);
+  }
+  const value = document.createElement("dd");
+  value.dataset.row = key;
+  value.textContent = "–";
+  list.append(term, value);
 }
 
 function remember(event, text, protocol) {
@@ -98,7 +124,7 @@ function own(message) {
   } else if (message.type === "error") {
     status(message.message, "closed");
   } else if ("utterance" in message) {
-    heard(message, { spelled: message.spelled, delay: message.delay_ms, protocol: "this microphone" });
+    heard(message, { spelled: message.spelled, delay: message.delay_ms, protocol: "this microphone", took: message.stage_ms });
   }
 }
 
@@ -112,7 +138,7 @@ function other(message) {
   if (message.stream !== watched) return;
   by("source").textContent = message.protocol ? `from ${message.protocol}` : "";
   if (message.type === "level") timeline.level(message.level, message.seconds);
-  if (message.event) heard(message.event, { spelled: message.text || undefined, delay: message.delay, protocol: message.protocol });
+  if (message.event) heard(message.event, { spelled: message.text || undefined, delay: message.delay, protocol: message.protocol, took: message.stages });
 }
 
 const listed = () => by("phrases").value.split("\n").map((line) => line.trim()).filter(Boolean);
@@ -168,17 +194,7 @@ async function enter() {
   });
 }
 
-for (const [key, name, says] of ROWS) {
-  const term = document.createElement("dt");
-  term.textContent = name;
-  const small = document.createElement("small");
-  small.textContent = says;
-  term.append(small);
-  const value = document.createElement("dd");
-  value.dataset.row = key;
-  value.textContent = "–";
-  by("latency").append(term, value);
-}
+for (const [key, name, says] of ROWS) row(by("latency"), key, name, says);
 by("phrases").value = localStorage.getItem("nearword-phrases") ?? "";
 by("microphone").addEventListener("click", toggle);
 by("preset").addEventListener("change", () => microphone?.say({ type: "preset", preset: by("preset").value }));
