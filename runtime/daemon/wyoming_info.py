@@ -1,5 +1,6 @@
 """What the daemon offers, and what texts ask for, in the Wyoming protocol's words."""
 
+from functools import lru_cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,12 @@ NAME = "nearword"
 MOST_FILLERS = 0.34
 """Share of a text's words that may be no part of a command."""
 _BY = Attribution(NAME, "https://pypi.org/project/nearword/")
+
+
+@lru_cache
+def _version() -> str:
+    """Return this package's version; reading it takes a millisecond, which a flood of questions would feel."""
+    return metadata.version(NAME)
 
 
 def make_info(engine: Engine) -> Info:
@@ -35,7 +42,7 @@ def make_info(engine: Engine) -> Info:
         attribution=_BY,
         installed=True,
         description="Streaming speech recognition on the device",
-        version=metadata.version(NAME),
+        version=_version(),
         models=[model],
         supports_transcript_streaming=True,
         requires_external_vad=settings.external_vad,
@@ -47,7 +54,7 @@ def make_info(engine: Engine) -> Info:
 
 def _intents(languages: list[str]) -> IntentProgram:
     model = IntentModel("grammar", _BY, True, "The commands of a grammar", None, languages)
-    return IntentProgram(NAME, _BY, True, "What an utterance asks for", metadata.version(NAME), [model])
+    return IntentProgram(NAME, _BY, True, "What an utterance asks for", _version(), [model])
 
 
 def intent_answer(engine: Engine, text: str, context: dict[str, Any] | None) -> Event:
