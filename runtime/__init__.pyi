@@ -11,6 +11,7 @@ from .recognition.events import (
     SpeechStarted as SpeechStarted,
 )
 from .recognition.recognizer import Recognizer as Recognizer
+from .recognition.session import Session as Session
 from .recognition.transcriber import (
     Transcriber as Transcriber,
     load_model as load_model,

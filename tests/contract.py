@@ -50,6 +50,7 @@ def check_contract(events: Sequence[Event], *, ended: bool = True) -> None:
             else:
                 assert event.confirms == standing.revision, "Reset comes before a Final that does not confirm"
                 assert event.text == standing.text
+                assert event.command == standing.command, "a Final has the understanding of what it confirms"
             started, standing, settled, shown_at = False, None, [], -1.0
             utterance, revision = utterance + 1, 0
     if ended:
@@ -143,10 +144,12 @@ def scripted(
     speculative: float = 0.1,
     final: float = 0.02,
     search: SearchOptions = SMALL_SEARCH,
+    **options: object,
 ) -> Recognizer:
     """A recogniser whose voice activity and end-pointers do anything."""
     return Recognizer(
         model,
+        **options,
         search=search,
         vad=ScriptedVad(seed),
         speculative=ScriptedSpeculative(seed + 1, speculative),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from conftest import DEMO, DEMO_TEXT
 from nearword.lattice import n_best
 from nearword.lattice.rescoring import Answer, ScoredPath
@@ -26,6 +27,7 @@ class _Service(BaseHTTPRequestHandler):
             request.utterance, request.revision, (ScoredPath(second.words, 0.0, second.total),), "second", 1.0
         )
         self.server.seen.append(" ".join(second.words))
+        self.server.sent.update(request.lattice.words)
         self._reply(200, answer.to_json().encode())
 
     def _reply(self, status: int, body: bytes) -> None:
@@ -49,7 +51,7 @@ class _Broken(_Service):
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    server.seen = []
+    server.seen, server.sent = [], set()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -96,3 +98,17 @@ def test_words_are_not_sent_in_the_clear(run_cli) -> None:
     result = run_cli("transcribe", "--rescore", "http://192.0.2.1", DEMO)
     assert result.returncode == 2
     assert "in the clear" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["transcribe", "listen"])
+def test_names_of_contacts_stay_on_the_device_unless_one_chooses_to_send_them(run_cli, tmp_path, command) -> None:
+    contacts = tmp_path / "contacts.json"
+    contacts.write_text(json.dumps({"classes": {"contact": ["Brother Seven"], "room": ["alarm"]}}))
+    for choice, private in (((), True), (("--rescore-contacts",), False)):
+        with serving(_Service) as server:
+            result = run_cli(command, "--bias", contacts, "--rescore", url(server), *choice, DEMO)
+        assert result.returncode == 0, result.stderr
+        assert server.sent >= {"alarm", "tell"}
+        assert server.sent.isdisjoint({"brother", "seven"}) == private
+        assert any(word.startswith("<contact:") for word in server.sent) == private
+        assert "brother" in result.stdout, "the device puts them back"

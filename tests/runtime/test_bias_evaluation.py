@@ -1,11 +1,18 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import soundfile
+from conftest import DEMO, DEMO_TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.biasing import Biasing, BiasVocabulary, ClassSettings, Phrase, Tokenizer
+from nearword.models import read_audio
+from nearword.runtime import BeamSettings, SearchOptions, transcribe_file
 from nearword.runtime.evaluation.bias_tuning import Bound, tune
-from nearword.runtime.evaluation.biasing import BiasFigures, PhraseFinder, _count
+from nearword.runtime.evaluation.biasing import BiasFigures, PhraseFinder, _count, encode_all, recognise
+from nearword.runtime.evaluation.word_errors import Entry
+from nearword.runtime.recognition.text import normalise
 
 VOCABULARY = BiasVocabulary(["<blk>", "\u2581", *"abcdefghijklmnopqrstuvwxyz'"])
 FINDER = PhraseFinder(Tokenizer(VOCABULARY, inflect=False).tokenize_all(map(Phrase, ["a b", "a b c", "d", "E"]))[0])
@@ -78,3 +85,17 @@ def test_tuning_keeps_nothing_that_does_harm_only():
     fitted, best = tune(biasing, frozenset(), plain, lambda: worse, Bound(), lambda: None)
     assert fitted["phrase"].strength == 0
     assert best == plain
+
+
+def test_reports_measure_the_recogniser_that_runs(bundled, tmp_path):
+    tones = np.zeros(4 * 16000, np.float32)
+    for pitch in (220, 277, 330):  # the search hears words in a chord, and the phones deny them
+        tones += np.sin(2 * np.pi * pitch * np.arange(len(tones)) / 16000).astype(np.float32) / 10
+    entries = []
+    for number, samples in enumerate((tones, tones * 0.3, read_audio(DEMO))):
+        entries.append(Entry(tmp_path / f"{number}.wav", "words"))
+        soundfile.write(entries[-1].path, samples, 16000, subtype="FLOAT")
+    said = [transcribe_file(bundled, entry.path, SearchOptions()).text for entry in entries]
+    utterances = encode_all(bundled, entries, pytest.fail)
+    assert [recognise(bundled, one, None, BeamSettings()) for one in utterances] == list(map(normalise, said))
+    assert said[-1] == DEMO_TEXT

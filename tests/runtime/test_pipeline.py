@@ -1,15 +1,19 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
 from contract import check_contract, random_audio, scripted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nearword.biasing import Biasing, Phrase
 from nearword.models import AudioError, ModelNotFoundError, Transducer
+from nearword.runtime import SearchOptions
+from nearword.runtime.recognition.biasing import bias_vocabulary, surprise_of
 from nearword.runtime.recognition.events import AudioLost, Event, Final
+from nearword.runtime.search import options as search_options
 from nearword.runtime.sources import AudioSink, Blocks
 from nearword.runtime.streaming.event_stream import EventStream, SourceCancelledError
 from nearword.runtime.streaming.pipeline import Pipeline, PipelineError
@@ -320,5 +324,84 @@ def test_a_model_is_loaded_by_name_off_the_event_loop(toy_folder) -> None:
                 assert any(isinstance(event, Final) for event in events)
                 async with Pipeline(pipeline.model) as other:
                     assert other.model is pipeline.model
+
+    asyncio.run(run())
+
+
+def test_no_error_of_a_recogniser_vanishes(toy: Transducer) -> None:
+    class Broken:
+        def accept(self, block: np.ndarray) -> list[Event]:
+            raise ZeroDivisionError
+
+        def finish(self) -> list[Event]:
+            return []
+
+    async def told(pipeline: Pipeline) -> bool:
+        stream = pipeline.run(blocks(np.zeros(320, np.float32), 320))
+        while not stream.is_over:  # the moment at which the thread is done and nobody has been told yet
+            await asyncio.sleep(0)
+        try:
+            await anext(stream)
+        except ZeroDivisionError:
+            return True
+        except StopAsyncIteration:
+            return False
+
+    async def run() -> list[bool]:
+        async with Pipeline(toy, recognizer=lambda _: Broken()) as pipeline:
+            return [await told(pipeline) for _ in range(200)]
+
+    assert all(asyncio.run(run()))
+
+
+def test_a_source_that_was_cancelled_is_an_error_that_a_task_group_does_not_swallow(toy: Transducer) -> None:
+    class Cancelled:
+        async def feed(self, sink: AudioSink) -> None:
+            raise asyncio.CancelledError
+
+    async def run() -> None:
+        async with make(toy) as pipeline:
+            async for _ in pipeline.run(Cancelled()):
+                pass
+
+    with pytest.raises(SourceCancelledError, match="cancelled"):
+        asyncio.run(run())
+
+
+def test_whatever_takes_its_time_is_done_in_the_worker(bundled: Transducer, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: dict[str, set[str]] = {"sounds": set(), "language": set(), "search": set()}
+
+    def watched(name: str, method: Callable) -> Callable:
+        def call(*args: object, **options: object) -> object:
+            threads[name].add(threading.current_thread().name)
+            return method(*args, **options)
+
+        return call
+
+    monkeypatch.setattr(Biasing, "spotter", watched("sounds", Biasing.spotter))
+    monkeypatch.setattr(Biasing, "snapshot", watched("search", Biasing.snapshot))
+    monkeypatch.setattr(search_options, "own_language", watched("language", search_options.own_language))
+    biasing = Biasing(bias_vocabulary(bundled.vocabulary, surprise_of(bundled), bundled.info.context_size))
+    biasing.add(Phrase("meg bauer"))
+
+    async def run() -> None:
+        async with Pipeline(bundled, search=SearchOptions(bias=biasing)) as pipeline:
+            async for _ in pipeline.run(blocks(random_audio(1, 0.5))):
+                pass
+
+    asyncio.run(run())
+    assert all(names and all(name.startswith("nearword") for name in names) for names in threads.values()), threads
+
+
+def test_a_recogniser_that_cannot_be_made_is_told_at_the_first_event(toy: Transducer) -> None:
+    def broken(model: Transducer) -> None:
+        raise OSError("no room")
+
+    async def run() -> None:
+        with Clean():
+            async with Pipeline(toy, recognizer=broken) as pipeline:
+                stream = pipeline.run(blocks(random_audio(1, 30)))
+                with pytest.raises(OSError, match="no room"):
+                    await anext(stream)
 
     asyncio.run(run())
