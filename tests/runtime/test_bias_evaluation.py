@@ -1,17 +1,15 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import soundfile
 from conftest import DEMO, DEMO_TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.biasing import Biasing, BiasVocabulary, ClassSettings, Phrase, Tokenizer
-from nearword.models import read_audio
-from nearword.runtime import BeamSettings, SearchOptions, transcribe_file
+from nearword.runtime import BeamSettings, transcribe_file
 from nearword.runtime.evaluation.bias_tuning import Bound, tune
 from nearword.runtime.evaluation.biasing import BiasFigures, PhraseFinder, _count, encode_all, recognise
 from nearword.runtime.evaluation.word_errors import Entry
+from nearword.runtime.recognition import second_pass
 from nearword.runtime.recognition.text import normalise
 
 VOCABULARY = BiasVocabulary(["<blk>", "\u2581", *"abcdefghijklmnopqrstuvwxyz'"])
@@ -87,15 +85,10 @@ def test_tuning_keeps_nothing_that_does_harm_only():
     assert best == plain
 
 
-def test_reports_measure_the_recogniser_that_runs(bundled, tmp_path):
-    tones = np.zeros(4 * 16000, np.float32)
-    for pitch in (220, 277, 330):  # the search hears words in a chord, and the phones deny them
-        tones += np.sin(2 * np.pi * pitch * np.arange(len(tones)) / 16000).astype(np.float32) / 10
-    entries = []
-    for number, samples in enumerate((tones, tones * 0.3, read_audio(DEMO))):
-        entries.append(Entry(tmp_path / f"{number}.wav", "words"))
-        soundfile.write(entries[-1].path, samples, 16000, subtype="FLOAT")
-    said = [transcribe_file(bundled, entry.path, SearchOptions()).text for entry in entries]
-    utterances = encode_all(bundled, entries, pytest.fail)
-    assert [recognise(bundled, one, None, BeamSettings()) for one in utterances] == list(map(normalise, said))
-    assert said[-1] == DEMO_TEXT
+@pytest.mark.parametrize("denied", [second_pass.DENIED, -1e9])
+def test_reports_measure_the_recogniser_that_runs(bundled, monkeypatch, denied):
+    monkeypatch.setattr(second_pass, "DOUBTFUL", 2.0 if denied < 0 else second_pass.DOUBTFUL)
+    monkeypatch.setattr(second_pass, "DENIED", denied)  # so low, all words are taken for silence
+    (utterance,) = encode_all(bundled, [Entry(DEMO, DEMO_TEXT)], pytest.fail)
+    said = recognise(bundled, utterance, None, BeamSettings())
+    assert said == normalise(transcribe_file(bundled, DEMO).text) == ("" if denied < 0 else DEMO_TEXT)
