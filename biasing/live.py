@@ -125,8 +125,38 @@ class Contents:
 
     lists: Mapping[str, tuple[_ClassList, ...]]
     settings: Mapping[str, ClassSettings]
+    default: ClassSettings
+    """Of classes that have none of their own."""
     templates: Templates
     template_words: Mapping[str, tuple[tuple[int, ...], ...]]
+
+    def graph(self, vocabulary: BiasVocabulary, share: float) -> BiasGraph:
+        """Return the graph of it all, by ``share`` of its strength."""
+        return BiasGraph(
+            [self._scored(cls, lists, share) for cls, lists in self.lists.items()],
+            vocabulary.word_starts,
+            templates=self.templates,
+            template_words=self.template_words,
+            blank=vocabulary.blank,
+        )
+
+    def spotter(self, pronounce: Pronounce, classes: int) -> Spotter:
+        """Return what finds it by its sound; see ``Biasing.spotter``."""
+        listed = {
+            cls: Listed(
+                tuple(part.sounding(pronounce, classes) for one in lists for part in one.parts),
+                self.settings.get(cls, self.default),
+                sum(map(len, lists)),
+            )
+            for cls, lists in self.lists.items()
+        }
+        return Spotter(listed, self.templates)
+
+    def _scored(self, cls: str, lists: tuple[_ClassList, ...], share: float) -> ScoredClass:
+        settings, count = self.settings.get(cls, self.default), sum(map(len, lists))
+        tries = tuple(part.trie for one in lists for part in one.parts)
+        inside, outside = share * settings.inside_score, share * settings.outside_score
+        return ScoredClass(cls, tries, inside, outside, price(count), count)
 
 
 def key_of(phrase: Phrase) -> str:
@@ -209,14 +239,14 @@ class Biasing:
     def _gathered(self) -> "Contents":
         own = {cls: (one,) for cls, one in self._lists.items() if one.parts}
         if self._beneath is None:
-            return Contents(own, self._settings, self._templates, self._template_words)
+            return Contents(own, self._settings, self._default, self._templates, self._template_words)
         below = self._beneath.contents()
         lists = {cls: below.lists.get(cls, ()) + own.get(cls, ()) for cls in {**below.lists, **own}}
         templates = self._templates if self._templates.texts else below.templates
         if self._templates.texts and below.templates.texts:
             templates = Templates.parse([*dict.fromkeys((*below.templates.texts, *self._templates.texts))])
         words = {**below.template_words, **self._template_words}
-        return Contents(lists, {**below.settings, **self._settings}, templates, words)
+        return Contents(lists, {**below.settings, **self._settings}, self._default, templates, words)
 
     @property
     def phrases(self) -> list[Phrase]:
@@ -319,18 +349,9 @@ class Biasing:
             return self._beneath.snapshot(share)
         with self.lock:
             edits = self.edits
-            graph = self._build(self.contents(), share)
+            graph = self.contents().graph(self._vocabulary, share)
             self._graphs[share] = edits, graph
             return graph
-
-    def _build(self, contents: "Contents", share: float) -> BiasGraph:
-        return BiasGraph(
-            [self._scored(cls, lists, contents.settings, share) for cls, lists in contents.lists.items()],
-            self._vocabulary.word_starts,
-            templates=contents.templates,
-            template_words=contents.template_words,
-            blank=self._vocabulary.blank,
-        )
 
     def spotter(self, pronounce: Pronounce, classes: int) -> Spotter:
         """Return what finds by its sound all that is boosted now, which never changes.
@@ -340,21 +361,4 @@ class Biasing:
             classes: how many the phone model has, blank included.
         """
         with self.lock:
-            contents = self.contents()
-            listed = {
-                cls: Listed(
-                    tuple(part.sounding(pronounce, classes) for one in lists for part in one.parts),
-                    contents.settings.get(cls, self._default),
-                    sum(map(len, lists)),
-                )
-                for cls, lists in contents.lists.items()
-            }
-            return Spotter(listed, contents.templates)
-
-    def _scored(
-        self, cls: str, lists: "tuple[_ClassList, ...]", known: Mapping[str, ClassSettings], share: float
-    ) -> ScoredClass:
-        settings, count = known.get(cls, self._default), sum(map(len, lists))
-        tries = tuple(part.trie for one in lists for part in one.parts)
-        inside, outside = share * settings.inside_score, share * settings.outside_score
-        return ScoredClass(cls, tries, inside, outside, price(count), count)
+            return self.contents().spotter(pronounce, classes)

@@ -9,7 +9,8 @@ from nearword.lattice import DeterminizeSettings
 from nearword.models import Transducer
 from nearword.runtime import BeamSettings, SearchOptions
 from nearword.runtime.recognition.events import AudioLost, Event, Final, Partial, Reset, SpeculativeFinal, SpeechStarted
-from nearword.runtime.recognition.recognizer import PARTIAL_SECONDS, Recognizer
+from nearword.runtime.recognition.hypothesis import PARTIAL_SECONDS
+from nearword.runtime.recognition.recognizer import Recognizer
 
 SMALL_SEARCH = SearchOptions(BeamSettings(max_active=3), lattice=DeterminizeSettings(beam=2.0, max_arcs=40))
 """Random weights say everything at once; of that, a little will do."""

@@ -34,8 +34,9 @@ class Follower(Protocol):
 class DecodeLoop:
     """One stream of audio: its encoder, the search for its words, and the searches that were added."""
 
-    def __init__(self, session: Session, stopwatch: Stopwatch | None = None) -> None:
-        self._stopwatch = Stopwatch() if stopwatch is None else stopwatch
+    def __init__(self, session: Session) -> None:
+        self.stopwatch = Stopwatch()
+        """How long each stage takes."""
         self.session = session
         """What is boosted for this stream."""
         self.second_pass = SecondPass.of(session.model, session.options)
@@ -60,7 +61,7 @@ class DecodeLoop:
 
     def decode(self, steps: Iterable[Encoded]) -> bool:
         """Search on through steps of the encoder, its own or such as were kept; returns whether there were any."""
-        decoded, began, add = False, perf_counter(), self._stopwatch.add
+        decoded, began, add = False, perf_counter(), self.stopwatch.add
         for step in steps:
             encoded = perf_counter()
             self.session.refresh(self.search)

@@ -1,6 +1,5 @@
 """The best words of the present utterance, kept up to date with little work."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...lattice import Calibration, Lattice, LatticeError, TokenLattice, n_best
@@ -12,6 +11,8 @@ from .second_pass import PhonesHeard, best_words, word_lattice
 from .timeline import Timeline
 from .transcript import Word
 
+PARTIAL_SECONDS = 0.1
+"""Least time between two partials."""
 COMPLETE_SECONDS = 0.08
 """After so much silence the words are completed, see ``DecodeLoop.completed``; again whenever it has doubled."""
 STABLE_SECONDS = 3.0
@@ -55,6 +56,8 @@ class Hypothesis:
         self.changed_at = now
         """When they last changed."""
         self._began = now
+        self._shown, self._shown_at = "", -PARTIAL_SECONDS
+        """The words that were last shown, and when."""
         self._complete_at = COMPLETE_SECONDS
         self._promised: tuple[str, ...] = ()
         self._take(self._loop.search, self._loop.phones, now)
@@ -102,11 +105,23 @@ class Hypothesis:
 
     def result(self, now: float) -> UtteranceResult:
         """Return all there is to say of the words and what may have been said instead."""
-        return self._result(self.words, self._search.lattice(), self._phones, now)
+        with self._loop.stopwatch.measured("result"):
+            return self._result(self.words, self._search.lattice(), self._phones, now)
 
-    def promise(self, words: Sequence[str]) -> None:
-        """Note that these first words of the utterance were said to be certain: its result begins with them."""
-        self._promised = max(self._promised, tuple(words), key=len)
+    def news(self, now: float) -> tuple[str, tuple[Word, ...], int] | None:
+        """Return text, words and how many of these are stable, if they are new and the last ones long enough ago.
+
+        The utterance's result begins with the stable ones.
+        """
+        if now - self._shown_at < PARTIAL_SECONDS - 1e-6:
+            return None
+        words, stable = self.so_far(now)
+        text = line(words)
+        if text in ("", self._shown):
+            return None
+        self._shown, self._shown_at = text, now
+        self._promised = max(self._promised, tuple(word.text for word in words[:stable]), key=len)
+        return text, words, stable
 
     def so_far(self, now: float) -> tuple[tuple[Word, ...], int]:
         """Return the words as far as the search is, without completion, and how many of them will not change."""

@@ -7,7 +7,6 @@ pieces gives the same events, times included.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from ...endpointing import (
@@ -18,28 +17,25 @@ from ...endpointing import (
     FinalEndpointer,
     SpeculativeEndpointer,
     VoiceActivity,
-    VoiceFinality,
-    WebRtcVad,
     completeness,
 )
-from ...models import SAMPLE_RATE, AudioConverter, Channel, Transducer
+from ...models import SAMPLE_RATE, Channel, Transducer
 from ...models.audio import Samples
 from ..search import DEFAULT_SEARCH, SearchOptions
 from .confidence import read_calibration
 from .decode_loop import DecodeLoop
 from .event_writer import EventWriter
 from .events import Event, FinalReason
-from .hypothesis import Hypothesis, UtteranceResult, line
+from .frames import FrameGrid, VoiceTracker
+from .hypothesis import Hypothesis, UtteranceResult
 from .session import Session
 from .stage import Stage
 from .timeline import seconds_of
-from .timing import StageTimes, Stopwatch
+from .timing import StageTimes
 
 if TYPE_CHECKING:
     from .grammar import GrammarUnderstanding
 
-PARTIAL_SECONDS = 0.1
-"""Least time between two partials."""
 START_SECONDS = 0.16
 """Speech without a break that begins an utterance; a first token begins it too."""
 RESUME_SECONDS = 0.1
@@ -111,27 +107,20 @@ class Recognizer:
         Raises:
             AudioError: no such rate or channel.
         """
-        self._converter = AudioConverter(rate, channel)
-        self._vad: VoiceActivity = WebRtcVad() if vad is None else vad
+        self._voice = VoiceTracker(vad)
+        self._grid = FrameGrid(self._voice.frame_seconds, rate, channel)
         self._speculative: SpeculativeDecision = SpeculativeEndpointer(settings) if speculative is None else speculative
         self._final: FinalDecision = FinalEndpointer(settings) if final is None else final
-        self._voice = VoiceFinality()
         self.session = Session(model, search) if session is None else session
         """Phrases and turns of this stream."""
-        self._stopwatch = Stopwatch()
-        self._loop = DecodeLoop(self.session, self._stopwatch)
+        self._loop = DecodeLoop(self.session)
         if grammar is not None:
             from .grammar_stage import GrammarStage  # noqa: PLC0415 (only where there is a grammar)
 
             stages = (GrammarStage(self._loop, grammar), *stages)
-        self._writer = EventWriter(self.session, stages, self._stopwatch)
+        self._writer = EventWriter(self.session, stages, self._loop.stopwatch)
         self._best = Hypothesis(self._loop, lower=lower, calibration=read_calibration(model.info.folder))
-        self._grid = round(self._vad.frame_seconds * SAMPLE_RATE)
-        self._rest = np.zeros(0, np.float32)
-        self._heard = self._missing = 0
-        self._finished = False
-        self._speech_run = self._silence = 0
-        """Samples since voice activity was last the other way."""
+        self._heard, self._missing, self._finished = 0, 0, False
         self._begin_wait()
 
     @property
@@ -142,7 +131,7 @@ class Recognizer:
     @property
     def times(self) -> dict[str, StageTimes]:
         """How long each stage took: features, encoder, search, result (lattice, second pass), and stages by name."""
-        return self._stopwatch.times
+        return self._loop.stopwatch.times
 
     @property
     def in_utterance(self) -> bool:
@@ -157,17 +146,8 @@ class Recognizer:
             RuntimeError: the stream was finished.
         """
         self._check_open()
-        return self._take(self._converter.accept(audio))
-
-    def _take(self, samples: Samples) -> list[Event]:
-        """Take samples [n], 16 kHz mono in [-1, 1]."""
-        if len(self._rest):
-            samples = np.concatenate([self._rest, samples])
-        grid = self._grid
-        whole = len(samples) // grid * grid
-        for start in range(0, whole, grid):
-            self._frame(samples[start : start + grid])
-        self._rest = samples[whole:].copy()
+        for frame in self._grid.accept(audio):
+            self._frame(frame)
         return self._writer.take()
 
     def lost(self, seconds: float, reason: str) -> list[Event]:
@@ -180,9 +160,7 @@ class Recognizer:
                 self._end(FinalReason.audio_lost)
             else:
                 self._best.restart()
-            self._vad.reset()
             self._voice.reset()
-            self._speech_run = 0
         self._missing += max(0, round(seconds * SAMPLE_RATE))
         return self._writer.take()
 
@@ -191,17 +169,17 @@ class Recognizer:
         if self._finished:
             return []
         self._finished = True
-        return [*self._take(self._converter.finish()), *self._finish()]
-
-    def _finish(self) -> list[Event]:
-        self._heard += len(self._rest)
-        self._loop.accept(self._rest)
+        *frames, rest = self._grid.finish()
+        for frame in frames:
+            self._frame(frame)
+        self._heard += len(rest)
+        self._loop.accept(rest)
         if not self.in_utterance:
             self._best.complete(self.seconds, 0.0)
             if not self._best.words:
-                return []
+                return self._writer.take()
             self._begin()
-        self._silence = 0  # after the end there is as much silence as the last words need
+        self._voice.silent_samples = 0  # after the end there is as much silence as the last words need
         self._end(FinalReason.end_of_stream)
         return self._writer.take()
 
@@ -212,8 +190,6 @@ class Recognizer:
     def _begin_wait(self) -> None:
         """Between utterances."""
         self._started: float | None = None
-        self._shown = ""
-        self._shown_at = -PARTIAL_SECONDS
         self._speculated_on = ""
         """What the search said when the speculation was made: the second pass may have changed it."""
         self._best.begin(self.seconds)
@@ -229,87 +205,50 @@ class Recognizer:
     def _frame(self, frame: Samples) -> None:
         """Take one frame of the grid and decide."""
         self._heard += len(frame)
-        speech = self._vad.accept(frame)
-        self._speech_run = self._speech_run + len(frame) if speech else 0
-        self._silence = 0 if speech else self._silence + len(frame)
-        self._voice.accept(frame, speech=speech)
+        speech = self._voice.accept(frame)
         decoded = self._loop.accept(frame)
         if decoded and not self._loop.search.tokens:
             self._loop.phones.forget(QUIET_FRAMES)
         if not self.in_utterance:
-            if not (self._loop.search.tokens or self._speech_run >= START_SECONDS * SAMPLE_RATE):
+            if not (self._loop.search.tokens or self._voice.speech_samples >= START_SECONDS * SAMPLE_RATE):
                 return
             self._begin()
-        self._best.look(self.seconds, seconds_of(self._silence), decoded=decoded)
-        if self._writer.standing is not None and self._is_wrong(self._speculated_on, decoded=decoded):
+        self._best.look(self.seconds, self._voice.silence, decoded=decoded)
+        if self._writer.standing is not None and self._is_wrong(decoded=decoded):
             self._writer.reset(self.seconds)
             self._speculative.reset()
-        self._show()
-        evidence = self._evidence(speech=speech)
+        if self._writer.standing is None and (news := self._best.news(self.seconds)) is not None:
+            self._writer.partial(self.seconds, *news)
+        length = round(self.seconds - (self._started or 0.0), 6)
+        evidence = evidence_of(self._best, self._loop, self._voice, self.seconds, length, speech=speech)
         reason = self._final.update(evidence)
-        if reason is EndReason.max_length and self._silence < RESUME_SECONDS * SAMPLE_RATE:
+        if reason is EndReason.max_length and self._voice.silence < RESUME_SECONDS:
             self._cut()
         elif reason is not None:
             self._end(FinalReason(reason.value))
         elif self._writer.standing is None and self._speculative.update(evidence):
             self._speculate()
 
-    def _is_wrong(self, text: str, *, decoded: bool) -> bool:
-        """Whether a speculation is: speech goes on, or there are other words."""
-        if self._speech_run >= RESUME_SECONDS * SAMPLE_RATE:
-            return True
-        if self._best.is_completed and text != self._best.text:
-            return True
-        return decoded and not text.startswith(self._best.stable_text)
-
-    def _show(self) -> None:
-        """Emit a partial, if there are new words and the last one is long enough ago."""
-        if self._writer.standing is not None or self.seconds - self._shown_at < PARTIAL_SECONDS - 1e-6:
-            return
-        words, stable = self._best.so_far(self.seconds)
-        text = line(words)
-        if text in ("", self._shown):
-            return
-        self._shown, self._shown_at = text, self.seconds
-        self._best.promise([word.text for word in words[:stable]])
-        self._writer.partial(self.seconds, text, words, stable)
-
-    def _evidence(self, *, speech: bool) -> Evidence:
-        now, best = self.seconds, self._best
-        words = tuple(word.text for word in best.words)
-        length = round(now - (self._started or 0.0), 6)
-        return Evidence(
-            time=now,
-            speech=speech,
-            trailing_silence=min(seconds_of(self._silence), length),
-            trailing_blank=round(max(0.0, now - best.last_end), 6),
-            blank_probability=self._loop.search.blank_probability,
-            stable_for=round(now - best.changed_at, 6),
-            words=words,
-            complete=completeness(words),
-            utterance_seconds=length,
-            finality=self._voice.value,
-        )
+    def _is_wrong(self, *, decoded: bool) -> bool:
+        """Whether the speculation is: speech goes on, or there are other words."""
+        best, text = self._best, self._speculated_on
+        goes_on = self._voice.speech_samples >= RESUME_SECONDS * SAMPLE_RATE
+        changed = (best.is_completed and text != best.text) or (decoded and not text.startswith(best.stable_text))
+        return goes_on or changed
 
     def _speculate(self) -> None:
-        best = self._best
-        seen = best.text
-        best.complete(self.seconds, seconds_of(self._silence))
-        if not best.text or best.text != seen:
-            self._speculative.reset()  # it decided on other words: let it look at these
-        elif self._writer.speculate(self.seconds, self._result()):
+        best, seen = self._best, self._best.text
+        best.complete(self.seconds, self._voice.silence)
+        # on other words than the end-pointer decided on: it is to look at these first
+        if best.text and best.text == seen and self._writer.speculate(self.seconds, self._best.result(self.seconds)):
             self._speculated_on = best.text
         else:
             self._speculative.reset()
 
-    def _result(self) -> UtteranceResult:
-        with self._stopwatch.measured("result"):
-            return self._best.result(self.seconds)
-
     def _end(self, reason: FinalReason) -> None:
         """End the utterance with all that was heard."""
-        self._best.complete(self.seconds, seconds_of(self._silence))
-        result, standing = self._result(), self._writer.standing
+        self._best.complete(self.seconds, self._voice.silence)
+        result, standing = self._best.result(self.seconds), self._writer.standing
         if standing is not None and self._best.text == self._speculated_on and result.text != standing.text:
             # nothing new was said: some more silence is no reason to take back what was made of it
             result = UtteranceResult(standing.words, standing.n_best, standing.lattice)
@@ -321,3 +260,22 @@ class Recognizer:
         """End the utterance in the middle of speech; the word that is being spoken begins the next."""
         self._writer.final(self.seconds, FinalReason.max_length, self._best.cut(self.seconds))
         self._begin_wait()
+
+
+def evidence_of(
+    best: Hypothesis, loop: DecodeLoop, voice: VoiceTracker, now: float, length: float, *, speech: bool
+) -> Evidence:
+    """Return what end-pointers decide on, ``now`` seconds into the stream and ``length`` into the utterance."""
+    words = tuple(word.text for word in best.words)
+    return Evidence(
+        time=now,
+        speech=speech,
+        trailing_silence=min(voice.silence, length),
+        trailing_blank=round(max(0.0, now - best.last_end), 6),
+        blank_probability=loop.search.blank_probability,
+        stable_for=round(now - best.changed_at, 6),
+        words=words,
+        complete=completeness(words),
+        utterance_seconds=length,
+        finality=voice.finality,
+    )

@@ -1,0 +1,76 @@
+"""Audio of any kind and chunking to frames of one length, and what voice activity makes of them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from ...endpointing import VoiceActivity, VoiceFinality, WebRtcVad
+from ...models import SAMPLE_RATE, AudioConverter, Channel
+from ...models.audio import Samples
+
+
+class FrameGrid:
+    """Cuts audio into frames of one length, wherever its pieces end."""
+
+    def __init__(self, frame_seconds: float, rate: float, channel: Channel) -> None:
+        """Begin a stream; raises as ``models.AudioConverter``."""
+        self._converter = AudioConverter(rate, channel)
+        self._length = round(frame_seconds * SAMPLE_RATE)
+        self._rest = np.zeros(0, np.float32)
+
+    def accept(self, audio: npt.ArrayLike) -> Iterator[Samples]:
+        """Take audio and return its whole frames; what is no audio raises ``AudioError`` at once, and is not taken."""
+        return self._frames(self._converter.accept(audio))
+
+    def finish(self) -> Iterator[Samples]:
+        """Return the frames that a converter of rates kept back, and what is left at the end, which is shorter."""
+        yield from self._frames(self._converter.finish())
+        yield self._rest
+
+    def _frames(self, samples: Samples) -> Iterator[Samples]:
+        if len(self._rest):
+            samples = np.concatenate([self._rest, samples])
+        whole = len(samples) // self._length * self._length
+        self._rest = samples[whole:].copy()
+        return (samples[start : start + self._length] for start in range(0, whole, self._length))
+
+
+class VoiceTracker:
+    """How long there has been speech, or silence, and how the voice fell."""
+
+    def __init__(self, vad: VoiceActivity | None = None) -> None:
+        self._vad: VoiceActivity = WebRtcVad() if vad is None else vad
+        self._finality = VoiceFinality()
+        self.frame_seconds = self._vad.frame_seconds
+        """Length of its frames."""
+        self.speech_samples = self.silent_samples = 0
+        """Samples since voice activity was last the other way."""
+
+    def accept(self, frame: Samples) -> bool:
+        """Take a frame; returns whether it is speech."""
+        speech = self._vad.accept(frame)
+        self.speech_samples = self.speech_samples + len(frame) if speech else 0
+        self.silent_samples = 0 if speech else self.silent_samples + len(frame)
+        self._finality.accept(frame, speech=speech)
+        return speech
+
+    def begin(self) -> None:
+        """Note that an utterance begins."""
+        self._finality.begin()
+
+    def reset(self) -> None:
+        """Forget the past: audio is missing."""
+        self._vad.reset()
+        self._finality.reset()
+        self.speech_samples = 0
+
+    @property
+    def silence(self) -> float:
+        """Seconds without speech up to now."""
+        return round(self.silent_samples / SAMPLE_RATE, 6)
+
+    @property
+    def finality(self) -> float:
+        """How much the voice falls as at the end of a sentence; see ``endpointing.VoiceFinality``."""
+        return self._finality.value
