@@ -37,7 +37,7 @@ _FORM_BYTES = 1_048_576
 """What a form may have beside the recording."""
 
 
-class RequestError(Exception):
+class RequestError(NearwordError):
     """A request that gets no words."""
 
     def __init__(self, status: int, message: str, param: str | None = None) -> None:

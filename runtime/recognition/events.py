@@ -8,13 +8,22 @@ back; nothing of an utterance comes after its ``Final``; words once marked stabl
 import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from ...lattice import Lattice
+from ...models.errors import NearwordError
 from .transcript import Word
+
+VERSION = 1
+"""Of the events' JSON form. It counts up when a reader that knows this one would misunderstand: keys that a reader does
+not know, it leaves aside."""
+
+
+class EventError(NearwordError, ValueError):
+    """A line or an object that is no event, or one of a later version. Names what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +101,8 @@ class Event:
     """Seconds of audio since the stream began, lost audio included; never wall clock."""
 
     def to_dict(self, *, lattice: bool = False) -> dict[str, Any]:
-        """Return plain JSON values, ``type`` first; with the lattice, if wanted, as ``lattice.formats`` has it."""
-        values: dict[str, Any] = {"type": event_type(type(self))}
+        """Return plain JSON values, ``type`` and ``version`` first; the lattice, if wanted, in its own JSON form."""
+        values: dict[str, Any] = {"type": event_type(type(self)), "version": VERSION}
         for entry in dataclasses.fields(self):
             value = getattr(self, entry.name)
             if entry.name == "words":
@@ -204,37 +213,62 @@ def from_dict(values: dict[str, Any]) -> Event:
     """Return the event that ``to_dict`` made ``values`` of; keys it does not know are left aside.
 
     Raises:
-        ValueError: no such type, or a field is missing; names it.
+        EventError: no such type, a later version, or a field is missing; names it.
     """
+    version = values.get("version", VERSION)
+    if not isinstance(version, int) or version > VERSION:
+        raise EventError(f"event version {version!r:.20}: this nearword reads up to {VERSION}; a newer one is needed")
     kind = _BY_NAME.get(values.get("type", ""))
     if kind is None:
-        raise ValueError(f"event type {values.get('type')!r}: expected one of {', '.join(_BY_NAME)}")
+        raise EventError(f"event type {values.get('type')!r:.40}: expected one of {', '.join(_BY_NAME)}")
     known = {entry.name for entry in dataclasses.fields(kind)}
     given = {key: value for key, value in values.items() if key in known}
     try:
-        if "words" in given:
-            given["words"] = tuple(
-                Word(word["word"], word["start"], word["end"], word["confidence"]) for word in given["words"]
-            )
-        if "n_best" in given:
-            given["n_best"] = tuple(Alternative(**alternative) for alternative in given["n_best"])
-        for name, part in _WHERE_ASKED_FOR.items():
-            if given.get(name) is not None:
-                given[name] = part(**given[name])
-        if given.get("lattice") is not None:
-            from ...lattice.formats.json_format import from_json as from_lattice_json  # noqa: PLC0415 (seldom there)
+        return kind(**_read_fields(kind, given))
+    except (TypeError, KeyError, ValueError) as error:
+        raise EventError(f"event {values.get('type')!r} is incomplete or damaged: {error}") from error
 
-            given["lattice"] = from_lattice_json(json.dumps(given["lattice"]))
-        if "reason" in given and kind is Final:
-            given["reason"] = FinalReason(given["reason"])
-        return kind(**given)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"event {values.get('type')!r} is incomplete: {error}") from error
+
+def _read_fields(kind: type[Event], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an event out of what ``to_dict`` made of them."""
+    if "words" in given:
+        given["words"] = tuple(
+            Word(word["word"], word["start"], word["end"], word["confidence"]) for word in given["words"]
+        )
+    if "n_best" in given:
+        given["n_best"] = tuple(Alternative(**alternative) for alternative in given["n_best"])
+    for name, part in _WHERE_ASKED_FOR.items():
+        if given.get(name) is not None:
+            given[name] = part(**given[name])
+    if given.get("lattice") is not None:
+        from ...lattice.formats.json_format import from_json as from_lattice_json  # noqa: PLC0415 (seldom there)
+
+        given["lattice"] = from_lattice_json(json.dumps(given["lattice"]))
+    if "reason" in given and kind is Final:
+        given["reason"] = FinalReason(given["reason"])
+    return given
 
 
 def from_json(line: str) -> Event:
-    """Return the event of one line of JSON; raises ``ValueError`` as ``from_dict``."""
-    values = json.loads(line)
+    """Return the event of one line of JSON; raises ``EventError`` as ``from_dict``."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise EventError(f"an event is a line of JSON, not {line[:40]!r}") from error
     if not isinstance(values, dict):
-        raise ValueError(f"an event is a JSON object, not {line[:40]!r}")  # noqa: TRY004 (a value, not a type of ours)
+        raise EventError(f"an event is a JSON object, not {line[:40]!r}")
     return from_dict(values)
+
+
+def read_events(lines: Iterable[str]) -> Iterator[Event]:
+    """Yield the events of lines, as ``nearword listen --format json`` prints them; empty ones are left out.
+
+    Raises:
+        EventError: a line is no event; names its number.
+    """
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield from_json(line)
+            except EventError as error:
+                raise EventError(f"line {number}: {error}") from error

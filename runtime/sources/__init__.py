@@ -1,6 +1,7 @@
 """Where audio comes from: a microphone, a file, a stream of bytes, any async iterator of samples."""
 
 from .audio_file import AudioFile
+from .blocking import blocks_of
 from .devices import Device, MicrophoneError, choose_device, list_devices
 from .microphone import Microphone
 from .raw_stream import RawStream, read_pipe
@@ -15,6 +16,7 @@ __all__ = [
     "Microphone",
     "MicrophoneError",
     "RawStream",
+    "blocks_of",
     "choose_device",
     "list_devices",
     "read_pipe",

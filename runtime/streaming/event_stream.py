@@ -126,6 +126,14 @@ class EventStream:
         self._events.clear()
         self._error = None
 
+    async def __aenter__(self) -> Self:
+        """Return the stream itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the run; see ``aclose``."""
+        await self.aclose()
+
     def __aiter__(self) -> Self:
         """Return the stream itself."""
         return self

@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nearword.runtime import Word
 from nearword.runtime.recognition.events import (
+    VERSION,
     AudioLost,
     Command,
     Event,
+    EventError,
     Final,
     FinalReason,
     Partial,
@@ -16,6 +18,7 @@ from nearword.runtime.recognition.events import (
     SpeechStarted,
     from_dict,
     from_json,
+    read_events,
 )
 
 numbers = st.floats(0, 1e6, allow_nan=False)
@@ -51,6 +54,7 @@ def test_the_line_says_what_it_is() -> None:
     event = Final(2, 7, 1.5, "call ann", (Word("call", 0.1, 0.2, 0.9), Word("ann", 0.3, 0.4, 0.8)), 6)
     assert json.loads(event.to_json()) == {
         "type": "final",
+        "version": 1,
         "utterance": 2,
         "revision": 7,
         "time": 1.5,
@@ -83,3 +87,20 @@ def test_a_missing_field_is_named() -> None:
 def test_stable_text_is_the_settled_beginning() -> None:
     said = (Word("turn", 0, 1, 1), Word("it", 1, 2, 1), Word("o", 2, 3, 1))
     assert Partial(1, 1, 3.0, "turn it o", said, 2).stable_text == "turn it"
+
+
+def test_the_json_form_says_its_version_and_a_later_one_is_not_guessed_at() -> None:
+    values = Reset(1, 2, 3.0).to_dict()
+    assert list(values)[:2] == ["type", "version"]
+    assert from_dict(values) == Reset(1, 2, 3.0)
+    for version in (VERSION + 1, "1", None):
+        with pytest.raises(EventError, match="version"):
+            from_dict(values | {"version": version})
+
+
+def test_what_listen_prints_is_read_back_line_by_line() -> None:
+    events = [Reset(1, 2, 3.0), AudioLost(2, 0, 4.0, 0.5, "gone")]
+    assert list(read_events([f"{event.to_json()}\n" for event in events] + ["\n"])) == events
+    for wrong in ("{", "[]", '{"type": "final"}', '{"type": "final", "utterance": 1, "words": 3}', "[" * 100_000):
+        with pytest.raises(EventError, match="line 2"):
+            list(read_events([events[0].to_json(), wrong]))
