@@ -7,20 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from demo import DEMO as DEMO
+from demo import DEMO_TEXT as DEMO_TEXT
 from hypothesis import settings
 from nearword.models import Transducer, resolve
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from toy_models import ToyModel, write_toy_model
 
 # on a busy machine any example may take long; timing belongs in benchmarks
 settings.register_profile("nearword", deadline=None)
 settings.load_profile("nearword")
-
-DEMO_TEXT = "tell my brother i am on my way set an alarm for seven"
-"""What is said in the shipped recording."""
-DEMO = Path(__file__).parent.parent / "runtime" / "audio" / "demo.flac"
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..recognition.transcript import Word
 
 RECORDING = Path(__file__).parent.parent / "audio" / "demo.flac"
-"""Synthetic speech (flite, voice slt); ``tests/make_demo_recording.py`` makes it."""
+"""Synthetic speech (flite, voice slt); ``tests/support/make_demo_recording.py`` makes it."""
 BLOCK_SECONDS = 0.1
 TIMED_WORDS = 100
 """Longest transcript whose words are listed with their times."""

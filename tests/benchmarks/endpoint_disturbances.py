@@ -19,7 +19,7 @@ from nearword.runtime.evaluation.endpoints import observe, own_system, read_ends
 from nearword.runtime.evaluation.word_errors import count_errors, normalise, read_manifest
 from nearword.runtime.recognition.segmenter import Segmenter
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 from disturbances import DISTURBANCES
 
 

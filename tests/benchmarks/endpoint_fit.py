@@ -18,7 +18,7 @@ from nearword.endpointing.finality import DECIDE_SECONDS, LEAD_SECONDS, LOOK_SEC
 from nearword.endpointing.vad import voice_filter
 from nearword.models import SAMPLE_RATE, read_audio
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 from pauses import anywhere, with_pauses
 
 FRAME = SAMPLE_RATE // 50

@@ -18,7 +18,7 @@ from nearword.models import Transducer, resolve
 from nearword.runtime.evaluation.endpoint_peers import sherpa_system
 from nearword.runtime.evaluation.endpoints import observe, own_system, read_ends, read_recording
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 from pauses import between_words, with_pauses
 
 

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 
 import numpy as np
 from lattices import random_lattice

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 
 from lattices import random_lattice
 from nearword.lattice import (

@@ -35,7 +35,7 @@ from nearword.runtime.recognition.word_pieces import piece_encoder
 from nearword.runtime.search import BeamSettings, SearchOptions
 from nearword.runtime.search.language import DEFAULT_WEIGHT, Fusion
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 
 from dev_speech import Recording, recordings
 from rescoring_helpers import served

@@ -26,9 +26,9 @@ from nearword.runtime.recognition.events import Event, Final, SpeculativeFinal
 from nearword.runtime.recognition.recognizer import Recognizer
 from nearword.runtime.streaming.rescoring import RescoringStage
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 
-from test_service import Process
+from rescoring_helpers import Process
 
 AT_ONE_TIME = 2
 """Recordings played back beside each other."""

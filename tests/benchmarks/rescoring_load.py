@@ -20,9 +20,9 @@ from nearword.lattice import Lattice, encode, read_lattice
 from nearword.lattice.language import load_ngram
 from nearword.lattice.rescoring import Form, Request
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 
-from test_service import Process
+from rescoring_helpers import Process
 
 
 def lattice_of(words: tuple[str, ...], arcs: int) -> Lattice:

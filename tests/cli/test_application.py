@@ -7,7 +7,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from conftest import DEMO
+from demo import DEMO
 
 SCRIPT = Path(sysconfig.get_path("scripts"), "nearword")
 COMMANDS = ("transcribe", "evaluate", "models", "demo")

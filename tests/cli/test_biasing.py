@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from conftest import DEMO, DEMO_TEXT
+from demo import DEMO, DEMO_TEXT
 
 
 def test_check_shows_how_each_phrase_is_written_and_what_is_refused(run_cli, tmp_path):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 import soundfile
-from conftest import DEMO
+from demo import DEMO
 from nearword.models import read_audio
 from nearword.runtime.recognition.events import from_json
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from conftest import DEMO_TEXT
+from demo import DEMO_TEXT
 from nearword.models import Transducer
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import DEMO
+from demo import DEMO
 from nearword.models import read_audio
 
 

@@ -1,15 +1,11 @@
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lattices import random_lattice
 from nearword.lattice import FORMATS, Lattice, read_lattice, write_lattice
 from nearword.runtime.cli.lattice import FileFormat
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))
-
-from lattices import random_lattice
 
 
 @pytest.fixture

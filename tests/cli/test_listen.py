@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DEMO
 from contract import check_contract
+from demo import DEMO
 from nearword.models import Transducer, read_audio
 from nearword.runtime.recognition.events import Final, from_json
 from nearword.runtime.recognition.recognizer import Recognizer

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import DEMO
 from contract import check_contract
+from demo import DEMO
 from nearword.models import Transducer, read_audio
 from nearword.runtime.recognition.events import AudioLost, Event, Final, Partial, from_json
 from nearword.runtime.recognition.recognizer import Recognizer

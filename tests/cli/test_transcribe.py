@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import DEMO, DEMO_TEXT
+from demo import DEMO, DEMO_TEXT
 from nearword.lattice import read_lattice
 from nearword.models import Transducer, read_audio
 from nearword.runtime.cli.transcribe import _GrowingLine

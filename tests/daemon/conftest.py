@@ -1,7 +1,6 @@
 """One engine for all tests of the daemon: a daemon loads its model once, too."""
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("wyoming")
-sys.path.insert(0, str(Path(__file__).parent))
 
 from clients import as_int16, pcm
 from nearword.models import Transducer

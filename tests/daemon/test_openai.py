@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DEMO
+from demo import DEMO
 from nearword.models import Transducer, read_audio
 from nearword.runtime.daemon.streams import Engine
 from nearword.runtime.evaluation.word_errors import count_errors

@@ -157,7 +157,7 @@ def test_settings_say_what_is_wrong_with_them(values: dict[str, float], problem:
 
 
 def test_voice_activity_hears_speech_and_not_steady_noise() -> None:
-    from conftest import DEMO
+    from demo import DEMO
     from nearword.models import read_audio
 
     vad = WebRtcVad()

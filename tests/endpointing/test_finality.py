@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DEMO
+from demo import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.endpointing import PRESETS, VoiceFinality, finality, scorecard

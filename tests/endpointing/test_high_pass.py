@@ -1,21 +1,18 @@
 """Offset, hum and rumble: what is below a voice neither hides it nor is taken for one."""
 
-import sys
 import zlib
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from disturbances import DISTURBANCES, clipped, hum, offset, step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.endpointing import PRESETS, VoiceFinality, WebRtcVad
 from nearword.endpointing.high_pass import HighPass
 from nearword.models import SAMPLE_RATE, Transducer, read_audio
 from nearword.runtime.evaluation.endpoints import own_system
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from disturbances import DISTURBANCES, clipped, hum, offset, step
 
 FRAME = SAMPLE_RATE // 50
 

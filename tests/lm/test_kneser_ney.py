@@ -1,17 +1,12 @@
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kneser_ney_reference import Reference
 from nearword.lattice.language import LanguageModelError, NgramModel, train_pieces, train_words
 from nearword.lattice.language.kneser_ney import discounts_of
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from kneser_ney_reference import Reference
 
 LETTERS = ["a", "b", "c", "d"]
 TEXTS = st.lists(st.lists(st.sampled_from(LETTERS), max_size=8), min_size=1, max_size=12)

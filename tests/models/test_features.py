@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import DEMO
+from demo import DEMO
 from hypothesis import given
 from hypothesis import strategies as st
 from kaldi_features import KaldiFeatures

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DEMO
+from demo import DEMO
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.models import AudioConverter, AudioError, NearwordError, Transducer, read_audio, to_samples

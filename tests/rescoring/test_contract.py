@@ -1,6 +1,5 @@
 import base64
 import json
-import sys
 import time
 import tracemalloc
 from pathlib import Path
@@ -10,17 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lattices import lattices, same
 from nearword import lattice as lattice_package
 from nearword.lattice import Lattice, encode
 from nearword.lattice.formats.json_format import to_json
 from nearword.lattice.rescoring import Answer, ContractError, Form, Masking, Request, RescoringSettings, ScoredPath
 from nearword.lattice.rescoring.contract import read_answer, read_request
 from nearword.lattice.service.service_limits import RefusedError, ServiceLimits, unpack
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))
-
-from lattices import lattices, same
 from rescoring_helpers import answer, heard
 
 FOLDER = Path(lattice_package.__file__).parent / "rescoring"

@@ -1,7 +1,5 @@
 import asyncio
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 from nearword.lattice.rescoring import Masking, Reason, Rescored, Rescorer, ScoredPath
 from nearword.runtime.recognition.events import (
@@ -16,9 +14,6 @@ from nearword.runtime.recognition.events import (
 )
 from nearword.runtime.recognition.transcript import Word
 from nearword.runtime.streaming.rescoring import RescoringStage, with_words
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from rescoring_helpers import Faulty, answer, heard, responds, settings
 
 LOCAL = tuple(Word(text, 100.1 + k, 100.5 + k, 0.5) for k, text in enumerate(("pay", "some", "jazz")))

@@ -1,17 +1,11 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lattices import all_paths, lattices, words_of
 from nearword.lattice import LANGUAGE, Lattice
 from nearword.lattice.language import NgramModel, train_pieces
 from nearword.lattice.rescoring import RescoreLimits, rescore
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))
-
-from lattices import all_paths, lattices, words_of
 
 SYMBOLS = ("<blk>", "x", "y", "z")
 PIECES = {"a": [1], "b": [1, 2], "c": [2, 3], "d": [3, 3, 1], "e": [2], "f": [3], "g": [1, 1], "h": [2, 2]}

@@ -20,11 +20,7 @@ import pytest
 import trustme
 from nearword.lattice.language import save_ngram, train_words
 from nearword.lattice.rescoring import Reason, Rescorer, RescoringSettings
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from rescoring_helpers import answer, heard
-from test_service import Process
+from rescoring_helpers import Process, answer, heard
 
 DEPLOY = Path(__file__).parent.parent.parent / "lattice" / "rescoring" / "deploy"
 

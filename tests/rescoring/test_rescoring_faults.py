@@ -8,7 +8,6 @@ import logging
 import socket
 import ssl
 import struct
-import sys
 import time
 from pathlib import Path
 
@@ -17,9 +16,6 @@ import pytest
 import trustme
 from nearword.lattice.rescoring import Masking, Reason, Rescored, Rescorer, RescoringSettings
 from nearword.lattice.rescoring.breaker import Breaker, State
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from rescoring_helpers import Faulty, answer, heard, responds, settings
 
 SLACK = 0.6

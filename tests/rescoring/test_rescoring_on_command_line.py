@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import DEMO, DEMO_TEXT
+from demo import DEMO, DEMO_TEXT
 from nearword.lattice import n_best
 from nearword.lattice.rescoring import Answer, ScoredPath
 from nearword.lattice.rescoring.contract import read_request

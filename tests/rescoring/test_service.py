@@ -26,11 +26,7 @@ from nearword.lattice.rescoring import Form, Masking, Reason, Request, Rescorer,
 from nearword.lattice.rescoring.contract import read_answer, read_request
 from nearword.lattice.service.language_models import NgramLanguageModel, Weights
 from nearword.lattice.service.service_limits import ServiceLimits
-from typing_extensions import Self
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from rescoring_helpers import heard, served, settings
+from rescoring_helpers import Process, heard, served, settings
 from test_contract import MALICIOUS, bomb, schema
 
 BODY = Request(1, 2, heard()).to_json().encode()
@@ -232,35 +228,6 @@ def test_bias_can_be_taken_away() -> None:
 
 
 # ---- processes of their own
-
-
-class Process:
-    """``nearword rescore-server`` as a user starts it."""
-
-    def __init__(self, *arguments: object) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from nearword.runtime.cli import main; main()", "rescore-server", "--port", "0",
-             *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=os.environ | {"NO_COLOR": "1"},
-        )  # fmt: skip
-        self.port = int(self.process.stdout.readline().rpartition(":")[2])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def wait(self) -> int:
-        """Wait for its end; returns its exit status."""
-        _, errors = self.process.communicate(timeout=20)
-        assert "Traceback" not in errors, errors
-        return self.process.returncode
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.wait()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import sys
 from pathlib import Path
 
 import httpx
@@ -16,9 +15,6 @@ from nearword.lattice.service.language_models import NgramLanguageModel, Weights
 from nearword.lattice.service.tokenizers import Tokenizer, load_tokenizer
 from nearword.lattice.service.transformer import CausalTransformer, load_transformer
 from onnx import TensorProto, helper, numpy_helper
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from rescoring_helpers import heard, served
 
 WORDS = ["<s>", "</s>", "play", "pay", "some", "sum", "jazz", "chess"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DEMO
+from demo import DEMO
 from kaldi_features import KaldiFeatures
 from nearword.models import Transducer, read_audio
 from nearword.runtime import Transcriber

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from conftest import DEMO, DEMO_TEXT
+from demo import DEMO, DEMO_TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.biasing import Biasing, BiasVocabulary, ClassSettings, Phrase, Tokenizer

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DEMO
+from demo import DEMO
 from nearword.lattice import Calibration, Lattice
 from nearword.models import ModelFileError, Transducer, read_audio
 from nearword.runtime import Final, Recognizer

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import DEMO
+from demo import DEMO
 from nearword.biasing import BiasingError
 from nearword.biasing.slots import Filled, SlotGrammar
 from nearword.models import read_audio

@@ -2,8 +2,8 @@ import asyncio
 
 import numpy as np
 import pytest
-from conftest import DEMO
 from contract import check_contract
+from demo import DEMO
 from nearword.biasing import BiasingError
 from nearword.biasing.slots import SlotGrammar
 from nearword.models import Transducer, read_audio

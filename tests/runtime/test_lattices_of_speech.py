@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import DEMO
 from contract import SMALL_SEARCH, random_audio
+from demo import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.lattice import encode

@@ -8,7 +8,7 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 import sentencepiece
-from conftest import DEMO
+from demo import DEMO
 from nearword.lattice import LANGUAGE, encode
 from nearword.lattice.language import LanguageModelError, NgramModel, save_ngram, train_pieces
 from nearword.models import Transducer

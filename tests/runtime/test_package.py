@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DEMO, DEMO_TEXT
+from demo import DEMO, DEMO_TEXT
 from nearword import runtime
 from nearword.models import AudioError, Transducer, read_audio
 from nearword.runtime import AudioFile, AudioSink, Recognizer, blocks_of

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from conftest import DEMO, DEMO_TEXT
 from contract import SMALL_SEARCH, Always, EndEvery, ScriptedSpeculative, check_contract, random_audio, scripted
+from demo import DEMO, DEMO_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.endpointing import EndReason

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import DEMO, DEMO_TEXT
 from contract import SMALL_SEARCH, check_contract, random_audio, scripted
+from demo import DEMO, DEMO_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.biasing import Biasing, Phrase

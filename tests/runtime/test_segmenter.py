@@ -1,6 +1,6 @@
 import numpy as np
-from conftest import DEMO
 from contract import SMALL_SEARCH, random_audio
+from demo import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.models import Transducer, read_audio

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import DEMO
+from demo import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.models import AudioError, read_audio

@@ -181,7 +181,7 @@ def test_without_stages_events_pass_as_they_are(toy: Transducer) -> None:
 def test_a_grammar_takes_no_more_encoder_steps(
     bundled: Transducer, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    from conftest import DEMO
+    from demo import DEMO
     from nearword.models import read_audio
     from nearword.models.transducer import EncoderStream
     from nearword.runtime import Recognizer

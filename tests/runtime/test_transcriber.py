@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DEMO, DEMO_TEXT
+from demo import DEMO, DEMO_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.models import Transducer

@@ -2,8 +2,6 @@
 
 import itertools
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +10,6 @@ from hypothesis import strategies as st
 from nearword.lattice import ACOUSTIC, BIAS, LANGUAGE, DeterminizeSettings, Lattice, determinize, n_best, posteriors
 from nearword.runtime import BeamSettings
 from nearword.runtime.search import BeamSearch, GreedySearch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from table_model import TableModel, TableScorer, alignments
 
 TOKENS = ("<blk>", "▁a", "b", "▁", "▁c")

@@ -1,8 +1,5 @@
 """Phrases in the search: what is boosted comes out, what is not finished keeps nothing, lists change on the way."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,9 +8,6 @@ from nearword.biasing import Biasing, BiasVocabulary, ClassSettings, Phrase
 from nearword.lattice import BIAS, DeterminizeSettings, Lattice, determinize, n_best
 from nearword.runtime import BeamSettings, SearchOptions
 from nearword.runtime.search import BeamSearch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from table_model import TableModel
 
 TOKENS = ("<blk>", "▁a", "b", "▁c", "▁d")

@@ -1,6 +1,5 @@
 """The transformer for rescoring: what it is trained on, and that its graph says what the network says."""
 
-import sys
 from pathlib import Path
 
 import httpx
@@ -30,11 +29,7 @@ from nearword.models.training.language_model import (
     train_tokenizer,
 )
 from nearword.models.training.language_model_export import export_language_model
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "rescoring"))
-
-from rescoring_helpers import heard
-from test_service import Process
+from rescoring_helpers import Process, heard
 
 TEXTS = [
     f"{verb} the {thing} in the {room}"

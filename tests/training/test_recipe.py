@@ -350,7 +350,7 @@ def test_no_two_recordings_have_one_name(other: dict[str, int | str]) -> None:
 
 
 def test_too_large_a_vocabulary_is_told(tmp_path: Path) -> None:
-    from conftest import DEMO
+    from demo import DEMO
 
     recordings = [Recording(DEMO, "call the kitchen", "wuw", 1.0)]
     with pytest.raises(NearwordError, match="no vocabulary of 300 pieces can be made of 1 sentences: Vocabulary size"):
@@ -358,7 +358,7 @@ def test_too_large_a_vocabulary_is_told(tmp_path: Path) -> None:
 
 
 def test_features_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
-    from conftest import DEMO
+    from demo import DEMO
 
     broken = tmp_path / "broken.flac"
     broken.write_bytes(b"no audio")
@@ -387,7 +387,7 @@ def test_features_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
 
 
 def test_recordings_of_one_length_go_together(tmp_path: Path) -> None:
-    from conftest import DEMO
+    from demo import DEMO
 
     recordings = [Recording(DEMO, "call the kitchen", "wuw", speed) for speed in np.linspace(0.5, 1.8, 40)]
     prepare(recordings, [DEMO], tmp_path, vocab_size=12)
@@ -406,7 +406,7 @@ def test_recordings_of_one_length_go_together(tmp_path: Path) -> None:
 @needs_flite
 @pytest.mark.timeout(240)
 def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
-    from conftest import DEMO
+    from demo import DEMO
     from nearword.models.training.synthesize import plan, synthesize
 
     pytest.importorskip("faker")
@@ -471,7 +471,7 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
 
 @needs_flite
 def test_what_a_set_is_worth_is_learnt_from_nothing(tmp_path: Path) -> None:
-    from conftest import DEMO
+    from demo import DEMO
 
     recordings = [
         Recording(DEMO, "call the kitchen", corpus, speed)
@@ -499,7 +499,7 @@ def test_what_a_set_is_worth_is_learnt_from_nothing(tmp_path: Path) -> None:
 def test_the_restart_is_as_long_as_the_updates_ask_for_unless_told(
     told: tuple[str, ...], restart: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from conftest import DEMO
+    from demo import DEMO
     from nearword.models.training import __main__ as commands
     from nearword.models.training import train as training
 

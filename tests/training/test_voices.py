@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import DEMO, DEMO_TEXT
+from demo import DEMO, DEMO_TEXT
 
 pytest.importorskip("pyworld", reason="needs the extra nearword[train]")
 

@@ -1,4 +1,4 @@
-"""Make the recording that ships with the package: ``python tests/make_demo_recording.py [FILE]`` (needs flite).
+"""Make the recording that ships with the package: ``python tests/support/make_demo_recording.py [FILE]`` (needs flite).
 
 Two synthetic voices, a pause of 0.8 s between them, and faint noise: a digital zero is not what microphones give.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-RECORDING = Path(__file__).parent.parent / "runtime" / "audio" / "demo.flac"
+RECORDING = Path(__file__).parent.parent.parent / "runtime" / "audio" / "demo.flac"
 SPOKEN = (("slt", "tell my brother i am on my way"), ("rms", "set an alarm for seven"))
 RATE = 16000
 SILENCE_SECONDS = (0.25, 0.8, 0.25)

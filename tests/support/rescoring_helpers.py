@@ -3,6 +3,10 @@
 import asyncio
 import contextlib
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -14,6 +18,7 @@ from nearword.lattice.service.language_models import NgramLanguageModel, Weights
 from nearword.lattice.service.serve import DrainingServer, ServeSettings, bound
 from nearword.lattice.service.service import RescoringService
 from nearword.lattice.service.service_limits import ServiceLimits
+from typing_extensions import Self
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -117,3 +122,32 @@ def served(
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+class Process:
+    """``nearword rescore-server`` as a user starts it."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from nearword.runtime.cli import main; main()", "rescore-server", "--port", "0",
+             *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"NO_COLOR": "1"},
+        )  # fmt: skip
+        self.port = int(self.process.stdout.readline().rpartition(":")[2])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def wait(self) -> int:
+        """Wait for its end; returns its exit status."""
+        _, errors = self.process.communicate(timeout=20)
+        assert "Traceback" not in errors, errors
+        return self.process.returncode
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
