@@ -3,6 +3,7 @@ from .recognition.events import (
     Alternative as Alternative,
     AudioLost as AudioLost,
     Command as Command,
+    ContextUse as ContextUse,
     Event as Event,
     EventError as EventError,
     Final as Final,

@@ -46,7 +46,8 @@ class Computed:
     cache: NgramModel | None
     phrases: Mapping[str, tuple[Phrase, ...]]
     """Class to what is boosted at its places."""
-    templates: tuple[str, ...]
+    templates: Mapping[str, tuple[str, ...]]
+    """Class to where its phrases stand in a request."""
     left_out: int
     """Phrases beyond ``MAX_TERMS`` of a source, or that the model has no tokens for."""
     weights: ContextWeights = field(default_factory=ContextWeights)
@@ -218,14 +219,16 @@ class ContextModel:
             self._acts[act] = network
         return self._acts[act]
 
-    def _boosted(self, terms: Mapping[Source, Sequence[Term]]) -> tuple[dict[str, tuple[Phrase, ...]], tuple[str, ...]]:
+    def _boosted(
+        self, terms: Mapping[Source, Sequence[Term]]
+    ) -> tuple[dict[str, tuple[Phrase, ...]], dict[str, tuple[str, ...]]]:
         by_class: dict[str, dict[str, Phrase]] = {}
         for source in (Source.entities, Source.screen, Source.reply):
             if self.weights.sources.get(source, 0.0) > 0:
                 for term in terms.get(source, ()):
                     cls = "screen" if source is Source.screen else term.cls or CLASS
                     by_class.setdefault(cls, {}).setdefault(term.text.lower(), Phrase(term.text, cls))
-        templates = tuple(text for cls in by_class for text in TEMPLATES.get(cls, ()))
+        templates = {cls: TEMPLATES[cls] for cls in by_class if cls in TEMPLATES}
         return {cls: tuple(phrases.values()) for cls, phrases in by_class.items()}, templates
 
     def _cache(self, given: ContextInput) -> NgramModel | None:

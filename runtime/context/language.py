@@ -67,7 +67,9 @@ class ContextLanguage:
             cache: over the same tokens, of the dialogue's words.
             cache_share: probability of the cache within general speech.
         """
-        self._base, self._general, self._network, self._scale = base, general, network, scale
+        self.base = base
+        """What is added without context."""
+        self._general, self._network, self._scale = general, network, scale
         self._word_starts, self._blank = word_starts, blank
         self._cache, self._cache_share = (cache, cache_share) if cache_share > 0 else (None, 0.0)
         self._states: list[_State] = []
@@ -102,7 +104,7 @@ class ContextLanguage:
         cache = 0 if self._cache is None else self._cache.advance(known.cache, token)
         return self._intern(
             _State(
-                self._base.advance(known.base, token),
+                self.base.advance(known.base, token),
                 self._general.advance(known.general, token),
                 cache,
                 share / total,
@@ -116,7 +118,7 @@ class ContextLanguage:
         end = self._general.final(known.general)
         ends = sum(weight * self._network.nodes[number].end for number, weight in known.nodes)
         likely = known.share + ends * math.exp(-max(end, LEAST_GENERAL))
-        return self._base.final(known.base) + self._scale * math.log(max(likely, LEAST_SHARE))
+        return self.base.final(known.base) + self._scale * math.log(max(likely, LEAST_SHARE))
 
     def _background(self, state: _State) -> Row:
         """Return the log-probabilities of general speech, [vocab_size]."""
@@ -138,7 +140,7 @@ class ContextLanguage:
         return state.share + sum(weight * nodes[number].escape for number, weight in state.nodes)
 
     def _row(self, state: _State) -> Row:
-        base, general = self._base.scores(state.base), self._general.scores(state.general)
+        base, general = self.base.scores(state.base), self._general.scores(state.general)
         back, nodes = self._background(state), self._network.nodes
         escapes = sum(weight * nodes[number].escape for number, weight in state.nodes)
         share = np.where(self._word_starts, state.share + escapes, state.share)

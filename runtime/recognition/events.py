@@ -48,6 +48,23 @@ class Rescoring:
 
 
 @dataclass(frozen=True)
+class ContextUse:
+    """What came of the context of a dialogue: what was said, asked and shown before."""
+
+    sources: tuple[str, ...] = ()
+    """What was used, such as ``reply`` and ``screen``; nothing if there was no context."""
+    act: str = ""
+    """What had been asked for, such as ``clarify``."""
+    reason: str = ""
+    """Why there was none: ``late``, ``nothing``, or what went wrong; empty where there was one."""
+    milliseconds: float = 0.0
+    """By the clock, from the last change to the computed context."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sources", tuple(self.sources))  # JSON has lists
+
+
+@dataclass(frozen=True)
 class Command:
     """What an utterance asks for, where a grammar says all that may be asked for."""
 
@@ -70,7 +87,11 @@ class Command:
         return ": ".join(part for part in (self.intent or "command", slots) if part)
 
 
-_WHERE_ASKED_FOR: dict[str, Callable[..., Rescoring | Command]] = {"rescored": Rescoring, "command": Command}
+_WHERE_ASKED_FOR: dict[str, Callable[..., Rescoring | Command | ContextUse]] = {
+    "rescored": Rescoring,
+    "command": Command,
+    "context": ContextUse,
+}
 """Fields that stand in JSON only where there is something in them."""
 
 
@@ -186,6 +207,8 @@ class Final(Event):
     """What came of rescoring; None where nobody asked for it, as by default."""
     command: Command | None = None
     """As of ``SpeculativeFinal``, and the same as in the one that is confirmed."""
+    context: ContextUse | None = None
+    """What came of the dialogue's context; None where nobody asked for it, as by default."""
 
 
 @dataclass(frozen=True)

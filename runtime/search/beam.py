@@ -10,6 +10,7 @@ import itertools
 import math
 import operator
 from dataclasses import replace
+from functools import reduce
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -126,13 +127,32 @@ class BeamSearch:
         old = self._scorers
         if bias is old.bias or (bias is None and not old.has_bias):
             return
-        self._scorers = new = old.with_bias(len(self.model.vocabulary), bias)
+        self._move_to(old.with_bias(len(self.model.vocabulary), bias))
+
+    @property
+    def language(self) -> TokenScorer | None:
+        """The language model in use."""
+        return self._scorers.language if self._scorers.has_language else None
+
+    def relanguage(self, language: TokenScorer | None) -> None:
+        """Go on with another language model: what was earned stays, what follows is scored by the new one."""
+        if language is self.language:
+            return
+        bias = self._scorers.bias if self._scorers.has_bias else None
+        self._move_to(Scorers(len(self.model.vocabulary), bias, language))
+
+    def _move_to(self, new: Scorers) -> None:
+        old, self._scorers = self._scorers, new
         groups: dict[tuple[Key, States], list[Arc]] = {}
         for node, blanks in self._live:
-            state = new.bias.replay(tokens_of(node.history)), node.states[1]
-            change = new.bias.pending(state[0]) - old.bias.pending(node.states[0])
+            bias, language = node.states
+            if new.bias is not old.bias:
+                bias = new.bias.replay(tokens_of(node.history))
+            if new.language is not old.language:
+                language = reduce(new.language.advance, tokens_of(node.history), new.language.start)
+            change = new.bias.pending(bias) - old.bias.pending(node.states[0])
             arc = Arc(node, EPSILON, self.frames_seen, blanks, change, 0.0)
-            groups.setdefault((node.key, state), []).append(arc)
+            groups.setdefault((node.key, (bias, language)), []).append(arc)
         live = []
         for (key, state), arcs in groups.items():
             arcs.sort(key=_arc_score, reverse=True)
