@@ -19,6 +19,7 @@ from .inputs import MAX_TERMS, MAX_TEXT, ContextInput
 from .language import ContextLanguage
 from .network import Network, Ways
 from .terms import Term, find_terms, parts_of
+from .vector import ContextEncoder, default_encoder
 from .weights import ContextWeights, Source, default_weights
 
 CACHE_ORDER = 3
@@ -66,8 +67,15 @@ class Computed:
 class ContextModel:
     """What contexts are computed with: the tokens and the language of one model. Safe to share."""
 
-    def __init__(self, model: Transducer, weights: ContextWeights | None = None) -> None:
+    def __init__(
+        self, model: Transducer, weights: ContextWeights | None = None, encoder: ContextEncoder | None = None
+    ) -> None:
         """Prepare for a model.
+
+        Args:
+            model: that will listen.
+            weights: of the sources; by default those that come with nearword.
+            encoder: tells what follows what; by default the one that comes with nearword.
 
         Raises:
             LanguageModelError: the model's own language model cannot be read.
@@ -79,6 +87,7 @@ class ContextModel:
         self._blank = vocabulary.blank
         self._model = model
         self._general = load_own(model)
+        self._encoder = default_encoder() if encoder is None else encoder
         self._words: dict[str, Ways] = {}
         self._acts: dict[Act, Network] = {}
         self._rare: dict[str, float] = {}
@@ -166,6 +175,7 @@ class ContextModel:
             Source.screen: [Term(text) for text in given.screen],
             Source.entities: entries,
             Source.heard: [term for text in given.heard[-2:] for term in find_terms(text, lists, self._rarity)],
+            Source.vector: self._predicted(given),
             Source.device: [
                 Term(text, 1.0, cls) for text, cls in ((given.device, "device"), (given.room, "room")) if text
             ],
@@ -178,6 +188,18 @@ class ContextModel:
             if whole:
                 chosen[source] = tuple(sorted(whole, key=lambda term: -term.value)[:MAX_TERMS])
         return chosen, left_out
+
+    def _predicted(self, given: ContextInput) -> list[Term]:
+        """Return the entries that usually follow such a reply, by the context vector."""
+        encoder = self._encoder
+        if encoder is None or not given.reply or len(given.entities) < 2 or not self.weights.sources.get(Source.vector):
+            return []
+        likely = encoder.label_probabilities(given.reply)
+        return [
+            Term(text, likely.get(cls, likely["other"]) / len(entries), cls)
+            for cls, entries in given.entities.items()
+            for text in entries
+        ]
 
     def _ready(
         self, act: Act, terms: Mapping[Source, Sequence[Term]]

@@ -63,6 +63,7 @@ class Transcriber:
         grammar: "GrammarUnderstanding | None" = None,
         rate: float = SAMPLE_RATE,
         channel: Channel = "mix",
+        session: Session | None = None,
     ) -> None:
         """Begin a recording.
 
@@ -73,13 +74,14 @@ class Transcriber:
             grammar: all that may be asked for; see ``command``.
             rate: samples per second of the audio that will come.
             channel: of audio with several the one to hear, from 1 on, or ``mix``.
+            session: what changes while one listens, in the place of ``search``; one of its own by default.
 
         Raises:
             AudioError: no such rate or channel.
         """
         self._converter = AudioConverter(rate, channel)
         self._model, self._lower, self._options = model, lower, search
-        self._loop = DecodeLoop(Session(model, search))
+        self._loop = DecodeLoop(Session(model, search) if session is None else session)
         self._grammar = None if grammar is None else grammar.searches()
         if self._grammar is not None:
             self._loop.follow(self._grammar)

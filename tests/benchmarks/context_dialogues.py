@@ -2,14 +2,15 @@
 
     python tests/benchmarks/context_dialogues.py FOLDER [--speech SPEECH] [--each 80] [--ordinary 500]
 
-Writes ``learn.jsonl`` and ``test.jsonl`` (follow-ups) and ``ordinary.jsonl`` (requests that have nothing to do with
-the context that they get), with the recordings beside them. A row has ``context`` as ``nearword.runtime.context.update``
-takes it, ``text`` (what is said), ``kind``, ``voice``, ``value`` (what is meant) and ``choices``.
+Writes ``learn.jsonl`` and ``test.jsonl`` (follow-ups), and ``ordinary.jsonl`` and ``ordinary-learn.jsonl`` (requests
+that have nothing to do with the context that they get), with the recordings beside them. A row has ``context`` as
+``nearword.runtime.context.update`` takes it, ``text`` (what is said), ``kind``, ``voice``, ``value`` (what is meant)
+and ``choices``.
 
-Voices: festival's ked_diphone and an accent of espeak-ng with a glottal source that the recipe's voices do not have, for
-testing; for learning another accent and flite. Where ``--speech`` names a folder of real speech (its layout is at the end
-of models/training/README.md) answers are cut from recordings of dev/barista as well, by pocketsphinx's alignment, and the
-ordinary requests are real ones in part. Needs festival, espeak-ng, flite, faker.
+Voices: festival's ked_diphone and an accent of espeak-ng with a glottal source that the recipe's voices do not have,
+for testing; for learning another accent and flite. Where ``--speech`` names a folder of real speech (its layout is at
+the end of models/training/README.md) answers are cut from recordings of dev/barista as well, by pocketsphinx's
+alignment, and the ordinary requests are real ones in part. Needs festival, espeak-ng, flite, faker.
 """
 
 import argparse
@@ -169,8 +170,8 @@ def yes_no(rng: random.Random, names: Names) -> dict[str, Any]:
         "context": {
             "heard": f"call {name}".lower(),
             "reply": rng.choice((
-                "Calling {}, is that right?", "Shall I send it to {}?", "Do you want me to call {}?",
-                "Should I turn off all the lights?", "Do you want to hear more?", "You have an alarm at seven. Delete it?",
+                "Calling {}, is that right?", "Shall I send it to {}?", "Do you want me to call {}?", "Shall I go on?",
+                "Should I turn off all the lights?", "Do you want to hear more?", "There is one at seven. Delete it?",
             )).format(name),
             "act": "yes_no",
             "entities": {"contact": [name, other]},
@@ -205,8 +206,9 @@ def when(rng: random.Random, names: Names) -> dict[str, Any]:
     day = rng.choice(("today", "tomorrow", "tomorrow morning", *DAYS, "next week", "tonight", "on the third of june"))
     amount = rng.choice(("two", "five", "ten", "fifteen", "twenty", "thirty", "forty five", "ninety"))
     text = rng.choice((
-        f"at {clock}{part}", f"{clock}{part}", f"{day} at {clock}", f"{day}", f"in {amount} minutes", f"on {rng.choice(DAYS)}",
-        f"in {rng.choice(HOURS)} hours", f"half past {hour}", f"{rng.choice(DAYS)} at {clock}{part}", f"quarter to {hour}",
+        f"at {clock}{part}", f"{clock}{part}", f"{day} at {clock}", day, f"in {amount} minutes",
+        f"on {rng.choice(DAYS)}", f"in {rng.choice(HOURS)} hours", f"half past {hour}", f"quarter to {hour}",
+        f"{rng.choice(DAYS)} at {clock}{part}",
     ))  # fmt: skip
     return {
         "context": {
@@ -242,7 +244,41 @@ def room(rng: random.Random, names: Names) -> dict[str, Any]:
     }
 
 
-KINDS = {"clarify": clarify, "pick": pick, "yes_no": yes_no, "spell": spell, "when": when, "room": room}
+def ask(rng: random.Random, names: Names) -> dict[str, Any]:
+    """An open question, with entries of several classes at hand: which class is meant, only its words tell."""
+    entities = {
+        "contact": [f"{names.first()} {names.last()}" for _ in range(25)],
+        "media": [f"{first} {rng.choice(SECOND)}".title() for first in FIRST],
+        "device": [
+            "ceiling light",
+            "desk lamp",
+            "air purifier",
+            "coffee maker",
+            "fairy lights",
+            "fan",
+            "heater",
+            "radio",
+        ],
+        "room": rng.sample(ROOMS, 8),
+    }
+    cls, replies, said = rng.choice((
+        ("contact", ("Who should I call?", "Who is the message for?"), ("{}", "{}", "call {}", "{} please")),
+        ("media", ("What would you like to hear?", "What should I play?"), ("{}", "{}", "play {}", "{} please")),
+        ("device", ("What should I turn off?", "Which device?"), ("{}", "the {}", "turn off the {}")),
+        ("room", ("Where shall I turn it on?", "Where?"), ("{}", "in the {}", "the {} please")),
+    ))  # fmt: skip
+    value = rng.choice(entities[cls]).lower()
+    return {
+        "context": {"heard": "please help me", "reply": rng.choice(replies), "act": "open", "entities": entities},
+        "text": rng.choice(said).format(value),
+        "value": value,
+        "choices": [entry.lower() for entry in entities[cls]],
+    }
+
+
+KINDS = {
+    "clarify": clarify, "pick": pick, "yes_no": yes_no, "spell": spell, "when": when, "room": room, "ask": ask,
+}  # fmt: skip
 
 
 def write(samples: np.ndarray, rate: int, path: Path) -> None:
