@@ -12,6 +12,7 @@ import typer
 
 from . import (
     biasing,
+    context,
     demo,
     endpoints,
     evaluate,
@@ -45,6 +46,7 @@ app.command("rescore-server", epilog=rescore_server.EXAMPLES)(rescore_server.res
 app.command(epilog=serve.EXAMPLES)(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(biasing.app, name="biasing")
+app.add_typer(context.app, name="context")
 app.add_typer(lattice.app, name="lattice")
 app.add_typer(lm.app, name="lm")
 app.add_typer(understand.app, name="understand")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sys
 from contextlib import AsyncExitStack, aclosing
 from enum import Enum
 from pathlib import Path
@@ -18,13 +19,23 @@ from .standard_input import NAME, checked, require_pipe
 
 if TYPE_CHECKING:
     from ...lattice.rescoring import RescoringSettings
+    from ...models import Transducer
     from ..recognition.session import Session
+    from ..recognition.stage import MakeStage
+    from ..search import SearchOptions
     from ..sources import AudioSource
     from ..streaming.event_stream import EventStream
     from ..streaming.pipeline import Pipeline
     from ..streaming.rescoring import Private, RescoringStage
     from .listen_view import View
 
+DIALOGUE_HELP = (
+    "[bold]Dialogues[/bold]\n\n"
+    "What the device says and shows before each utterance, to try out what context does; in TOML:\n\n"
+    "\\[\\[turn]]\n\n\\[\\[turn]]\n\nreply = 'Do you mean Meg Jones or Meg Bauer?'\n\n"
+    "act = 'clarify'  # open, yes_no, confirm, spell, when, room, number; told by the reply where it is missing\n\n"
+    "screen = \\['Meg Jones', 'Meg Bauer']\n\nentities = {contact = \\['Meg Jones', 'Meg Bauer', 'Ann Lee']}"
+)
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "nearword listen\n\n"
@@ -34,8 +45,18 @@ EXAMPLES = (
     "nearword listen --format json | jq -r 'select(.type == \"final\").text'\n\n"
     "nearword listen --grammar orders.json --format json | jq -c 'select(.type == \"final\").command'\n\n"
     "nearword listen talk.wav\n\n"
-    f"{GRAMMAR_HELP}"
+    "nearword listen --dialogue dialogue.toml\n\n"
+    f"{GRAMMAR_HELP}\n\n{DIALOGUE_HELP}"
 )
+Dialogue = Annotated[
+    Path | None,
+    typer.Option(
+        "--dialogue",
+        metavar="FILE",
+        help="Play this dialogue: after each utterance the device says the next turn (see below).",
+        show_default=False,
+    ),
+]
 METER_SECONDS = 0.1
 DEADLINE_SECONDS = 0.5
 """Time a rescoring service has, from the speculative end; a final result waits little for it."""
@@ -82,6 +103,7 @@ def listen(
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
     rescore_contacts: SendContacts = False,
+    dialogue: Dialogue = None,
     precision: Graphs = Precision.auto,
 ) -> None:
     """Recognise speech from the microphone as it is spoken.
@@ -106,13 +128,30 @@ def listen(
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     commands = None if grammar is None else read_commands(grammar)
-    pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case, grammar=commands)
-    session = Session(loaded, search)
+    session, stages = (Session(loaded, search), ()) if dialogue is None else _dialogue(loaded, search, dialogue)
+    pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case, grammar=commands, stages=stages)
     rescoring = None if service is None else (service, private_words(session, rescore_contacts))
     with named(grammar), make_view(json_lines=report is Report.json) as view:
         interrupted = asyncio.run(_listen(pipeline, audio, view, session, rescoring))
     if interrupted:
         raise typer.Exit(130)
+
+
+def _dialogue(model: "Transducer", search: "SearchOptions", path: Path) -> "tuple[Session, tuple[MakeStage, ...]]":
+    """Return a session in which a dialogue is played, and what says in the events what came of it."""
+    from ..context.context_session import ContextSession
+    from ..context.context_stage import ContextStage
+    from ..context.dialogue import DialoguePlayer, Turn, read_dialogue
+
+    def told(turn: Turn) -> None:
+        for name in ("reply", "screen"):
+            if name in turn:
+                print(f"nearword: {name}: {turn[name]}", file=sys.stderr, flush=True)
+
+    turns = read_dialogue(path)
+    session = ContextSession(model, search)
+    DialoguePlayer(session.context, turns, told)
+    return session, (lambda: ContextStage(session),)
 
 
 async def _listen(

@@ -12,6 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...models import Transducer, stream_audio
+from ..recognition.encoder_stream import AudioEncoder
+from ..recognition.text import normalise
+from ..recognition.transcriber import Transcriber
+from ..search import DEFAULT_SEARCH, SearchOptions
+from ..search.language import own_language
 from .acts import Act
 from .compute import ContextModel
 from .errors import ContextError
@@ -146,6 +152,34 @@ def learn_scale(
         errors[scale] = sum(edits(each.text.split(), recognise(tried, each).split()) for each in dialogues)
         progress(scale, errors[scale], words)
     return replace(weights, scale=min(errors, key=errors.__getitem__))
+
+
+def recogniser(model: Transducer, dialogues: Iterable[Dialogue]) -> Callable[[ContextWeights, Dialogue], str]:
+    """Return what recognises the recordings of dialogues; each is encoded once.
+
+    Raises:
+        AudioError: a recording cannot be read; names it.
+    """
+    kept = {}
+    for dialogue in dialogues:
+        if dialogue.path is not None:
+            encoder = AudioEncoder(model, phones=True)
+            steps = [step for block in stream_audio(dialogue.path) for step in encoder.accept(block)]
+            kept[dialogue.path] = [*steps, *encoder.finish()]
+    made: list[tuple[ContextWeights, ContextModel]] = []
+
+    def recognise(weights: ContextWeights, dialogue: Dialogue) -> str:
+        if dialogue.path is None:
+            return ""
+        if not made or made[-1][0] is not weights:
+            made[:] = [(weights, ContextModel(model, weights))]
+        with_context = made[-1][1]
+        base = own_language(model)
+        computed = with_context.compute(dialogue.given)
+        search = DEFAULT_SEARCH if base is None else SearchOptions(language=with_context.language(computed, base))
+        return normalise(Transcriber(model, search).replay(kept[dialogue.path], 0.0).text)
+
+    return recognise
 
 
 def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> int:

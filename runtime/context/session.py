@@ -112,8 +112,11 @@ class SessionContext:
         self._put(Source.device, "", (name, room) if name or room else (), life)
 
     def heard(self, said: Event | str) -> None:
-        """Note what was understood: a final event of the stream (others change nothing), or its text. Ends a turn."""
-        if isinstance(said, Event) and not isinstance(said, Final):
+        """Note what was understood: a final event of the stream, or its text. Ends a turn.
+
+        Other events change nothing, and final ones without words neither: noise uses up no reply.
+        """
+        if isinstance(said, Event) and not (isinstance(said, Final) and said.text):
             return
         text = said.text if isinstance(said, Final) else str(said)
         check_text(text, "heard")

@@ -166,13 +166,19 @@ def open_store(
         ContextStoreError: the database cannot be opened.
     """
     cipher = Cipher(load_key(key, create=create))
-    tables: Tables
+    return ContextStore(open_tables(where), cipher, seconds=seconds)
+
+
+def open_tables(where: str | Path | None = None) -> Tables:
+    """Open the tables of a store, for which no key is needed; see ``open_store``.
+
+    Raises:
+        ContextStoreError: the database cannot be opened.
+    """
     if isinstance(where, str) and where.startswith("dynamodb:"):
         from .dynamodb_tables import DynamoTables  # noqa: PLC0415 (optional)
 
-        tables = DynamoTables(where.partition(":")[2])
-    else:
-        from .sqlite_tables import SqliteTables  # noqa: PLC0415 (only where one stores)
+        return DynamoTables(where.partition(":")[2])
+    from .sqlite_tables import SqliteTables  # noqa: PLC0415 (only where one stores)
 
-        tables = SqliteTables(default_path() if where is None else where)
-    return ContextStore(tables, cipher, seconds=seconds)
+    return SqliteTables(default_path() if where is None else where)

@@ -60,7 +60,7 @@ def ascii_name(text: str) -> str:
 
 
 class Names:
-    """First and last names, never the same twice in one part."""
+    """First and last names; last ones hardly ever twice in one part."""
 
     def __init__(self, seed: int) -> None:
         from faker import Faker
@@ -71,11 +71,12 @@ class Names:
             fake.seed_instance(seed + number)
 
     def last(self) -> str:
-        while True:
+        for tries in range(10_000):
             name = ascii_name(self.fakers[self.rng.choice(LOCALES)].last_name())
-            if name.lower() not in self.seen and 3 <= len(name) <= 10:
+            if (name.lower() not in self.seen or tries > 100) and 3 <= len(name) <= 10:
                 self.seen.add(name.lower())
                 return name
+        raise RuntimeError("no name of 3 to 10 letters")
 
     def first(self) -> str:
         return ascii_name(self.fakers[self.rng.choice(LOCALES)].first_name())

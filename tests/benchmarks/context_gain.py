@@ -1,12 +1,12 @@
-"""What context is worth: word errors and understood share of follow-ups with it and without, and harm where it is wrong.
+"""What context is worth: errors and understood share of follow-ups with it and without, and harm where it is wrong.
 
     python tests/benchmarks/context_dialogues.py FOLDER --speech SPEECH
     python tests/benchmarks/context_gain.py FOLDER [--model M] [--weights W] [--ablate] [--limit N]
 
-Follow-ups are those of ``test.jsonl``, requests that the context does not fit those of ``ordinary.jsonl``. Intervals are
-95 % bootstraps over utterances, paired where two runs are compared. Understood: the choice, polarity, spelling, or time
-that was meant, told by rules from the words alone, the same with context and without. With ``--ablate`` each source of
-context is left out by itself, and each is used alone.
+Follow-ups are those of ``test.jsonl``, requests that the context does not fit those of ``ordinary.jsonl``. Intervals
+are 95 % bootstraps over utterances, paired where two runs are compared. Understood: the choice, polarity, spelling, or
+time that was meant, told by rules from the words alone, the same with context and without. With ``--ablate`` each
+source of context is left out by itself, and each is used alone.
 """
 
 import argparse
@@ -24,21 +24,12 @@ from nearword.runtime.context import ContextModel, ContextSession, Source, defau
 from nearword.runtime.context.learn import edits
 from nearword.runtime.context.weights import read_weights
 from nearword.runtime.evaluation.biasing import EncodedUtterance, encode_all
-from nearword.runtime.evaluation.word_errors import Entry, normalise
+from nearword.runtime.evaluation.word_errors import Entry
+from nearword.runtime.recognition.text import normalise
 
 Row = dict[str, Any]
-ORDINALS = {
-    "first": 0,
-    "one": 0,
-    "second": 1,
-    "two": 1,
-    "third": 2,
-    "three": 2,
-    "fourth": 3,
-    "four": 3,
-    "fifth": 4,
-    "five": 4,
-}
+PLACES = (("first", "one"), ("second", "two"), ("third", "three"), ("fourth", "four"), ("fifth", "five"))
+ORDINALS = {name: place for place, names in enumerate(PLACES) for name in names}
 YES = "yes yeah yep sure okay go do right correct".split()
 NO = "no nope cancel not never don't wrong stop".split()
 IGNORED = frozenset("at on in the please um a i".split())
@@ -117,8 +108,9 @@ def table(data: list[tuple[Row, EncodedUtterance]], before: np.ndarray, after: n
     for name, chosen in groups.items():
         one, two = before[chosen], after[chosen]
         print(
-            f"{name:38} {chosen.sum():4} utterances: word errors {rate(one):5.1f} -> {rate(two):5.1f} %, "
-            f"{fewer(one, two):5.1f} % fewer; understood {100 * one[:, 2].mean():5.1f} -> {100 * two[:, 2].mean():5.1f} %"
+            f"{name:34} {chosen.sum():4} turns: word errors {rate(one):5.1f} -> {rate(two):5.1f} %, "
+            f"{fewer(one, two):5.1f} % fewer; "
+            f"understood {100 * one[:, 2].mean():5.1f} -> {100 * two[:, 2].mean():5.1f} %"
         )
     print("word errors without context:", interval([before], rate), "%; with:", interval([after], rate), "%")
     print("fewer errors with context:", interval([before, after], fewer), "%", flush=True)
