@@ -231,6 +231,8 @@ async def _run(settings: ServeSettings, reload: Callable[[], ServeSettings] | No
             for address in addresses:
                 _log.info("listening: %s at %s", protocol, address)
         notify("READY=1", f"STATUS=Listening; model {engine.model.info.folder.name}")
+        # not before it listens: whoever comes first waits no longer for it than for all to be warm
+        daemon.begin(asyncio.create_task(asyncio.to_thread(engine.warm_up)))
         every = watchdog_seconds()
         if every is not None:
             daemon.begin(asyncio.create_task(_watchdog(engine, every / 3)))

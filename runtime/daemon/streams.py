@@ -281,7 +281,6 @@ class Engine:
             understanding = GrammarUnderstanding(model, grammar)
         engine = cls(settings, model, grammar, understanding)
         engine.load_phrases()
-        engine.warm_up()
         return engine
 
     def load_phrases(self) -> None:

@@ -146,16 +146,22 @@ def test_mutated_lines_of_the_unix_socket_do_no_harm(
     engine = engine_with(socket=str(tmp_path / "json.sock"))
 
     async def use(ports: Ports) -> None:
-        for talk in islice(mutations.conversations(mutations.json_messages(), 3), EACH):
-            reader, writer = await asyncio.open_unix_connection(ports.socket)
-            for message in talk:
-                writer.write(as_line(message))
-            writer.write_eof()
-            with contextlib.suppress(asyncio.TimeoutError, OSError):
-                await asyncio.wait_for(reader.read(), 0.2)
-            writer.close()
+        await unix_noise(ports.socket, EACH, seed=3)
 
     unharmed(engine, use, demo, demo_texts[0])
+
+
+async def unix_noise(path: str, count: int, seed: int) -> None:
+    for talk in islice(mutations.conversations(mutations.json_messages(), seed), count):
+        reader, writer = await asyncio.open_unix_connection(path)
+        for message in talk:
+            writer.write(as_line(message))
+        try:
+            writer.write_eof()
+            await asyncio.wait_for(reader.read(), 0.2)
+        except (asyncio.TimeoutError, OSError):
+            pass
+        writer.close()
 
 
 def test_garbage_and_deep_json_are_told_off(engine: Engine, demo: bytes, demo_texts: list[str]) -> None:

@@ -1,0 +1,190 @@
+"""How long a client of the daemon waits: from the true end of speech to the transcript, in real time over TCP.
+
+    python tests/benchmarks/daemon_latency.py --speech FOLDER [--limit N] [--at-once 4] [--preset balanced]
+
+FOLDER is laid out as the end of models/training/README.md says. Recordings are dev/barista's; their true ends were
+listened to (barista_ends.jsonl). A daemon of its own runs in another process. Each recording is sent three times, in
+real time, at one time:
+
+- own end: a client shaped like Home Assistant 2026.11 that goes on sending; the daemon ends the utterance;
+- speculative: the first result of our own protocol that is not taken back (``speculative_final`` without ``reset``);
+- client's end: another daemon, with ``--external-vad``; the client hears the true end and 0.7 s of silence, as Home
+  Assistant's default voice activity detection waits, before it says audio-stop.
+
+"By the audio" is the moment of the audio at which the final result was decided, after the true end: what own end comes
+to on a machine with nothing else to do, but for the time that the last step of decoding takes.
+
+An early cut-off is a transcript before the end of speech. Written: median, 90th percentile, longest, in ms.
+"""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from nearword.models import read_audio
+from websockets.asyncio.client import connect
+from wyoming.asr import Transcribe, Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+
+ENDS = Path(__file__).with_name("barista_ends.jsonl")
+CHUNK = 512
+"""Samples of a chunk: 32 ms, so that waiting for it to be full adds 16 ms on average."""
+CLIENT_SILENCE = 0.7
+TAIL = 3.0
+FORM = (16000, 2, 1)
+
+
+@contextmanager
+def daemon(*arguments: str) -> Iterator[tuple[int, int]]:
+    """Run a daemon in a process of its own; gives the ports of Wyoming and HTTP."""
+    ports = free_ports()
+    where = ("--uri", f"tcp://127.0.0.1:{ports[0]}", "--http", f"127.0.0.1:{ports[1]}")
+    code = "from nearword.runtime.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "serve", *where, *arguments], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        for line in process.stderr or ():
+            if "listening: http" in line:
+                break
+        yield ports
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def free_ports() -> tuple[int, int]:
+    import socket
+
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def audio_of(path: Path, end: float) -> bytes:
+    """Return the recording as int16, with silence as loud as its quietest tenth behind it."""
+    samples = read_audio(path)
+    missing = round((end + TAIL) * 16000) - len(samples)
+    if missing > 0:
+        frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
+        level = float(np.quantile(np.sqrt((frames**2).mean(axis=1)), 0.1))
+        samples = np.concatenate([samples, np.random.default_rng(0).normal(0, level, missing).astype(np.float32)])
+    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+async def in_real_time(audio: bytes, begun: float) -> object:
+    """Yield chunks when a microphone would have them."""
+    loop = asyncio.get_running_loop()
+    for start in range(0, len(audio), 2 * CHUNK):
+        piece = audio[start : start + 2 * CHUNK]
+        await asyncio.sleep(max(0.0, begun + (start + len(piece)) / 32000 - loop.time()))
+        yield piece
+
+
+async def own_end(port: int, audio: bytes, stop_at: float | None = None) -> tuple[float, str]:
+    """Return when the transcript came, in seconds since the audio began, and its text."""
+    loop = asyncio.get_running_loop()
+    async with AsyncTcpClient("127.0.0.1", port) as client:
+        await client.write_event(Transcribe(language="en").event())
+        await client.write_event(AudioStart(*FORM).event())
+        begun = loop.time()
+
+        async def upload() -> None:
+            async for piece in in_real_time(audio if stop_at is None else audio[: round(stop_at * 16000) * 2], begun):
+                await client.write_event(AudioChunk(*FORM, piece).event())
+            await client.write_event(AudioStop().event())
+
+        sending = asyncio.create_task(upload())
+        try:
+            while (event := await client.read_event()) is not None:
+                if Transcript.is_type(event.type):
+                    return loop.time() - begun, Transcript.from_event(event).text
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+    raise AssertionError("no transcript")
+
+
+async def speculative(port: int, audio: bytes, heard: list[float]) -> tuple[float, str]:
+    """Return when the guess came that was confirmed (or the final result, if none was), and its text.
+
+    ``heard`` gets the second of the audio at which the final result was decided: what remains on a machine with nothing
+    else to do.
+    """
+    loop = asyncio.get_running_loop()
+    async with connect(f"ws://127.0.0.1:{port}/v1/stream") as client:
+        begun = loop.time()
+
+        async def upload() -> None:
+            async for piece in in_real_time(audio, begun):
+                await client.send(piece)
+
+        sending = asyncio.create_task(upload())
+        standing: dict[int, float] = {}
+        try:
+            while True:
+                message = json.loads(await client.recv())
+                now = loop.time() - begun
+                if message["type"] == "speculative_final":
+                    standing[message["revision"]] = now
+                elif message["type"] == "final" and message["text"]:
+                    heard.append(message["time"])
+                    return standing.get(message["confirms"] or -1, now), message["text"]
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+
+async def measure(rows: list[dict], speech: Path, ports: tuple[int, int], external: int, at_once: int) -> dict:
+    turn = asyncio.Semaphore(at_once)
+    found: dict[str, list[tuple[float, str]]] = {"own end": [], "speculative": [], "client's end": []}
+    by_audio: list[tuple[float, str]] = []
+
+    async def one(row: dict) -> None:
+        async with turn:
+            end = float(row["end"])
+            audio = await asyncio.to_thread(audio_of, speech / row["path"], end)
+            heard: list[float] = []
+            results = await asyncio.gather(
+                own_end(ports[0], audio),
+                speculative(ports[1], audio, heard),
+                own_end(external, audio, end + CLIENT_SILENCE),
+            )
+            for name, (when, text) in zip(found, results, strict=True):
+                found[name].append((1000 * (when - end), text))
+
+            by_audio.append((1000 * (heard[0] - end), results[1][1]))
+
+    await asyncio.gather(*map(one, rows))
+    return {**found, "by the audio": by_audio}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--speech", type=Path, required=True)
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--at-once", type=int, default=4)
+    parser.add_argument("--preset", default="balanced")
+    arguments = parser.parse_args()
+    rows = [json.loads(line) for line in ENDS.read_text().splitlines()][: arguments.limit]
+    with daemon("--preset", arguments.preset) as ports, daemon("--external-vad") as external:
+        found = asyncio.run(measure(rows, arguments.speech, ports, external[0], arguments.at_once))
+    for name, results in found.items():
+        times = np.asarray([time for time, _ in results])
+        print(
+            f"{name:14} median {np.median(times):5.0f}  90th percentile {np.quantile(times, 0.9):5.0f}"
+            f"  longest {times.max():5.0f}  early {int((times < 0).sum())} of {len(times)}"
+            f"  without words {sum(not text for _, text in results)}"
+        )
+
+
+if __name__ == "__main__":
+    main()
