@@ -36,8 +36,9 @@ def disagreements(examples: Iterable[Example]) -> list[Disagreement]:
         where.setdefault((words, one.intent), one.where)
         way = " ".join(token.text if label == "O" else f"{token.text}/{label}"
                        for token, label in zip(tokens, labels, strict=True))  # fmt: skip
-        slots[words, one.intent][way] += 1
-        where.setdefault((words, way), one.where)
+        if one.slots is not None:
+            slots[words, one.intent][way] += 1
+            where.setdefault((words, way), one.where)
     found = [_disagreement(words, "intent", ways, where) for words, ways in intents.items() if len(ways) > 1]
     return found + [_disagreement(words, "slots", ways, where) for (words, _), ways in slots.items() if len(ways) > 1]
 

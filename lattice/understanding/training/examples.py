@@ -36,8 +36,8 @@ class Example:
     """As it was written."""
     intent: str
     """Name of what it asks for."""
-    slots: tuple[Span, ...] = ()
-    """Its slots, in order, none within another."""
+    slots: tuple[Span, ...] | None = ()
+    """Its slots, in order, none within another; None where nobody has looked for slots."""
     where: str = ""
     """File and line, for messages."""
 
@@ -45,7 +45,7 @@ class Example:
         """Return the words and their labels: ``O``, ``B-slot`` at the first word of a slot, ``I-slot`` behind it."""
         tokens = tokenize(self.text)
         labels = ["O"] * len(tokens)
-        for span in self.slots:
+        for span in self.slots or ():
             inside = [at for at, token in enumerate(tokens) if token.start < span.end and token.end > span.start]
             for at in inside:
                 if labels[at] == "O":
@@ -60,7 +60,8 @@ class Example:
 def read_examples(paths: Iterable[str | os.PathLike[str]]) -> list[Example]:
     """Return the examples of files, whichever form each has.
 
-    - ``.jsonl``: ``text``, ``intent``, and ``slots`` with ``slot``, ``start``, ``end`` in characters
+    - ``.jsonl``: ``text``, ``intent``, and ``slots`` with ``slot``, ``start``, ``end`` in characters; without
+      ``slots`` the text teaches its intent alone
     - ``.json``: of snips, intents to lists of texts in parts (``data``: ``text``, and ``entity`` or ``slot_name``)
     - ``.yaml``, ``.yml`` or ``.json``: of hassil, ``intents`` with ``sentences`` of ``[optional] (one|another) {list}``
 
@@ -84,8 +85,9 @@ def write_examples(examples: Iterable[Example], path: str | os.PathLike[str]) ->
     """Write examples as JSON lines."""
     with Path(path).open("w", encoding="utf-8") as file:
         for one in examples:
-            slots = [{"slot": span.slot, "start": span.start, "end": span.end} for span in one.slots]
-            row = {"text": one.text, "intent": one.intent, "slots": slots}
+            row: dict[str, Any] = {"text": one.text, "intent": one.intent}
+            if one.slots is not None:
+                row["slots"] = [{"slot": span.slot, "start": span.start, "end": span.end} for span in one.slots]
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
@@ -122,8 +124,12 @@ def _example(row: Any, where: str) -> Example:
     text, intent = row["text"], row["intent"].strip()
     if not intent or not text.strip() or len(text) > MAX_TEXT:
         raise UnderstandingError(f"{where}: has an empty text or intent, or over {MAX_TEXT} characters")
+    if row.get("slots") is None:
+        return Example(text, intent, None, where)
+    if not isinstance(row["slots"], list):
+        raise UnderstandingError(f"{where}: 'slots' is no list; expected for example {EXPECTED}")
     spans = []
-    for slot in row.get("slots") or ():
+    for slot in row["slots"]:
         fine = isinstance(slot, dict) and isinstance(slot.get("slot"), str) and slot["slot"]
         if not fine or not all(type(slot.get(end)) is int for end in ("start", "end")):
             raise UnderstandingError(f"{where}: has a slot without name, start or end; expected for example {EXPECTED}")

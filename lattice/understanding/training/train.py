@@ -105,10 +105,11 @@ def train(
     data = intents.gather([intent_features(graph, listed) for graph in graphs], wanted, len(names))
     intent_weights, all_intents = _learn_intents(data, settings, budget["intents"], told)
     held_out = intents.hold_out(data, settings.cost, none_of_them, settings.in_scope_lost, told)
-    texts = len(examples)
-    # slots are learnt with intents as they will be guessed
-    guessed = held_out.guessed[:texts]
-    allowed = _allowed(tagged, [*wanted[:texts], *guessed.tolist()], labels, len(names))
+    # slots are learnt with intents as they will be guessed, of texts that say what slots they have
+    looked = [place for place, one in enumerate(examples) if one.slots is not None]
+    guessed = held_out.guessed[looked]
+    tagged = [tagged[place] for place in looked]
+    allowed = _allowed(tagged, [*(wanted[place] for place in looked), *guessed.tolist()], labels, len(names))
     empty = ExactWeights.gather(np.zeros(0, np.uint64), [], [], len(labels))
     model = UnderstandingModel(
         names, none_of_them, labels, allowed, intent_weights, empty, empty, classes, held_out.rejection
@@ -116,10 +117,11 @@ def train(
     all_slots = 0
     if len(labels) > 1:
         # texts with capitals are learnt with and without them: a recogniser writes none
-        cased = [place for place in range(texts) if tagged[place][0] and tagged[place][0][0].case]
-        both = graphs[:texts] + [
-            graph_of_words(words[place], classes, [token.case for token in tagged[place][0]]) for place in cased
-        ]
+        cased = [place for place, (tokens, _) in enumerate(tagged) if tokens and tokens[0].case]
+        both = [graphs[place] for place in looked]
+        for place in cased:
+            tokens = tagged[place][0]
+            both.append(graph_of_words([token.text for token in tokens], classes, [token.case for token in tokens]))
         guessed = np.concatenate([guessed, guessed[cased]])
         features = [
             slot_features(graph, windows_of_words(graph), listed, names[guess])
