@@ -51,6 +51,25 @@ def bundled() -> Transducer:
     return Transducer.load(resolve("assistant-en"))
 
 
+@pytest.fixture(scope="session")
+def home_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of requests at home, as it is stored."""
+    from home_requests import home_model
+    from nearword.runtime.recognition.understanding_file import save_understanding
+
+    path = tmp_path_factory.mktemp("requests") / "home.nlu"
+    save_understanding(home_model(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def home(home_file: Path):
+    """The same, loaded."""
+    from nearword.runtime.recognition.understanding_file import load_understanding
+
+    return load_understanding(home_file)
+
+
 @pytest.fixture
 def noise() -> np.ndarray:
     """Three seconds of loud noise: on random weights it gives tokens."""

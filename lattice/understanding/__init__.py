@@ -1,31 +1,8 @@
-"""What is asked for: intents and slots, in text and in lattices, with an honest no."""
+"""What is asked for: intents and slots, in text and in lattices, with an honest no.
 
-from .basic import BASIC_INTENTS, basic_intent
-from .errors import UnderstandingError
-from .graph import NOTHING_LISTED, Listed, WordClasses
-from .model import PathSettings, Rejection, UnderstandingModel
-from .result import NOTHING_UNDERSTOOD, FilledSlot, Understanding
-from .values import Value, ValueKind, find_values, resolve, value_of
-from .weights import ExactWeights, Weights
+What is exported, and from where, stands in ``__init__.pyi``; it is imported when it is first asked for.
+"""
 
-__all__ = [
-    "BASIC_INTENTS",
-    "NOTHING_LISTED",
-    "NOTHING_UNDERSTOOD",
-    "ExactWeights",
-    "FilledSlot",
-    "Listed",
-    "PathSettings",
-    "Rejection",
-    "Understanding",
-    "UnderstandingError",
-    "UnderstandingModel",
-    "Value",
-    "ValueKind",
-    "Weights",
-    "WordClasses",
-    "basic_intent",
-    "find_values",
-    "resolve",
-    "value_of",
-]
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -120,6 +120,10 @@ class UnderstandingModel:
         """Return what a text asks for; its words are compared in lower case, without punctuation."""
         return self.understand_tokens(tokenize(text), listed)
 
+    def understand_words(self, words: Sequence[str], listed: Listed = NOTHING_LISTED) -> Understanding:
+        """Return what words, in lower case and as a recogniser writes them, ask for."""
+        return self.understand_tokens([Token(word, 0, 0) for word in words], listed)
+
     def understand_tokens(self, tokens: Sequence[Token], listed: Listed = NOTHING_LISTED) -> Understanding:
         """Return what the words of a text ask for."""
         words = [token.text for token in tokens]

@@ -12,11 +12,17 @@ import typer
 from .options import Format, fail
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...biasing.slots import SlotGrammar
+    from ...lattice.understanding import Understanding, UnderstandingModel
     from ...models import Transducer
     from ..recognition.events import Command
     from ..recognition.grammar import GrammarUnderstanding
     from ..recognition.segmenter import Segmenter
+    from ..recognition.stage import Stage
+    from ..recognition.understanding_stage import UnderstandingStage
+    from ..search import SearchOptions
 
 GrammarFile = Annotated[
     Path | None,
@@ -24,6 +30,15 @@ GrammarFile = Annotated[
         "--grammar",
         metavar="FILE",
         help="Print what each utterance asks for, by the commands in this file (see below).",
+        show_default=False,
+    ),
+]
+UnderstandModel = Annotated[
+    str | None,
+    typer.Option(
+        "--understand",
+        metavar="NAME-OR-FILE",
+        help="Print what each utterance asks for, by this model of requests (see: nearword understand).",
         show_default=False,
     ),
 ]
@@ -81,18 +96,50 @@ def named(path: Path | None) -> Iterator[None]:
         raise BiasingError(f"{path}: {error}") from error
 
 
+def request_model(name: str | None, form: Format) -> "UnderstandingModel | None":
+    """Return the model of requests of ``--understand``; None without.
+
+    Raises:
+        UnderstandingError: there is none, or it is damaged; names it.
+    """
+    if name is None:
+        return None
+    if form not in (Format.text, Format.json):
+        raise typer.BadParameter(f"{form.value} has no place for requests; take text or json", param_hint="--format")
+    from ..recognition.understanding_file import load_understanding, resolve_understanding
+
+    return load_understanding(resolve_understanding(name))
+
+
+def request_stages(name: str | None, search: "SearchOptions", form: Format) -> "list[Stage]":
+    """Return what understands the results of a stream by ``--understand``: nothing without; raises as the above."""
+    model = request_model(name, form)
+    return [] if model is None else [understanding_stage(model, search)]
+
+
+def understanding_stage(model: "UnderstandingModel", search: "SearchOptions") -> "UnderstandingStage":
+    """Return what understands the results of a stream; the lists of ``--bias`` say whose names are known."""
+    from ...biasing import Biasing
+    from ..recognition.understanding_stage import UnderstandingStage, listed_of
+
+    bias = search.bias
+    return UnderstandingStage(model, listed_of(bias)) if isinstance(bias, Biasing) else UnderstandingStage(model)
+
+
 class CommandLines:
     """A line for each utterance, as soon as it has ended."""
 
-    def __init__(self, out: TextIO, prefix: str, transcriber: "Segmenter") -> None:
-        self._out, self._prefix, self._transcriber = out, prefix, transcriber
+    def __init__(self, out: TextIO, prefix: str, transcriber: "Segmenter", *, requests: bool = False) -> None:
+        self._out, self._prefix, self._transcriber, self._requests = out, prefix, transcriber, requests
         self._shown = 0
 
     def show(self, text: str) -> None:
         """Print the utterances that have ended meanwhile; ``text`` is all words so far."""
         del text
         transcriber = self._transcriber
-        commands = transcriber.commands or []
+        commands: Sequence[Command | Understanding] = transcriber.commands or []
+        if self._requests:
+            commands = transcriber.understandings
         ended = zip(commands, transcriber.utterance_texts, strict=True)
         for command, words in islice(ended, self._shown, None):
             self._out.write(f"{self._prefix}{command_line(command, words)}\n")
@@ -102,11 +149,16 @@ class CommandLines:
     end = show
 
 
-def command_line(command: "Command", text: str) -> str:
+def command_line(command: "Command | Understanding", text: str) -> str:
     """Return what an utterance asks for, or the words that ask for nothing."""
     return str(command) if command.accepted else f"{command}: {text}"
 
 
 def keys_of(transcriber: "Segmenter") -> dict[str, object]:
     """Return what JSON says of a recording beyond its words: nothing without a grammar."""
-    return {} if transcriber.commands is None else {"commands": [asdict(command) for command in transcriber.commands]}
+    keys: dict[str, object] = {}
+    if transcriber.commands is not None:
+        keys["commands"] = [asdict(command) for command in transcriber.commands]
+    if transcriber.understandings:
+        keys["understandings"] = [asdict(one) for one in transcriber.understandings]
+    return keys

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .commands import GRAMMAR_HELP, GrammarFile, understanding_of
+from .commands import GRAMMAR_HELP, GrammarFile, UnderstandModel, request_model, understanding_of
 from .interrupt import whole_steps
 from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
@@ -19,9 +19,11 @@ from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from ...lattice.understanding import UnderstandingModel
     from ..evaluation.commands import CommandScore, Labels
     from ..evaluation.word_errors import Entry, Result, Score
     from ..recognition.events import Command
+    from ..recognition.transcriber import Transcriber
 
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -63,6 +65,7 @@ def evaluate(
     bias: Bias = None,
     bias_strength: Strength = None,
     grammar: GrammarFile = None,
+    understand: UnderstandModel = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
@@ -75,19 +78,19 @@ def evaluate(
 
     The interval is a 95 % bootstrap over utterances. Speed leaves the loading of the model out.
 
-    With --grammar, also how many commands are understood: columns 'intent' and 'slots' (a JSON object, in a TSV too)
-    say what is asked for. A command counts if all of it is right; an empty intent says that nothing is asked for.
+    With --grammar or --understand, also how many commands are understood: columns 'intent' and 'slots' (a JSON object,
+    in a TSV too) say what is asked for. A command counts if all of it is right; an empty intent says that nothing is
+    asked for.
 
     Audio that cannot be read is reported and left out; the exit code is 1 then. Ctrl-C gives the figures so far.
     """
     from ...models import Transducer, resolve, stream_audio
-    from ..evaluation.commands import labels_of
     from ..evaluation.word_errors import read_manifest, recognise_all, score
     from ..recognition.transcriber import Transcriber
 
     spare([manifest], details, "--details")
     entries = read_manifest(manifest, text_key=text_key, root=root)[:limit]
-    labels = {} if grammar is None else {entry.path: labels_of(entry) for entry in entries}
+    labels = _labels(entries, wanted=(grammar or understand) is not None)
     with ExitStack() as stack:
         detail_file = stack.enter_context(open_output(details, "--details")) if details else None
         started = time.perf_counter()
@@ -95,6 +98,7 @@ def evaluate(
         load_seconds = time.perf_counter() - started
         search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
         understanding = understanding_of(loaded, grammar, Format.text)
+        requests = request_model(understand, Format.text)
         broken: list[str] = []
         commands: dict[Path, Command] = {}
 
@@ -103,7 +107,8 @@ def evaluate(
                 transcriber = Transcriber(loaded, search, grammar=understanding)
                 for block in stream_audio(path):
                     transcriber.accept(block)
-                transcript, command = transcriber.finish(), transcriber.command
+                transcript = transcriber.finish()
+                command = _asked(transcriber, requests)
                 if command is not None:
                     commands[path] = command
             return transcript.text, transcript.seconds
@@ -130,6 +135,23 @@ def evaluate(
             _print(figures, run)
     if interrupted or broken:
         raise typer.Exit(130 if interrupted else 1)
+
+
+def _asked(transcriber: "Transcriber", requests: "UnderstandingModel | None") -> "Command | None":
+    """Return what a recording asks for: by a grammar, or else by a model; None without either."""
+    from ..evaluation.commands import command_of
+
+    command = transcriber.command
+    if requests is None or (command is not None and command.accepted):
+        return command
+    return command_of(requests.understand_lattice(transcriber.lattice()))
+
+
+def _labels(entries: "list[Entry]", *, wanted: bool) -> "dict[Path, Labels | None]":
+    """Return what recordings are said to ask for; nothing where nobody wants to know."""
+    from ..evaluation.commands import labels_of
+
+    return {entry.path: labels_of(entry) for entry in entries} if wanted else {}
 
 
 def _followed(entries: "list[Entry]") -> "Iterable[Entry]":

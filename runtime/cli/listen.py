@@ -11,17 +11,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .commands import GRAMMAR_HELP, GrammarFile, named, read_commands
-from .options import Graphs, KeepCase, Model, Precision, Report
+from .commands import (
+    GRAMMAR_HELP,
+    GrammarFile,
+    UnderstandModel,
+    named,
+    read_commands,
+    request_stages,
+)
+from .options import Format, Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, SendContacts, TokenFile, private_words, rescoring_settings
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
 from .standard_input import NAME, checked, require_pipe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...lattice.rescoring import RescoringSettings
     from ...models import Transducer
     from ..recognition.session import Session
-    from ..recognition.stage import MakeStage
+    from ..recognition.stage import MakeStage, Stage
     from ..search import SearchOptions
     from ..sources import AudioSource
     from ..streaming.event_stream import EventStream
@@ -45,6 +54,7 @@ EXAMPLES = (
     "nearword listen --format json | jq -r 'select(.type == \"final\").text'\n\n"
     "nearword listen --grammar orders.json --format json | jq -c 'select(.type == \"final\").command'\n\n"
     "nearword listen talk.wav\n\n"
+    "nearword listen --understand assistant\n\n"
     "nearword listen --dialogue dialogue.toml\n\n"
     f"{GRAMMAR_HELP}\n\n{DIALOGUE_HELP}"
 )
@@ -97,6 +107,7 @@ def listen(
     bias: Bias = None,
     bias_strength: Strength = None,
     grammar: GrammarFile = None,
+    understand: UnderstandModel = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
@@ -129,10 +140,14 @@ def listen(
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     commands = None if grammar is None else read_commands(grammar)
     session, stages = (Session(loaded, search), ()) if dialogue is None else _dialogue(loaded, search, dialogue)
-    pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case, grammar=commands, stages=stages)
+    understood = request_stages(understand, search, Format.text)
+    # where a service may find better words, these are to be understood
+    at_once, behind = (understood, []) if service is None else ([], understood)
+    makers = [*stages, *(lambda stage=stage: stage for stage in at_once)]  # one stream alone
+    pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case, grammar=commands, stages=makers)
     rescoring = None if service is None else (service, private_words(session, rescore_contacts))
     with named(grammar), make_view(json_lines=report is Report.json) as view:
-        interrupted = asyncio.run(_listen(pipeline, audio, view, session, rescoring))
+        interrupted = asyncio.run(_listen(pipeline, audio, view, session, rescoring, behind))
     if interrupted:
         raise typer.Exit(130)
 
@@ -160,14 +175,16 @@ async def _listen(
     view: "View",
     session: "Session",
     rescoring: "tuple[RescoringSettings, Private] | None",
+    behind: "Sequence[Stage]",
 ) -> bool:
     """Show events until the audio ends; returns whether Ctrl-C ended it. A second Ctrl-C does not wait."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     asked = False
-    from ..streaming.stages import staged
+    from ..streaming.stages import AsyncStage, as_async, staged
 
     async with AsyncExitStack() as stack:
-        stages = [] if rescoring is None else [await _rescoring(*rescoring, stack)]
+        stages: list[AsyncStage] = [] if rescoring is None else [await _rescoring(*rescoring, stack)]
+        stages += [as_async(stage) for stage in behind]
         await stack.enter_async_context(pipeline)
         stream = pipeline.run(source, session=session)
         events = await stack.enter_async_context(aclosing(staged(stream, *stages)))

@@ -19,7 +19,10 @@ QUIETEST = -60.0
 
 
 def _line(event: SpeculativeFinal | Final) -> str:
-    return event.text if event.command is None else command_line(event.command, event.text)
+    found = event.understanding
+    if event.command is not None and (found is None or found.source == "grammar"):
+        return command_line(event.command, event.text)
+    return event.text if found is None else command_line(found, event.text)
 
 
 class View(Protocol):

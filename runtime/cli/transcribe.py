@@ -8,7 +8,15 @@ from typing import IO, TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from .commands import GRAMMAR_HELP, CommandLines, GrammarFile, keys_of, understanding_of
+from .commands import (
+    GRAMMAR_HELP,
+    CommandLines,
+    GrammarFile,
+    UnderstandModel,
+    keys_of,
+    request_stages,
+    understanding_of,
+)
 from .interrupt import whole_steps
 from .lattice import DRAWN_ARCS, FileFormat
 from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output, spare
@@ -39,6 +47,7 @@ EXAMPLES = (
     "nearword transcribe --bias contacts.vcf --bias rooms.txt call.wav\n\n"
     "nearword transcribe --grammar orders.json order.wav\n\n"
     "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -\n\n"
+    "nearword transcribe --understand assistant order.wav\n\n"
     f"{GRAMMAR_HELP}"
 )
 
@@ -63,6 +72,7 @@ def transcribe(
     bias: Bias = None,
     bias_strength: Strength = None,
     grammar: GrammarFile = None,
+    understand: UnderstandModel = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
@@ -102,6 +112,7 @@ def transcribe(
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
     understanding = understanding_of(loaded, grammar, output_format)
+    asked = request_stages(understand, search, output_format)
     session = Session(loaded, search)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     write = WRITERS[output_format.value]
@@ -112,11 +123,13 @@ def transcribe(
         out = sys.stdout if output is None else stack.enter_context(open_output(output, "--output"))
         stack.enter_context(progress.running())
         private = private_words(session, rescore_contacts)
-        stages = [] if service is None else [_Told(stack.enter_context(_rescoring(service, private)))]
+        told = [] if service is None else [_Told(stack.enter_context(_rescoring(service, private)))]
         for path in files:
             prefix = f"{path}: " if prefixed else ""
-            transcriber = Segmenter(loaded, search=search, lower=not keep_case, grammar=understanding, stages=stages)
-            growing = _growing(transcriber, out, prefix, path) if output_format is Format.text else None
+            transcriber = Segmenter(
+                loaded, search=search, lower=not keep_case, grammar=understanding, stages=[*told, *asked]
+            )
+            growing = _growing(transcriber, out, prefix, path, bool(asked)) if output_format is Format.text else None
             try:
                 if path == STANDARD_INPUT:
                     interrupted = _standard_input(transcriber, growing)
@@ -197,10 +210,12 @@ def _file(transcriber: "Segmenter", path: Path, progress: "_Progress") -> bool:
     return False
 
 
-def _growing(transcriber: "Segmenter", out: TextIO, prefix: str, path: Path) -> "_GrowingLine | CommandLines | None":
+def _growing(
+    transcriber: "Segmenter", out: TextIO, prefix: str, path: Path, requests: bool
+) -> "_GrowingLine | CommandLines | None":
     """Return what shows the words, or what they ask for, as they come; None where all is printed at the end."""
-    if transcriber.commands is not None:
-        return CommandLines(out, prefix, transcriber)
+    if requests or transcriber.commands is not None:
+        return CommandLines(out, prefix, transcriber, requests=requests)
     return _GrowingLine(out, prefix) if path == STANDARD_INPUT else None
 
 

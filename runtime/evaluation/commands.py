@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...endpointing.scorecard import Estimate, proportion
+from ...lattice.understanding.result import Understanding
 from ..recognition.events import Command
 from ..recognition.text import normalise
 from .word_errors import Entry, ManifestError
@@ -100,6 +101,14 @@ def score_commands(labels: Sequence[Labels | None], commands: Sequence[Command])
         len(unlabelled),
         sum(unlabelled),
     )
+
+
+def command_of(found: Understanding) -> Command:
+    """Return what a model has understood as a grammar says it; of several slots of a name the first."""
+    slots: dict[str, str] = {}
+    for slot in found.slots:
+        slots.setdefault(slot.name, slot.text)
+    return Command(True, found.intent, slots, found.text) if found.accepted else Command(accepted=False)
 
 
 def _normalised(slots: Mapping[str, str]) -> dict[str, str]:

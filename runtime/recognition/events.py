@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from ...lattice import Lattice
+from ...lattice.understanding.result import Understanding
 from ...models.errors import NearwordError
 from .transcript import Word
 
@@ -87,10 +88,11 @@ class Command:
         return ": ".join(part for part in (self.intent or "command", slots) if part)
 
 
-_WHERE_ASKED_FOR: dict[str, Callable[..., Rescoring | Command | ContextUse]] = {
-    "rescored": Rescoring,
-    "command": Command,
-    "context": ContextUse,
+_WHERE_ASKED_FOR: dict[str, Callable[[dict[str, Any]], Rescoring | Command | ContextUse | Understanding]] = {
+    "rescored": lambda values: Rescoring(**values),
+    "command": lambda values: Command(**values),
+    "context": lambda values: ContextUse(**values),
+    "understanding": Understanding.from_dict,
 }
 """Fields that stand in JSON only where there is something in them."""
 
@@ -182,7 +184,9 @@ class SpeculativeFinal(Event):
     lattice: Lattice | None = None
     """Everything that may have been said, pruned."""
     command: Command | None = None
-    """What is asked for; None without a grammar, as by default."""
+    """What a grammar makes of it; None without a grammar, as by default."""
+    understanding: Understanding | None = None
+    """What is asked for, by a grammar or by a model of requests; None without either, as by default."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +211,8 @@ class Final(Event):
     """What came of rescoring; None where nobody asked for it, as by default."""
     command: Command | None = None
     """As of ``SpeculativeFinal``, and the same as in the one that is confirmed."""
+    understanding: Understanding | None = None
+    """Likewise."""
     context: ContextUse | None = None
     """What came of the dialogue's context; None where nobody asked for it, as by default."""
 
@@ -262,7 +268,7 @@ def _read_fields(kind: type[Event], given: dict[str, Any]) -> dict[str, Any]:
         given["n_best"] = tuple(Alternative(**alternative) for alternative in given["n_best"])
     for name, part in _WHERE_ASKED_FOR.items():
         if given.get(name) is not None:
-            given[name] = part(**given[name])
+            given[name] = part(given[name])
     if given.get("lattice") is not None:
         from ...lattice.formats.json_format import from_json as from_lattice_json  # noqa: PLC0415 (seldom there)
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from .decode_loop import DecodeLoop
 from .events import Command, Event, Final, SpeculativeFinal, SpeechStarted
 from .grammar import GrammarSearches, GrammarUnderstanding
+from .understanding_stage import understanding_of_command
 
 
 class GrammarStage:
-    """Gives ``SpeculativeFinal`` and ``Final`` a ``command`` beside their words, by searches of the same audio.
+    """Gives ``SpeculativeFinal`` and ``Final`` a ``command`` and its ``understanding``, by searches of the audio.
 
     What a confirmed speculation asks for is not looked at again: the final result asks for the same.
     """
@@ -31,7 +32,7 @@ class GrammarStage:
         elif isinstance(event, SpeculativeFinal):
             command = self._command(event)
             self._speculated = event.revision, command
-            return (replace(event, command=command),)
+            return (replace(event, command=command, understanding=understanding_of_command(command)),)
         elif isinstance(event, Final):
             standing = self._speculated
             known = standing is not None and standing[0] == event.confirms
@@ -39,7 +40,7 @@ class GrammarStage:
             if self._searches is not None:
                 self._loop.unfollow(self._searches)
             self._searches = None
-            return (replace(event, command=command),)
+            return (replace(event, command=command, understanding=understanding_of_command(command)),)
         return (event,)
 
     def _command(self, event: SpeculativeFinal | Final) -> Command:

@@ -17,6 +17,7 @@ from .transcript import Transcript, Word
 
 if TYPE_CHECKING:
     from ...lattice import Lattice
+    from ...lattice.understanding.result import Understanding
     from .grammar import GrammarUnderstanding
 
 SETTINGS = replace(PRESETS["patient"], stable=0.5)
@@ -56,6 +57,8 @@ class Segmenter:
         )
         self.commands: list[Command] | None = None if grammar is None else []
         """What the utterances that have ended ask for, each; None if nobody asked."""
+        self.understandings: list[Understanding] = []
+        """Likewise by a grammar or by a stage that understands; empty where none does."""
         self.lattices: list[Lattice] = []
         """Of the utterances that have ended."""
         self._words: list[Word] = []
@@ -113,4 +116,6 @@ class Segmenter:
                 self.lattices.append(final.lattice)
             if self.commands is not None:
                 self.commands.append(final.command or Command(accepted=False))
+            if final.understanding is not None:
+                self.understandings.append(final.understanding)
         self._present = ()

@@ -116,7 +116,10 @@ def with_words(final: Final, rescored: Rescored, stable: Sequence[str] = ()) -> 
     if text == final.text:
         return (better,)
     command = final.command if final.command is not None and final.command.text == text else None
-    better = replace(better, confirms=None, command=command)
+    understanding = final.understanding
+    if understanding is not None and understanding.text != text:
+        understanding = None
+    better = replace(better, confirms=None, command=command, understanding=understanding)
     return (better,) if final.confirms is None else (Reset(final.utterance, final.confirms, final.time), better)
 
 

@@ -4,9 +4,21 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from typing import TypeAlias
 
 from ..recognition.events import Event
+from ..recognition.stage import Stage
 
 AsyncStage: TypeAlias = Callable[[AsyncIterable[Event]], AsyncGenerator[Event, None]]
 """Events in, events out, keeping the contract. A generator that owns its tasks: they end with it (``aclose``)."""
+
+
+def as_async(stage: Stage) -> AsyncStage:
+    """Return a stage of the recogniser's thread as one that may stand behind those that wait; it must be quick."""
+
+    async def passed(events: AsyncIterable[Event]) -> AsyncGenerator[Event, None]:
+        async for event in events:
+            for after in stage.take(event):
+                yield after
+
+    return passed
 
 
 async def staged(events: AsyncIterable[Event], *stages: AsyncStage) -> AsyncGenerator[Event, None]:

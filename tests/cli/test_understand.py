@@ -1,22 +1,9 @@
 """``nearword understand``: from examples to answers, and what it says where that fails."""
 
 import json
-from pathlib import Path
 
 import pytest
-
-HOME = Path(__file__).parent.parent / "understanding" / "home.json"
-
-
-@pytest.fixture(scope="module")
-def home_file(tmp_path_factory):
-    from nearword.lattice.understanding.training import Settings, read_examples, train
-    from nearword.runtime.recognition.understanding_file import save_understanding
-
-    path = tmp_path_factory.mktemp("cli") / "home.nlu"
-    model = train(read_examples([HOME])[::3], settings=Settings(max_bytes=None, iterations=5)).model
-    save_understanding(model, path)
-    return path
+from home_requests import HOME
 
 
 def test_what_is_trained_can_be_tried_and_measured(run_cli, tmp_path):

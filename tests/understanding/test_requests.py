@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
+from home_requests import home_examples, home_model
 from nearword.lattice.understanding import Listed, Understanding, UnderstandingError
 from nearword.lattice.understanding.training import Example, Settings, train
 from nearword.runtime.recognition.understanding_file import (
@@ -62,8 +63,9 @@ def test_a_basic_intent_that_was_learnt_is_the_model_s():
     assert model.understand_text("stop").source == "model"
 
 
-def test_the_stored_model_says_what_the_exact_one_does(exact, home, examples):
-    for example in examples[::7]:
+def test_the_stored_model_says_what_the_exact_one_does(home):
+    exact = home_model()
+    for example in home_examples()[::7]:
         one, other = exact.understand_text(example.text), home.understand_text(example.text)
         assert (one.intent, said(one)) == (other.intent, said(other))
         assert abs(one.confidence - other.confidence) < 0.05
@@ -94,9 +96,10 @@ def test_fewer_than_two_intents_are_refused():
         train([Example("a", "b"), Example("c", "b")])
 
 
-def test_a_smaller_file_understands_nearly_as_much(examples, home, tmp_path):
+def test_a_smaller_file_understands_nearly_as_much(tmp_path):
     from nearword.runtime.recognition.understanding_file import save_understanding
 
+    examples = home_examples()
     small = train(examples, settings=Settings(max_bytes=20_000)).model
     assert save_understanding(small, tmp_path / "small.nlu") < 22_000
     right = [small.understand_text(one.text).intent == one.intent for one in examples]

@@ -4,8 +4,8 @@
     nearword understand train assistant.jsonl --max-kb 390 -o assistant.nlu
 
 FOLDER holds ``snips.train.jsonl``, ``clinc150.train.jsonl`` and ``slurp.train.jsonl``. What of them is no such request
-stands for what is to be refused. ``assistant.json`` says which intents and slots of the sets are one, and what people say
-to telephones, timers and lights beside that.
+stands for what is to be refused. ``assistant.json`` says which intents and slots of the sets are one, and what people
+say to telephones, timers and lights beside that.
 """
 
 import argparse
