@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from demo import DEMO as DEMO
-from demo import DEMO_TEXT as DEMO_TEXT
+from demo import DEMO, DEMO_TEXT  # noqa: F401 (where some tests look for them)
 from hypothesis import settings
 from nearword.models import Transducer, resolve
 from toy_models import ToyModel, write_toy_model

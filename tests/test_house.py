@@ -172,6 +172,36 @@ def test_a_leaf_needs_numpy_alone(leaf: str) -> None:
     assert int(result.stdout) > 3
 
 
+def test_recognition_needs_none_of_the_extras() -> None:
+    extras = sorted(HEAVY | {"vobject", "wyoming", "websockets", "prometheus_client", "cryptography"})
+    program = (
+        "import importlib.abc, sys\n"
+        "class Refuse(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name.split('.')[0] in {sorted(set(extras) - {'sentencepiece'})}:\n"
+        "            raise ImportError(f'{name} is not installed')\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "import asyncio\n"
+        "from nearword.runtime import AudioFile, Final, Pipeline\n"
+        "async def main():\n"
+        "    async with Pipeline() as pipeline:\n"
+        f"        async for event in pipeline.run({str(ROOT / 'runtime' / 'audio' / 'demo.flac')!r}):\n"
+        "            if isinstance(event, Final):\n"
+        "                print(event.text)\n"
+        "asyncio.run(main())\n"
+        "from nearword.runtime.evaluation.word_errors import count_errors\n"
+        "try:\n"
+        "    count_errors('a', 'b')\n"
+        "except Exception as error:\n"
+        "    print(error)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    *words, told = result.stdout.splitlines()
+    assert len(words) == 2
+    assert "nearword[evaluate]" in told
+
+
 def test_no_class_grows_beyond_what_one_can_read() -> None:
     large = {}
     for name, tree in TREES.items():

@@ -15,7 +15,7 @@ from ..recognition.encoder_stream import AudioEncoder
 from ..recognition.text import normalise
 from ..recognition.transcriber import Transcriber
 from ..search import BeamSettings, SearchOptions
-from .word_errors import Entry
+from .word_errors import Entry, align_words
 
 
 @dataclass(frozen=True)
@@ -189,12 +189,10 @@ def _count(reference: list[str], hypothesis: list[str], finder: PhraseFinder) ->
 
 def errors(reference: list[str], hypothesis: list[str]) -> Iterable[tuple[str, int, int]]:
     """Yield what is wrong: kind, place in the reference, place in the hypothesis."""
-    import jiwer  # noqa: PLC0415 (0.2 s that only evaluation needs)
-
     if not reference:
         yield from (("insert", 0, place) for place in range(len(hypothesis)))
         return
-    aligned = jiwer.process_words([" ".join(reference)], [" ".join(hypothesis)]).alignments[0]
+    aligned = align_words(" ".join(reference), " ".join(hypothesis)).alignments[0]
     for part in aligned:
         if part.type != "equal":
             length = max(part.ref_end_idx - part.ref_start_idx, part.hyp_end_idx - part.hyp_start_idx)

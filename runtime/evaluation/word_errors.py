@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,18 @@ import numpy.typing as npt
 from ...models import NearwordError
 from ..recognition.text import normalise
 
+if TYPE_CHECKING:
+    from jiwer import WordOutput
+
 BOOTSTRAP_DRAWS = 2000
 
 
 class ManifestError(NearwordError, ValueError):
     """A manifest cannot be read, or does not hold what it should."""
+
+
+class EvaluationError(NearwordError):
+    """Something that only evaluation needs is not there."""
 
 
 @dataclass(frozen=True)
@@ -201,12 +209,25 @@ def score(results: Sequence[Result], cpu_seconds: float, wall_seconds: float) ->
 
 def count_errors(reference: str, hypothesis: str) -> tuple[int, int, int, int]:
     """Return the words of the reference, and how many were substituted, deleted and inserted."""
-    import jiwer  # noqa: PLC0415 (0.2 s that only evaluation needs)
-
     if not reference:  # jiwer has no error rate for it; here every word is one too many
         return 0, 0, 0, len(hypothesis.split())
-    output = jiwer.process_words(reference, hypothesis)
+    output = align_words(reference, hypothesis)
     return len(reference.split()), output.substitutions, output.deletions, output.insertions
+
+
+def align_words(reference: str, hypothesis: str) -> "WordOutput":
+    """Return the alignment with the fewest errors of a hypothesis to a reference that has words (jiwer).
+
+    Raises:
+        EvaluationError: jiwer is not installed.
+    """
+    try:
+        import jiwer  # noqa: PLC0415 (0.2 s that only evaluation needs)
+    except ImportError as error:
+        raise EvaluationError(
+            "counting errors needs the package jiwer; run: pip install 'nearword[evaluate]'"
+        ) from error
+    return jiwer.process_words(reference, hypothesis)
 
 
 def _interval(errors: npt.NDArray[np.int64], words: npt.NDArray[np.int64]) -> tuple[float, float]:
