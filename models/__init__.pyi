@@ -1,6 +1,6 @@
 from .audio import (
+    AudioStream as AudioStream,
     audio_seconds as audio_seconds,
-    cut_short as cut_short,
     read_audio as read_audio,
     stream_audio as stream_audio,
 )
@@ -14,6 +14,7 @@ from .errors import (
     NearwordError as NearwordError,
 )
 from .features import FeatureExtractor as FeatureExtractor
+from .pcm import RawFormat as RawFormat
 from .pronunciation import Pronouncer as Pronouncer
 from .samples import (
     SAMPLE_RATE as SAMPLE_RATE,

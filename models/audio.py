@@ -1,125 +1,315 @@
-"""Audio files to 16 kHz mono float32, whole or as a stream, in memory that does not grow with the file."""
+"""Audio files, pipes and devices to 16 kHz float32, whole or as a stream, in memory that does not grow with them."""
 
 import contextlib
 import os
-import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, Protocol
 
 import numpy as np
-import soundfile
+from typing_extensions import Self
 
+from .byte_stream import ByteStream
+from .containers import FLAC, MP3, TEXT, Kind, look
+from .containers import Reader as Route
 from .errors import AudioError
-from .samples import SAMPLE_RATE, Frames, Resampler, Samples, check_samples, make_resampler
+from .ffmpeg import FfmpegReader
+from .pcm import PcmHeader, RawFormat, read_header
+from .pcm_reader import PcmReader
+from .samples import (
+    SAMPLE_RATE,
+    AudioConverter,
+    Channel,
+    Frames,
+    Resampler,
+    Samples,
+    check_channel,
+    check_samples,
+    make_resampler,
+    to_frames,
+)
+from .sound_file import PipeReader, SoundFileReader
 
 __all__ = [
     "SAMPLE_RATE",
+    "AudioStream",
     "Frames",
     "Resampler",
     "Samples",
     "audio_seconds",
     "check_samples",
-    "cut_short",
     "make_resampler",
     "read_audio",
     "stream_audio",
 ]
 
-FRAMES_AT_ONCE = 1024
-"""Frames that are read together near the place where a file is broken: so many are lost at most."""
+MISSING_SECONDS = 0.1
+"""Audio that a header promises beyond what is there, from which a recording counts as cut short."""
+RAW_NAMES = (".raw", ".pcm", ".s16", ".sln", ".s16le")
+PIPE = "ffmpeg -i FILE -f wav - | nearword ... -"
+"""What makes a stream that is read from one that is not."""
 
 
-def stream_audio(path: str | Path, block_seconds: float = 10.0) -> Iterator[Samples]:
-    """Yield a file's audio as mono 16 kHz blocks; channels are averaged.
+class FrameReader(Protocol):
+    """What reads one kind of file, forward."""
 
-    Reads what libsndfile reads: wav, flac, ogg, opus, mp3 and more. A file that breaks off is yielded up to there.
+    rate: float
+    channels: int
+    promised: int | None
+    """Frames that the header promises, if it does."""
+    problem: Exception | None
+    """What is broken after the frames that were read."""
+
+    def read(self, count: int) -> Frames: ...
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class AudioStream:
+    """The audio of a file, a pipe or a device as blocks, 16 kHz float32 in [-1, 1].
+
+    An iterator. What it reads, by content and not by name:
+
+    - WAV (RF64, extensible, 8 to 64 bits, A-law, mu-law, ADPCM), AIFF, AU, CAF, FLAC, Ogg (Vorbis, Opus), MP3 and what
+      else libsndfile reads, from a file; the named ones also from a pipe, as they come;
+    - m4a, mp4, webm, mkv, wma, amr and more from a file, where ffmpeg is installed;
+    - raw samples: from a pipe, and from a file if ``raw`` says how they are written.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | int,
+        block_seconds: float = 10.0,
+        *,
+        channel: Channel | Literal["each"] = "mix",
+        raw: RawFormat | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Open it; nothing is read before the first block.
+
+        Args:
+            source: a path, or the number of an open file descriptor (0 is standard input).
+            block_seconds: audio of a block at most; a pipe gives what there is.
+            channel: the one to hear, from 1 (the left) on; ``mix``; or ``each``: blocks are [n, channels] then.
+            raw: how samples without a header are written. By default those of a pipe are taken for 16-bit
+                little-endian mono at 16 kHz, and those of a file are refused.
+            name: for messages; by default the path.
+
+        Raises:
+            AudioError: not there, or not to be opened; no such channel.
+        """
+        if channel != "each":
+            check_channel(channel, name or str(source))
+        self._stream = ByteStream(source, name)
+        self.name = self._stream.name
+        self._channel, self._raw = channel, raw
+        self._block_seconds = block_seconds
+        self._reader: FrameReader | None = None
+        self._converter: AudioConverter | _Each | None = None
+        self._position = 0
+        self._ended = False
+        self._broken: AudioError | None = None
+        self.cut_short: tuple[float, float] | None = None
+        """At the end: the seconds that the header promised and those that were there, if they were fewer."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Samples:
+        """Return the next block, [n], or [n, channels] of ``each``.
+
+        Raises:
+            AudioError: not audio, without samples, with samples that are not finite numbers, or broken in the middle,
+                after what comes before was returned.
+            StopIteration: the audio has ended.
+        """
+        if self._ended:
+            broken, self._broken = self._broken, None
+            if broken is not None:
+                raise broken
+            raise StopIteration
+        try:
+            if self._reader is None or self._converter is None:
+                self._reader, self._converter = self._begin()
+            reader, converter = self._reader, self._converter
+            frames = reader.read(max(1, int(self._block_seconds * reader.rate)))
+            if len(frames):
+                self._position += len(frames)
+                return converter.accept(frames)
+            self._ended = True
+            rest = converter.finish()
+            self._look_back(reader)
+        except BaseException:
+            self._ended = True
+            self.close()
+            raise
+        self.close()
+        return rest if len(rest) else next(self)
+
+    def _begin(self) -> "tuple[FrameReader, AudioConverter | _Each]":
+        reader = open_reader(self._stream, self._raw)
+        try:
+            if self._channel == "each":
+                return reader, _Each(reader.rate, reader.channels, self.name)
+            return reader, AudioConverter(reader.rate, self._channel, source=self.name)
+        except BaseException:
+            reader.close()
+            raise
+
+    def _look_back(self, reader: FrameReader) -> None:
+        """Say at the end what was not as it should be."""
+        found = self._position / reader.rate
+        promised = (reader.promised or 0) / reader.rate
+        if reader.problem is not None:
+            why = " ".join(str(reader.problem).removeprefix(f"{self.name}: ").split())
+            self._broken = AudioError(self.name, f"broken after {found:.1f} s ({why})")
+        elif not self._position:
+            what = f"the header promises {promised:.0f} s, but " if promised else ""
+            raise AudioError(self.name, f"{what}there is no audio in the file")
+        elif promised - found >= MISSING_SECONDS:
+            self.cut_short = promised, found
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a file, all of which is there; not a pipe or a device, which is waited for."""
+        return self._stream.is_regular
+
+    def stop(self) -> None:
+        """Let the audio end where it is, from any thread: who waits for more of a pipe waits no longer."""
+        self._stream.stop()
+
+    def close(self) -> None:
+        """Close what was opened; not while another thread iterates."""
+        self._ended = True
+        if self._reader is not None:
+            self._reader.close()
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+
+class _Each:
+    """All channels to ``SAMPLE_RATE``, [n, channels]."""
+
+    def __init__(self, rate: float, channels: int, source: str) -> None:
+        self._resampler = make_resampler(rate, channels)
+        self._rate, self._channels, self._source = rate, channels, source
+        self._taken = 0
+
+    def accept(self, audio: Frames) -> Frames:
+        frames = to_frames(audio, self._source, self._taken / self._rate)
+        self._taken += len(frames)
+        return self._resample(frames)
+
+    def finish(self) -> Frames:
+        return self._resample(np.zeros((0, self._channels), np.float32), last=True)
+
+    def _resample(self, frames: Frames, *, last: bool = False) -> Frames:
+        alone = self._channels == 1
+        out = self._resampler.accept(np.ascontiguousarray(frames[:, 0] if alone else frames), last=last)
+        return out.reshape(-1, self._channels)
+
+
+def open_reader(stream: ByteStream, raw: RawFormat | None) -> FrameReader:
+    """Return what reads a stream, by what it begins with.
+
+    Raises:
+        AudioError: nothing does.
+    """
+    if not stream.peek(1):
+        raise AudioError(stream.name, "the file is empty" if stream.is_regular else "no audio came")
+    kind = look(stream)
+    if kind is not None and kind.reader is Route.pcm and (header := read_header(stream)) is not None:
+        return PcmReader(stream, header)
+    headerless = kind is None or (kind is TEXT and raw is not None and raw.frame_bytes == raw.channels)
+    if headerless and (raw is not None or not stream.is_regular):
+        return PcmReader(stream, PcmHeader(raw or RawFormat(), None))
+    return _open_regular(stream, kind) if stream.is_regular else _open_pipe(stream, kind)
+
+
+def _open_pipe(stream: ByteStream, kind: Kind | None) -> FrameReader:
+    if kind is None or kind.reader in (Route.ffmpeg, Route.none):
+        what = kind.name if kind else "no audio"
+        raise AudioError(stream.name, f"this is {what}, which cannot be heard from a pipe; convert it: {PIPE}")
+    try:
+        return PipeReader(stream, window=kind is FLAC)
+    except AudioError:
+        raise
+    except Exception as error:
+        raise AudioError(
+            stream.name, f"this is {kind.name} that cannot be read from a pipe; convert it: {PIPE}"
+        ) from error
+
+
+def _open_regular(stream: ByteStream, kind: Kind | None) -> FrameReader:
+    path = stream.name
+    if kind is None and path.lower().endswith(RAW_NAMES):
+        raise AudioError(
+            path, "has no header: say how its samples are written, as --sample-format int16 --rate 16000 --channels 1"
+        )
+    if kind is not None and kind.reader is Route.none:
+        raise AudioError(path, f"not an audio file, but {kind.name}")
+    failure: Exception | None = None
+    if kind is None or kind.reader is not Route.ffmpeg:
+        try:
+            if kind is MP3 and not _tells_length(stream.rewound()):
+                # libsndfile would guess the length from the first frames, and end there
+                return PipeReader(stream, window=False)
+            return SoundFileReader(path, stream.rewound())
+        except Exception as error:  # noqa: BLE001 (libsndfile and its wrapper raise of many kinds; the file is at fault)
+            failure = error
+    if kind is None:
+        raise AudioError(path, "not an audio file that can be read (expected wav, flac, ogg, opus or mp3)") from failure
+    return FfmpegReader(path, kind)
+
+
+def _tells_length(fd: int) -> bool:
+    """Whether an MP3 begins with a frame that says how many follow (Xing, Info or VBRI)."""
+    head = os.pread(fd, 10, 0)
+    start = 0
+    if head[:3] == b"ID3" and len(head) == 10:
+        a, b, c, d = struct.unpack("4B", head[6:])
+        start = 10 + (a << 21 | b << 14 | c << 7 | d)
+    first = os.pread(fd, 256, start)
+    return any(tag in first for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def stream_audio(
+    path: str | Path, block_seconds: float = 10.0, *, channel: Channel = "mix", raw: RawFormat | None = None
+) -> Iterator[Samples]:
+    """Yield a file's audio as mono 16 kHz blocks, [n]; see ``AudioStream`` for what is read, and for the arguments.
+
+    A file that breaks off is yielded up to there.
 
     Raises:
         AudioError: not there, not audio, without samples, with samples that are not finite numbers, or broken in the
             middle, after what comes before was yielded.
     """
-    path = Path(path)
-    file = _open(path)
-    with file:
-        try:
-            resampler = make_resampler(file.samplerate)
-        except ValueError as error:
-            raise AudioError(path, str(error)) from error
-        count = max(1, int(block_seconds * file.samplerate))
-        position = 0
-        problem: Exception | None = None
-        while problem is None:
-            block, problem = _read(path, file, position, count)
-            if not len(block):
-                break
-            mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
-            check_samples(mono, path, position / file.samplerate)
-            position += len(block)
-            yield resampler.accept(np.ascontiguousarray(mono))
-        if not position and problem is None:
-            claimed = file.frames / file.samplerate
-            what = f"the header promises {claimed:.0f} s, but " if 0 < claimed < 1e9 else ""
-            raise AudioError(path, f"{what}there is no audio in the file")
-        rest = resampler.accept(np.zeros(0, np.float32), last=True)
-        if len(rest):
-            yield rest
-        if problem is not None:
-            raise AudioError(path, f"broken after {position / file.samplerate:.1f} s ({problem})") from problem
+    with AudioStream(path, block_seconds, channel=channel, raw=raw) as stream:
+        yield from stream
 
 
-def _read(path: Path, file: "soundfile.SoundFile", position: int, count: int) -> tuple[Frames, Exception | None]:
-    """Return the next ``count`` frames, or those before the place where the file is broken, and how it is."""
-    try:
-        return file.read(count, dtype="float32", always_2d=True), None
-    except soundfile.SoundFileError as error:
-        parts: list[Frames] = [np.zeros((0, file.channels), np.float32)]
-        # once more with little at a time: what is read together with the break is lost
-        with contextlib.suppress(soundfile.SoundFileError), _open(path) as again:
-            again.seek(position)
-            while len(part := again.read(FRAMES_AT_ONCE, dtype="float32", always_2d=True)):
-                parts.append(part)
-        return np.concatenate(parts), error
-
-
-def _open(path: Path) -> "soundfile.SoundFile":
-    if path.is_dir():
-        raise AudioError(path, "is a folder; name an audio file")
-    try:
-        return soundfile.SoundFile(os.fsencode(path))
-    except (soundfile.SoundFileError, OSError) as error:
-        if not path.exists():
-            raise AudioError(path, "no such file") from error
-        if path.stat().st_size == 0:
-            raise AudioError(path, "the file is empty") from error
-        raise AudioError(path, "not an audio file that can be read (expected wav, flac, ogg, opus or mp3)") from error
-
-
-def read_audio(path: str | Path) -> Samples:
+def read_audio(path: str | Path, *, channel: Channel = "mix", raw: RawFormat | None = None) -> Samples:
     """Return a whole file as mono 16 kHz float32, [n]; see ``stream_audio``."""
-    return np.concatenate(list(stream_audio(path, block_seconds=60.0)))
-
-
-def cut_short(path: str | Path) -> tuple[float, float] | None:
-    """Return the seconds that a WAV file's header promises and those that are there, if they are fewer; else None.
-
-    Headers of streams, which promise all there can be or nothing, are not taken at their word.
-    """
-    try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            told = re.search(r"data : (\d+) \(should be (\d+)\)", file.extra_info)
-            there = file.frames / file.samplerate
-    except (soundfile.SoundFileError, OSError):
-        return None
-    promised, found = map(int, told.groups()) if told else (0, 0)
-    if not 0 < found < promised < 2**31 - 2**16:
-        return None
-    return there * promised / found, there
+    return np.concatenate(list(stream_audio(path, block_seconds=60.0, channel=channel, raw=raw)))
 
 
 def audio_seconds(path: str | Path) -> float | None:
-    """Return a file's length in seconds as its header has it, or None if it cannot be told."""
-    try:
-        info = soundfile.info(os.fsencode(path))
-    except (soundfile.SoundFileError, OSError):
-        return None
-    return float(info.frames) / float(info.samplerate) if 0 < info.frames < 2**60 else None
+    """Return a file's length in seconds as its header has it, or None if it cannot be told without reading it."""
+    with contextlib.suppress(AudioError, OSError), ByteStream(path) as stream:
+        if not stream.is_regular:
+            return None
+        kind = look(stream)
+        if kind is not None and kind.reader in (Route.ffmpeg, Route.none):
+            return None
+        reader = open_reader(stream, None)
+        try:
+            return reader.promised / reader.rate if reader.promised else None
+        finally:
+            reader.close()
+    return None

@@ -24,6 +24,7 @@ from .recognition.timing import StageTimes as StageTimes
 from .recognition.transcriber import (
     Transcriber as Transcriber,
     load_model as load_model,
+    transcribe_channels as transcribe_channels,
     transcribe_file as transcribe_file,
 )
 from .recognition.transcript import Transcript as Transcript, Word as Word

@@ -1,5 +1,6 @@
 """The application: commands, what they share, and how errors end."""
 
+import codecs
 import errno
 import os
 import signal
@@ -26,6 +27,7 @@ from . import (
     transcribe,
     understand,
 )
+from .interrupt import exit_code, install
 
 app = typer.Typer(
     name="nearword",
@@ -70,13 +72,18 @@ def _root(
 def main() -> None:
     """Run the command line; errors end in one line on standard error and exit code 1, wrong usage in 2."""
     _prepare_streams()
+    install()
     try:
         try:
             app()
+        except SystemExit as end:
+            if end.code == 128 + signal.SIGINT:  # of whatever signal: typer knows only one
+                sys.exit(exit_code())
+            raise
         finally:
             sys.stdout.flush()  # here, where a full disk or a reader that went away can still be told
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(exit_code())
     except Exception as error:
         from ...models.errors import NearwordError
 
@@ -93,7 +100,22 @@ def _prepare_streams() -> None:
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 (lives to the end)
         elif isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="surrogateescape")
+            stream.reconfigure(errors=ESCAPES)
+
+
+def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode a character for which a stream has no place: a stray byte of a file name as it is, others as JSON does."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    if "\udc80" <= character <= "\udcff":
+        return bytes([ord(character) - 0xDC00]), error.start + 1
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)), error.start + 1
+
+
+ESCAPES = "nearword-escapes"
+codecs.register_error(ESCAPES, _escape)
 
 
 def _give_up(error: Exception) -> NoReturn:

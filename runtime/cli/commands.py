@@ -133,14 +133,19 @@ class CommandLines:
         self._out, self._prefix, self._transcriber, self._requests = out, prefix, transcriber, requests
         self._shown = 0
 
-    def show(self, text: str) -> None:
-        """Print the utterances that have ended meanwhile; ``text`` is all words so far."""
-        del text
-        transcriber = self._transcriber
-        commands: Sequence[Command | Understanding] = transcriber.commands or []
-        if self._requests:
-            commands = transcriber.understandings
-        ended = zip(commands, transcriber.utterance_texts, strict=True)
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to show."""
+        return len(self._commands) > self._shown
+
+    @property
+    def _commands(self) -> "Sequence[Command | Understanding]":
+        return self._transcriber.understandings if self._requests else self._transcriber.commands or []
+
+    def show(self) -> None:
+        """Print the utterances that have ended meanwhile."""
+        commands = self._commands
+        ended = zip(commands, self._transcriber.utterance_texts, strict=True)
         for command, words in islice(ended, self._shown, None):
             self._out.write(f"{self._prefix}{command_line(command, words)}\n")
             self._out.flush()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .interrupt import whole_steps
-from .options import Graphs, Model, Precision
+from .audio_options import OneChannel, choose_one_channel
+from .interrupt import exit_code, whole_steps
+from .options import Graphs, Model, Precision, fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +34,7 @@ def demo(
     ] = None,
     model: Model = "assistant-en",
     real_time: Annotated[bool, typer.Option("--real-time", help="Feed the audio at the speed of speech.")] = False,
+    channel: OneChannel = "mix",
     precision: Graphs = Precision.auto,
 ) -> None:
     """Recognise a short recording and show the words as they come.
@@ -44,9 +46,10 @@ def demo(
     from rich.console import Console
     from rich.markup import escape
 
-    from ...models import SAMPLE_RATE, Transducer, resolve, stream_audio
+    from ...models import SAMPLE_RATE, NearwordError, Transducer, resolve, stream_audio
     from ..recognition.transcriber import Transcriber
 
+    heard_channel = choose_one_channel(channel)
     console = Console(highlight=False, soft_wrap=True)
     started = time.perf_counter()
     loaded = Transducer.load(resolve(model), precision=precision.value)
@@ -58,8 +61,9 @@ def demo(
     console.print(f"audio {escape(path.name)}\n")
     transcriber = Transcriber(loaded)
     heard, cpu, wall, interrupted = 0.0, 0.0, time.perf_counter(), False
+    broken: NearwordError | None = None
     try:
-        for block in stream_audio(path, block_seconds=BLOCK_SECONDS):
+        for block in stream_audio(path, block_seconds=BLOCK_SECONDS, channel=heard_channel):
             heard += len(block) / SAMPLE_RATE
             if real_time:
                 time.sleep(max(0.0, wall + heard - time.perf_counter()))
@@ -71,6 +75,10 @@ def demo(
                 _show(console, heard, loaded.vocabulary.text(transcriber.tokens))
     except KeyboardInterrupt:
         interrupted = True
+    except NearwordError as error:
+        if not heard:
+            raise
+        broken = error
     before = time.process_time()
     transcript = transcriber.finish()
     cpu += time.process_time() - before
@@ -79,8 +87,11 @@ def demo(
         console.print(f"[dim]{_timed(transcript.words)}[/dim]")
     speed = f"{cpu / max(transcript.seconds, BLOCK_SECONDS):.4f} x real time"
     console.print(f"[dim]{transcript.seconds:.2f} s of audio in {cpu:.3f} s of processor time: {speed}[/dim]")
+    if broken is not None:
+        fail(str(broken))
+        raise typer.Exit(1)
     if interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())
 
 
 def _show(console: "Console", heard: float, text: str) -> None:

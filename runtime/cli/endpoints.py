@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from .interrupt import whole_steps
-from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare
+from .audio_options import OneChannel, choose_one_channel
+from .interrupt import exit_code, whole_steps
+from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...endpointing import Observation, Scorecard
     from ...endpointing.scorecard import Estimate
-    from ...models import Transducer
+    from ...models import Channel, Transducer
     from ..evaluation.endpoints import Recording, System
 
 EXAMPLES = (
@@ -78,6 +79,7 @@ def endpoints(
         list[Path] | None,
         typer.Option(help="Score these records of other systems too, as --details writes them.", show_default=False),
     ] = None,
+    channel: OneChannel = "mix",
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
 ) -> None:
@@ -100,6 +102,7 @@ def endpoints(
         check_plot(plot)
     for path, option in ((details, "--details"), (plot, "--plot")):
         spare([manifest], path, option)
+    heard = choose_one_channel(channel)
     recordings = read_ends(manifest, end_key=end_key, root=root)[:limit]
     others = {name: rows for path in compare or () for name, rows in read_records(path).items()}
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
@@ -111,7 +114,7 @@ def endpoints(
         systems[Peer.sherpa.value] = sherpa_system(loaded)
     with ExitStack() as stack:
         detail_file = stack.enter_context(open_output(details, "--details")) if details else None
-        seen, broken, interrupted = _observe_all(systems, recordings, detail_file)
+        seen, broken, interrupted = _observe_all(systems, recordings, heard, detail_file)
     cards: list[Scorecard] = []
     rows_of = {**{name: seen[name] for name in systems}, **others}
     for name, rows in rows_of.items():
@@ -127,11 +130,11 @@ def endpoints(
 
             draw(plot, cards, rows_of, own)
     if interrupted or broken or not cards:
-        raise typer.Exit(130 if interrupted else 1)
+        raise typer.Exit(exit_code() if interrupted else 1)
 
 
 def _observe_all(
-    systems: "Mapping[str, System]", recordings: "Sequence[Recording]", detail_file: TextIO | None
+    systems: "Mapping[str, System]", recordings: "Sequence[Recording]", channel: "Channel", detail_file: TextIO | None
 ) -> "tuple[dict[str, list[Observation]], int, bool]":
     """Return what each system decided on the recordings, how many could not be read, and whether Ctrl-C came.
 
@@ -140,7 +143,6 @@ def _observe_all(
     from rich.console import Console
     from rich.progress import track
 
-    from ...models import NearwordError
     from ..evaluation.endpoints import observe, read_recording
 
     shown = recordings
@@ -151,14 +153,15 @@ def _observe_all(
     try:
         for recording in shown:
             with whole_steps():
+                path = str(recording.path)
                 try:
-                    samples = read_recording(recording)
-                except NearwordError as error:
+                    samples = read_recording(recording, channel)
+                    rows = {name: observe(one, path, recording.end, samples) for name, one in systems.items()}
+                except Exception as error:  # noqa: BLE001 (what goes wrong with one leaves the others as they are)
                     broken += 1
-                    fail(str(error))
+                    fail(told(path, error))
                     continue
-                for name, system in systems.items():
-                    row = observe(system, str(recording.path), recording.end, samples)
+                for name, row in rows.items():
                     seen[name].append(row)
                     if detail_file:
                         ascii_only = not row.name.isprintable()

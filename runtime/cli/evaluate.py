@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .audio_options import OneChannel, choose_one_channel
 from .commands import GRAMMAR_HELP, GrammarFile, UnderstandModel, request_model, understanding_of
-from .interrupt import whole_steps
-from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare
+from .interrupt import exit_code, whole_steps
+from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare, told
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def evaluate(
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
+    channel: OneChannel = "mix",
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
 ) -> None:
@@ -82,13 +84,15 @@ def evaluate(
     in a TSV too) say what is asked for. A command counts if all of it is right; an empty intent says that nothing is
     asked for.
 
-    Audio that cannot be read is reported and left out; the exit code is 1 then. Ctrl-C gives the figures so far.
+    Audio that cannot be read is reported and left out; the exit code is 1 then. Ctrl-C and SIGTERM give the
+    figures so far.
     """
     from ...models import Transducer, resolve, stream_audio
     from ..evaluation.word_errors import read_manifest, recognise_all, score
     from ..recognition.transcriber import Transcriber
 
     spare([manifest], details, "--details")
+    heard = choose_one_channel(channel)
     entries = read_manifest(manifest, text_key=text_key, root=root)[:limit]
     labels = _labels(entries, wanted=(grammar or understand) is not None)
     with ExitStack() as stack:
@@ -105,7 +109,7 @@ def evaluate(
         def recognise(path: Path) -> tuple[str, float]:
             with whole_steps():
                 transcriber = Transcriber(loaded, search, grammar=understanding)
-                for block in stream_audio(path):
+                for block in stream_audio(path, channel=heard):
                     transcriber.accept(block)
                 transcript = transcriber.finish()
                 command = _asked(transcriber, requests)
@@ -113,9 +117,9 @@ def evaluate(
                     commands[path] = command
             return transcript.text, transcript.seconds
 
-        def failed(_: object, error: Exception) -> None:
-            broken.append(str(error))
-            fail(str(error))
+        def failed(entry: "Entry", error: Exception) -> None:
+            broken.append(str(entry.path))
+            fail(told(entry.path, error))
 
         results: list[Result] = []
         interrupted = False
@@ -134,7 +138,7 @@ def evaluate(
         else:
             _print(figures, run)
     if interrupted or broken:
-        raise typer.Exit(130 if interrupted else 1)
+        raise typer.Exit(exit_code() if interrupted else 1)
 
 
 def _asked(transcriber: "Transcriber", requests: "UnderstandingModel | None") -> "Command | None":

@@ -11,6 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .audio_options import (
+    NAME,
+    STANDARD_INPUT,
+    OneChannel,
+    RawChannels,
+    RawRate,
+    SampleFormat,
+    choose_one_channel,
+    raw_format,
+    require_pipe,
+)
 from .commands import (
     GRAMMAR_HELP,
     GrammarFile,
@@ -19,16 +30,16 @@ from .commands import (
     read_commands,
     request_stages,
 )
+from .interrupt import STOPPING, exit_code, note
 from .options import Format, Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, SendContacts, TokenFile, private_words, rescoring_settings
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
-from .standard_input import NAME, checked, require_pipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...lattice.rescoring import RescoringSettings
-    from ...models import Transducer
+    from ...models import Channel, RawFormat, Transducer
     from ..recognition.session import Session
     from ..recognition.stage import MakeStage, Stage
     from ..search import SearchOptions
@@ -54,6 +65,7 @@ EXAMPLES = (
     "nearword listen --format json | jq -r 'select(.type == \"final\").text'\n\n"
     "nearword listen --grammar orders.json --format json | jq -c 'select(.type == \"final\").command'\n\n"
     "nearword listen talk.wav\n\n"
+    "arecord -q -f S16_LE -r 16000 -c 1 | nearword listen -\n\n"
     "nearword listen --understand assistant\n\n"
     "nearword listen --dialogue dialogue.toml\n\n"
     f"{GRAMMAR_HELP}\n\n{DIALOGUE_HELP}"
@@ -85,8 +97,8 @@ def listen(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="A recording, heard in real time, instead of the microphone; - for raw 16 kHz 16-bit mono "
-            "on standard input.",
+            help="A recording, heard in real time, instead of the microphone; or a named pipe, or - for standard "
+            "input, heard as it comes: a file, or raw samples (16 kHz, 16 bits, mono).",
             show_default=False,
         ),
     ] = None,
@@ -116,13 +128,17 @@ def listen(
     rescore_contacts: SendContacts = False,
     dialogue: Dialogue = None,
     precision: Graphs = Precision.auto,
+    channel: OneChannel = "mix",
+    rate: RawRate = None,
+    channels: RawChannels = None,
+    sample_format: SampleFormat = None,
 ) -> None:
     """Recognise speech from the microphone as it is spoken.
 
     In a terminal: words while they come (bold: they stay), a level meter, and the time that the speculative
     end-pointer has won over the final one. Elsewhere: a line per utterance.
 
-    Ctrl-C prints the last words; the exit code is 130 then.
+    Ctrl-C and SIGTERM print the last words; the exit code is 130 or 143 then.
     """
     if list_devices:
         _print_devices(report)
@@ -134,7 +150,8 @@ def listen(
     from ..streaming.pipeline import Pipeline
     from .listen_view import make_view
 
-    audio = _make_source(source, device)
+    one = choose_one_channel(channel)
+    audio = _make_source(source, device, one, raw_format(rate, channels, sample_format))
     loaded = Transducer.load(resolve(model), precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
@@ -149,7 +166,7 @@ def listen(
     with named(grammar), make_view(json_lines=report is Report.json) as view:
         interrupted = asyncio.run(_listen(pipeline, audio, view, session, rescoring, behind))
     if interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())
 
 
 def _dialogue(model: "Transducer", search: "SearchOptions", path: Path) -> "tuple[Session, tuple[MakeStage, ...]]":
@@ -189,14 +206,17 @@ async def _listen(
         stream = pipeline.run(source, session=session)
         events = await stack.enter_async_context(aclosing(staged(stream, *stages)))
 
-        def ask() -> None:
+        def ask(number: int) -> None:
             nonlocal asked
+            note(number)
             if asked and task is not None:
                 task.cancel()
             asked = True
             stream.stop()
 
-        loop.add_signal_handler(signal.SIGINT, ask)
+        stopping = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in stopping:
+            loop.add_signal_handler(number, ask, number)
         meter = asyncio.create_task(_show_level(stream, view)) if view.has_meter else None
         try:
             async for event in events:
@@ -205,7 +225,8 @@ async def _listen(
             if not asked:
                 raise
         finally:
-            loop.remove_signal_handler(signal.SIGINT)
+            for number in stopping:
+                loop.remove_signal_handler(number)
             if meter is not None:
                 meter.cancel()
                 await asyncio.wait([meter])
@@ -225,15 +246,15 @@ async def _show_level(stream: "EventStream", view: "View") -> None:
         await asyncio.sleep(METER_SECONDS)
 
 
-def _make_source(source: Path | None, device: str | None) -> "AudioSource":
-    from ..sources import AudioFile, Microphone, RawStream, read_pipe
+def _make_source(source: Path | None, device: str | None, channel: "Channel", raw: "RawFormat | None") -> "AudioSource":
+    from ..sources import AudioFile, Microphone
 
     if source is None:
-        return Microphone(device)
-    if str(source) != "-":
-        return AudioFile(source, real_time=True)
+        return Microphone(device, channel=channel)
+    if source != STANDARD_INPUT:
+        return AudioFile(source, real_time=True, channel=channel, raw=raw)
     require_pipe("listen")
-    return RawStream(checked(read_pipe(), "listen"), name=NAME)
+    return AudioFile(0, channel=channel, raw=raw, name=NAME)
 
 
 def _print_devices(report: Report) -> None:

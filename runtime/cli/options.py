@@ -92,8 +92,25 @@ def open_output(path: Path, option: str) -> Iterator[TextIO]:
 
 def spare(inputs: Iterable[Path], output: Path | None, option: str) -> None:
     """Refuse to write over what is read."""
-    if output is not None and output.exists() and any(path.exists() and path.samefile(output) for path in inputs):
+    if output is not None and output.exists() and any(_same(path, output) for path in inputs):
         raise typer.BadParameter(f"{output} is read as well; it would be lost", param_hint=option)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # not there, or a name that no file can have
+        return False
+
+
+def told(name: object, error: Exception) -> str:
+    """Return what is said of one of several things that went wrong."""
+    from ...models.errors import NearwordError
+
+    if isinstance(error, NearwordError):
+        return str(error)
+    what = " ".join(str(error).split())[:200]
+    return f"{name}: cannot be recognised ({type(error).__name__}: {what}); please report this"
 
 
 def fail(message: str) -> None:

@@ -1,43 +1,58 @@
-"""``nearword transcribe``: files, or raw audio on standard input, to words."""
+"""``nearword transcribe``: files, pipes and standard input, to words."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
+from .audio_options import (
+    NAME,
+    STANDARD_INPUT,
+    Channels,
+    RawChannels,
+    RawRate,
+    SampleFormat,
+    choose_channel,
+    raw_format,
+    require_pipe,
+)
 from .commands import (
     GRAMMAR_HELP,
     CommandLines,
     GrammarFile,
     UnderstandModel,
     keys_of,
-    request_stages,
+    request_model,
     understanding_of,
+    understanding_stage,
 )
-from .interrupt import whole_steps
-from .lattice import DRAWN_ARCS, FileFormat
-from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output, spare
+from .interrupt import exit_code, whole_steps
+from .lattice import FileFormat
+from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output, spare, told
 from .rescoring import RescoreUrl, SendContacts, TokenFile, private_words, rescoring_settings
 from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
-from .standard_input import check_beginning, require_pipe
+from .transcribe_output import LatticeFolder, OneLine, Progress, UtteranceLines
 
 if TYPE_CHECKING:
-    from ...lattice import Lattice
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+
     from ...lattice.rescoring import RescoringSettings
+    from ...models import Channel, RawFormat
     from ..recognition.events import Event
     from ..recognition.segmenter import Segmenter
+    from ..recognition.stage import Stage
+    from ..recognition.transcript import Transcript
     from ..streaming.rescoring import BlockingRescoring, Private
 
-LONG_SECONDS = 60.0
-"""Audio from which a progress bar is worth its place."""
 DEADLINE_SECONDS = 2.0
 """Time a rescoring service has for an utterance of a recording."""
 BLOCK_SECONDS = 1.0
 """Audio between two looks at the progress bar and at Ctrl-C."""
-STANDARD_INPUT = Path("-")
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "nearword transcribe meeting.wav\n\n"
@@ -46,8 +61,10 @@ EXAMPLES = (
     "nearword transcribe --lattice-dir lattices *.flac\n\n"
     "nearword transcribe --bias contacts.vcf --bias rooms.txt call.wav\n\n"
     "nearword transcribe --grammar orders.json order.wav\n\n"
-    "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -\n\n"
+    "nearword transcribe --channel each call.wav\n\n"
     "nearword transcribe --understand assistant order.wav\n\n"
+    "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -\n\n"
+    "nearword transcribe --sample-format mulaw --rate 8000 call.raw\n\n"
     f"{GRAMMAR_HELP}"
 )
 
@@ -57,12 +74,17 @@ def transcribe(
         list[Path],
         typer.Argument(
             metavar="FILE",
-            help="Audio files (wav, flac, ogg, opus, mp3), or - for raw 16 kHz 16-bit mono on standard input.",
+            help="Audio files (wav, flac, ogg, opus, mp3, aiff, au, caf; m4a, mp4, webm, wma, amr if ffmpeg is "
+            "installed), named pipes, or - for standard input: a file, or raw samples (16 kHz, 16 bits, mono).",
             show_default=False,
         ),
     ],
     output_format: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.text,
     model: Model = "assistant-en",
+    channel: Channels = "mix",
+    one_line: Annotated[
+        bool, typer.Option("--one-line", help="All words of a recording in one line, not a line per utterance.")
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write here instead of to standard output.", show_default=False),
@@ -91,8 +113,16 @@ def transcribe(
     lattice_format: Annotated[
         FileFormat, typer.Option(help="What lattices are written as (see: nearword lattice convert --help).")
     ] = FileFormat.binary,
+    rate: RawRate = None,
+    channels: RawChannels = None,
+    sample_format: SampleFormat = None,
 ) -> None:
     """Turn speech into text, streaming, offline.
+
+    Text is a line per utterance, printed as soon as it has ended. With --channel each, every channel has its own
+    transcript: lines are labelled, JSON has "channel", subtitles name the channel.
+
+    What a file is follows from its content, not its name. The options for raw audio hold for samples without a header.
 
     Lattices are named after the recording and the number of the utterance (talk-1.nwl, talk-2.nwl; stdin-1.nwl). Of
     several recordings with one name, the second is talk~2, and so on.
@@ -100,61 +130,59 @@ def transcribe(
     A file that cannot be read is reported and the others go on; the exit code is 1 then. Of one that is broken in the
     middle, the words before are printed.
 
-    Ctrl-C prints what was recognised so far; the exit code is 130 then.
+    Ctrl-C and SIGTERM print what was recognised so far; the exit code is 130 or 143 then.
     """
-    from ...models import NearwordError, Transducer, resolve
-    from ..recognition.formats import WRITERS
+    from ...models import Transducer, resolve
     from ..recognition.segmenter import Segmenter
     from ..recognition.session import Session
 
     _check(files, output_format, output)
-    lattices = _LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
+    heard, raw = choose_channel(channel), raw_format(rate, channels, sample_format)
+    lattices = LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
     understanding = understanding_of(loaded, grammar, output_format)
-    asked = request_stages(understand, search, output_format)
+    requests = request_model(understand, output_format)
     session = Session(loaded, search)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
-    write = WRITERS[output_format.value]
-    prefixed = output_format is Format.text and len(files) > 1
     broken = interrupted = False
-    progress = _Progress(files)
+    said = {"rescored"}
+    progress = Progress(files)
     with ExitStack() as stack:
         out = sys.stdout if output is None else stack.enter_context(open_output(output, "--output"))
         stack.enter_context(progress.running())
         private = private_words(session, rescore_contacts)
-        told = [] if service is None else [_Told(stack.enter_context(_rescoring(service, private)))]
+
+        rescorers: list[_Told] = []
+
+        def begin(number: int) -> Segmenter:
+            # a stage hears one stream at a time: each channel has its own
+            while service is not None and len(rescorers) < number:
+                rescorers.append(_Told(stack.enter_context(_rescoring(service, private)), said))
+            stages: list[Stage] = [*rescorers[number - 1 : number]]
+            if requests is not None:
+                stages.append(understanding_stage(requests, search))
+            return Segmenter(loaded, search=search, lower=not keep_case, grammar=understanding, stages=stages)
+
         for path in files:
-            prefix = f"{path}: " if prefixed else ""
-            transcriber = Segmenter(
-                loaded, search=search, lower=not keep_case, grammar=understanding, stages=[*told, *asked]
-            )
-            growing = _growing(transcriber, out, prefix, path, bool(asked)) if output_format is Format.text else None
+            prefix = f"{path}: " if len(files) > 1 else ""
+            shown = _Shown(output_format, loaded.info.name, prefix, out, one_line, requests is not None)
+            recording = _Recording(path, heard, begin, shown)
+            failed = False
             try:
-                if path == STANDARD_INPUT:
-                    interrupted = _standard_input(transcriber, growing)
-                else:
-                    interrupted = _file(transcriber, path, progress)
-                transcript = transcriber.finish()
-            except NearwordError as error:
+                interrupted = recording.hear(progress, raw)
+            except OSError:
+                raise  # of what is written to: audio that cannot be read is an AudioError
+            except Exception as error:  # noqa: BLE001 (whatever a library makes of one recording, the others go on)
                 with progress.aside():
-                    fail(str(error))
-                broken = True
-                transcript = transcriber.finish()
-                if not transcript.words:
-                    continue
-            if lattices is not None:
-                lattices.write(path, transcriber.lattices)
+                    fail(told(path, error))
+                failed = broken = True
             with progress.aside():
-                if growing is not None:
-                    growing.end(transcript.text)
-                else:
-                    out.write(prefix + write(str(path), transcript, loaded.info.name, **keys_of(transcriber)))
-                out.flush()
+                recording.end(lattices, failed=failed)
             if interrupted:
                 break
     if interrupted or broken:
-        raise typer.Exit(130 if interrupted else 1)
+        raise typer.Exit(exit_code() if interrupted else 1)
 
 
 def _rescoring(settings: "RescoringSettings", private: "Private") -> "BlockingRescoring":
@@ -168,16 +196,15 @@ class _Told:
 
     name = "rescoring"
 
-    def __init__(self, rescoring: "BlockingRescoring") -> None:
-        self._rescoring = rescoring
-        self._told: set[str] = {"rescored"}
+    def __init__(self, rescoring: "BlockingRescoring", said: set[str]) -> None:
+        self._rescoring, self._said = rescoring, said
 
     def take(self, event: "Event") -> "Sequence[Event]":
         events = self._rescoring.take(event)
         for each in events:
             rescored = getattr(each, "rescored", None)
-            if rescored is not None and rescored.reason not in self._told:
-                self._told.add(rescored.reason)
+            if rescored is not None and rescored.reason not in self._said:
+                self._said.add(rescored.reason)
                 fail(f"not rescored ({rescored.reason}): the words are the device's own")
         return events
 
@@ -193,157 +220,114 @@ def _check(files: list[Path], output_format: Format, output: Path | None) -> Non
     spare(files, output, "--output")
 
 
-def _file(transcriber: "Segmenter", path: Path, progress: "_Progress") -> bool:
-    """Take a file in; returns whether Ctrl-C ended it early."""
-    from ...models import SAMPLE_RATE, cut_short, stream_audio
+@dataclass(frozen=True)
+class _Shown:
+    """How a recording is printed."""
 
-    if short := cut_short(path):
-        with progress.aside():
-            fail(f"{path}: cut short: its header promises {short[0]:.1f} s, {short[1]:.1f} s are there")
-    try:
-        for block in stream_audio(path, block_seconds=BLOCK_SECONDS):
-            with whole_steps():
-                transcriber.accept(block)
-            progress.advance(len(block) / SAMPLE_RATE)
-    except KeyboardInterrupt:
-        return True
-    return False
+    form: Format
+    model: str
+    prefix: str
+    """Of every line of text."""
+    out: TextIO
+    one_line: bool
+    requests: bool
+    """Whether text is what utterances ask for."""
 
 
-def _growing(
-    transcriber: "Segmenter", out: TextIO, prefix: str, path: Path, requests: bool
-) -> "_GrowingLine | CommandLines | None":
-    """Return what shows the words, or what they ask for, as they come; None where all is printed at the end."""
-    if requests or transcriber.commands is not None:
-        return CommandLines(out, prefix, transcriber, requests=requests)
-    return _GrowingLine(out, prefix) if path == STANDARD_INPUT else None
+class _Recording:
+    """One recording: a transcript, or one for each of its channels."""
 
+    def __init__(
+        self,
+        path: Path,
+        channel: "Channel | Literal['each']",
+        begin: "Callable[[int], Segmenter]",
+        shown: _Shown,
+    ) -> None:
+        self._path, self._channel, self._begin = path, channel, begin
+        self._shown = shown
+        self._listeners: list[Segmenter] = []
+        self._lines: list[OneLine | UtteranceLines | CommandLines] = []
 
-def _standard_input(transcriber: "Segmenter", growing: "_GrowingLine | CommandLines | None") -> bool:
-    """Take raw samples in; returns whether Ctrl-C ended them. ``growing`` shows the words as they come."""
-    import numpy as np
+    def hear(self, progress: Progress, raw: "RawFormat | None") -> bool:
+        """Take the audio in; returns whether Ctrl-C ended it early.
 
-    source: IO[bytes] = sys.stdin.buffer
-    rest, begun = b"", False
-    try:
-        # read1 gives what is there: a word must not wait for a full block
-        while data := source.read1(6400):  # type: ignore[attr-defined]
-            if not begun:
-                check_beginning(data, "transcribe")
-            begun, data = True, rest + data
-            whole = len(data) // 2 * 2
-            rest = data[whole:]
-            samples = np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768)
-            with whole_steps():
-                if transcriber.accept(samples) and growing is not None:
-                    growing.show(transcriber.stable_text)
-    except KeyboardInterrupt:
-        return True
-    if not begun:
-        check_beginning(b"", "transcribe")
-    return False
+        Raises:
+            AudioError: it cannot be used, or only up to a place.
+        """
+        from ...models import SAMPLE_RATE, AudioStream
 
-
-class _LatticeFolder:
-    """Where lattices go, each in a file of its own."""
-
-    def __init__(self, folder: Path, form: FileFormat) -> None:
-        self._folder, self._form = folder, form
-        self._taken: set[str] = set()
+        source, name = (0, NAME) if self._path == STANDARD_INPUT else (self._path, None)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise typer.BadParameter(
-                f"{folder}: no folder can be made there ({error.strerror})", param_hint="--lattice-dir"
-            ) from error
+            with AudioStream(source, BLOCK_SECONDS, channel=self._channel, raw=raw, name=name) as audio:
+                for block in audio:
+                    if not self._listeners:
+                        self._open(block.shape[1] if block.ndim == 2 else 1, grows=not audio.is_regular)
+                    with whole_steps():
+                        self._accept(block, progress)
+                    progress.advance(len(block) / SAMPLE_RATE)
+            if short := audio.cut_short:
+                with progress.aside():
+                    what = f"its header promises {short[0]:.1f} s, {short[1]:.1f} s are there"
+                    fail(f"{audio.name}: cut short: {what}")
+        except KeyboardInterrupt:
+            return True
+        return False
 
-    def write(self, recording: Path, lattices: "list[Lattice]") -> None:
-        """Write the lattices of a recording's utterances; pictures show the best of them."""
-        from ...lattice import FORMATS, limit_arcs, write_lattice
+    def _open(self, channels: int, *, grows: bool) -> None:
+        for number in range(1, channels + 1):
+            listener = self._begin(number)
+            self._listeners.append(listener)
+            if self._shown.form is not Format.text:
+                continue
+            prefix = f"{self._shown.prefix}channel {number}: " if self._channel == "each" else self._shown.prefix
+            # lines of several channels cannot grow into one another
+            grows = grows and channels == 1
+            if listener.commands is not None or self._shown.requests:
+                self._lines.append(CommandLines(self._shown.out, prefix, listener, requests=self._shown.requests))
+            else:
+                kind = OneLine if self._shown.one_line else UtteranceLines
+                self._lines.append(kind(self._shown.out, prefix, listener, grows=grows))
 
-        form = FORMATS[self._form.value]
-        name = self._name("stdin" if recording == STANDARD_INPUT else recording.stem)
-        for number, lattice in enumerate(lattices, 1):
-            shown = lattice if form.read else limit_arcs(lattice, DRAWN_ARCS)
-            write_lattice(shown, self._folder / f"{name}-{number}{form.suffixes[0]}", form.name)
+    def _accept(self, block: "np.ndarray", progress: Progress) -> None:
+        columns = block.T if block.ndim == 2 else (block,)
+        news = [listener.accept(part) for listener, part in zip(self._listeners, columns, strict=True)]
+        for line, new in zip(self._lines, news, strict=False):  # of other formats there are no lines
+            if new and line.has_news:
+                with progress.aside():
+                    line.show()
 
-    def _name(self, stem: str) -> str:
-        """Return a name that no recording before had, whether or not the file system tells letters' cases apart."""
-        name, number = stem, 1
-        while name.casefold() in self._taken:
-            number += 1
-            name = f"{stem}~{number}"
-        self._taken.add(name.casefold())
-        return name
-
-
-class _GrowingLine:
-    """A line that is written while it grows, with what will not change any more."""
-
-    def __init__(self, out: TextIO, prefix: str) -> None:
-        self._out = out
-        self._prefix = prefix
-        """Until something is shown."""
-        self._shown = ""
-
-    def show(self, text: str) -> None:
-        """Write what has come to the text at its end."""
-        text = text.rstrip("\ufffd")  # a character whose last bytes are still to come
-        if text.startswith(self._shown) and text != self._shown:
-            self._out.write(self._prefix + text[len(self._shown) :])
-            self._out.flush()
-            self._prefix, self._shown = "", text
-
-    def end(self, text: str) -> None:
-        """Write the rest and end the line."""
-        rest = text[len(self._shown) :] if text.startswith(self._shown) else f"\n{text}"
-        self._out.write(f"{self._prefix}{rest}\n")
-
-
-class _Progress:
-    """A bar on standard error, if that is a terminal and the files together are long."""
-
-    def __init__(self, files: list[Path]) -> None:
-        from ...models import audio_seconds
-
-        self._bar = None
-        if not sys.stderr.isatty():
+    def end(self, lattices: LatticeFolder | None, *, failed: bool) -> None:
+        """Print what is to be printed at the end; nothing of a recording that could not be read at all."""
+        if not self._listeners:
+            if failed:
+                return
+            self._open(1, grows=False)  # interrupted before the first sound
+        transcripts = [listener.finish() for listener in self._listeners]
+        if failed and not any(transcript.words for transcript in transcripts):
             return
-        # never of "-": libsndfile would read standard input for it
-        total = sum(audio_seconds(path) or 0.0 for path in files if path != STANDARD_INPUT)
-        if total >= LONG_SECONDS:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        for number, listener in enumerate(self._listeners, 1):
+            if lattices is not None:
+                lattices.write(self._path, listener.lattices, number if self._channel == "each" else None)
+        for line in self._lines:
+            line.end()
+        if not self._lines:
+            self._shown.out.write(self._written(transcripts))
+        self._shown.out.flush()
 
-            columns = (
-                TextColumn("transcribing"),
-                BarColumn(),
-                TextColumn("{task.completed:.0f}/{task.total:.0f} s of audio"),
-                TimeRemainingColumn(),
-            )
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
-            self._task = self._bar.add_task("transcribing", total=total)
+    def _written(self, transcripts: "list[Transcript]") -> str:
+        """Return the transcripts in a format that is written at the end."""
+        from ..recognition.formats import WRITERS, subtitles
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Show the bar meanwhile."""
-        if self._bar:
-            with self._bar:
-                yield
-        else:
-            yield
-
-    def advance(self, seconds: float) -> None:
-        """Move the bar."""
-        if self._bar:
-            self._bar.advance(self._task, seconds)
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Take the bar away while something is printed."""
-        if not self._bar:
-            yield
-            return
-        self._bar.stop()
-        yield
-        self._bar.start()
+        each = self._channel == "each"
+        if each and self._shown.form in (Format.srt, Format.vtt):
+            return subtitles(self._shown.form.value, enumerate(transcripts, 1))
+        write = WRITERS[self._shown.form.value]
+        rows = []
+        for number, (transcript, listener) in enumerate(zip(transcripts, self._listeners, strict=True), 1):
+            more: dict[str, object] = keys_of(listener) if self._shown.form is Format.json else {}
+            channel = number if each else self._channel
+            if channel != "mix" and self._shown.form in (Format.json, Format.ctm):
+                more["channel"] = channel
+            rows.append(write(str(self._path), transcript, self._shown.model, **more))
+        return "".join(rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...endpointing import Ending, EndpointSettings, Observation, Speculation, observation_from_dict
-from ...models import SAMPLE_RATE, AudioError, Transducer, read_audio
+from ...models import SAMPLE_RATE, AudioError, Channel, Transducer, read_audio
 from ...models.audio import Samples
 from ..recognition.events import Event, Final, FinalReason, Reset, SpeculativeFinal
 from ..recognition.recognizer import Recognizer
@@ -104,15 +104,15 @@ def _seconds(manifest: Path, row: dict[str, object], key: str) -> float:
     return seconds
 
 
-def read_recording(recording: Recording) -> Samples:
-    """Return the audio, [samples], with enough silence after the end of speech.
+def read_recording(recording: Recording, channel: Channel = "mix") -> Samples:
+    """Return the audio of a channel, [samples], with enough silence after the end of speech.
 
     What is missing is made as loud as the recording's quietest tenth: absolute silence would be too easy.
 
     Raises:
         AudioError: not usable audio, or shorter than its end of speech.
     """
-    samples = read_audio(recording.path)
+    samples = read_audio(recording.path, channel=channel)
     seconds = len(samples) / SAMPLE_RATE
     if recording.end > seconds + 0.1:
         raise AudioError(recording.path, f"lasts {seconds:.2f} s, but its speech is said to end at {recording.end} s")

@@ -144,7 +144,14 @@ def locate(manifest: Path, path: str, root: Path | None) -> Path:
     if root is not None:
         return root / path
     beside, above = manifest.parent / path, manifest.absolute().parent.parent / path
-    return above if not beside.exists() and above.exists() else beside
+    return above if not _exists(beside) and _exists(above) else beside
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long, or that no file can have
+        return False
 
 
 def _table_rows(lines: Sequence[str]) -> Iterator[dict[str, object]]:
@@ -167,16 +174,16 @@ def _json_rows(manifest: Path, lines: Sequence[str]) -> Iterator[dict[str, objec
 def recognise_all(
     entries: Iterable[Entry],
     recognise: Callable[[Path], tuple[str, float]],
-    failed: Callable[[Entry, NearwordError], None],
+    failed: Callable[[Entry, Exception], None],
 ) -> Iterator[Result]:
-    """Recognise every entry; those whose audio cannot be used are told to ``failed`` and left out.
+    """Recognise every entry; those that cannot be, for whatever reason, are told to ``failed`` and left out.
 
     ``recognise`` gives the text and the seconds of audio of a path.
     """
     for entry in entries:
         try:
             text, seconds = recognise(entry.path)
-        except NearwordError as error:
+        except Exception as error:  # noqa: BLE001 (what goes wrong with one leaves the others as they are)
             failed(entry, error)
         else:
             yield Result(entry, normalise(text), seconds)

@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from .transcript import Transcript, Word
 
@@ -91,28 +91,46 @@ def clock(seconds: float, mark: str) -> str:
 def to_srt(path: str, transcript: Transcript, model: str) -> str:
     """Return SubRip subtitles."""
     del path, model
-    return "".join(
-        f"{number}\n{clock(start, ',')} --> {clock(end, ',')}\n{text}\n\n"
-        for number, (start, end, text) in enumerate(cues(transcript.words, transcript.utterances), 1)
-    )
+    return _srt(_cues_of(transcript))
 
 
 def to_vtt(path: str, transcript: Transcript, model: str) -> str:
     """Return WebVTT subtitles."""
     del path, model
-    body = "".join(
-        f"\n{clock(start, '.')} --> {clock(end, '.')}\n{html.escape(text, quote=False)}\n"
-        for start, end, text in cues(transcript.words, transcript.utterances)
+    return _vtt((start, end, html.escape(text, quote=False)) for start, end, text in _cues_of(transcript))
+
+
+def subtitles(form: str, channels: Iterable[tuple[int, Transcript]]) -> str:
+    """Return the subtitles of several channels by their numbers in one, ``srt`` or ``vtt``, each with its channel."""
+    all_cues = sorted((start, number, end, text) for number, one in channels for start, end, text in _cues_of(one))
+    if form == "srt":
+        return _srt((start, end, f"channel {number}: {text}") for start, number, end, text in all_cues)
+    return _vtt(
+        (start, end, f"<v channel {number}>{html.escape(text, quote=False)}") for start, number, end, text in all_cues
     )
-    return "WEBVTT\n" + body
 
 
-def to_ctm(path: str, transcript: Transcript, model: str) -> str:
+def _cues_of(transcript: Transcript) -> list[tuple[float, float, str]]:
+    return cues(transcript.words, transcript.utterances)
+
+
+def _srt(shown: Iterable[tuple[float, float, str]]) -> str:
+    return "".join(
+        f"{number}\n{clock(start, ',')} --> {clock(end, ',')}\n{text}\n\n"
+        for number, (start, end, text) in enumerate(shown, 1)
+    )
+
+
+def _vtt(shown: Iterable[tuple[float, float, str]]) -> str:
+    return "WEBVTT\n" + "".join(f"\n{clock(start, '.')} --> {clock(end, '.')}\n{text}\n" for start, end, text in shown)
+
+
+def to_ctm(path: str, transcript: Transcript, model: str, channel: int = 1) -> str:
     """Return NIST ctm: name, channel, start, duration, word, confidence; spaces in the name become underscores."""
     del model
     name = "_".join(path.split()) or "-"
     return "".join(
-        f"{name} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text} {word.confidence:.4f}\n"
+        f"{name} {channel} {word.start:.3f} {word.end - word.start:.3f} {word.text} {word.confidence:.4f}\n"
         for word in transcript.words
     )
 
@@ -124,4 +142,4 @@ WRITERS: dict[str, Callable[..., str]] = {
     "vtt": to_vtt,
     "ctm": to_ctm,
 }
-"""Format name to writer: (path, transcript, model name) to what is printed; JSON takes more keys."""
+"""Format name to writer: (path, transcript, model name) to what is printed; JSON takes more keys, ctm a channel."""

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import numpy.typing as npt
 
 from ...lattice import Lattice
-from ...models import DEFAULT_MODEL, SAMPLE_RATE, AudioConverter, Channel, Transducer, resolve, stream_audio
+from ...models import (
+    DEFAULT_MODEL,
+    SAMPLE_RATE,
+    AudioConverter,
+    AudioStream,
+    Channel,
+    Transducer,
+    resolve,
+    stream_audio,
+)
 from ...models.audio import Samples
 from ...models.transducer import Encoded
 from ..search import DEFAULT_SEARCH, SearchOptions
@@ -170,13 +179,32 @@ class Transcriber:
         return replace(result, text=" ".join(word.text for word in words), words=words)
 
 
-def transcribe_file(model: Transducer, path: str | Path, search: SearchOptions = DEFAULT_SEARCH) -> Transcript:
-    """Return the words of an audio file.
+def transcribe_file(
+    model: Transducer, path: str | Path, search: SearchOptions = DEFAULT_SEARCH, *, channel: Channel = "mix"
+) -> Transcript:
+    """Return the words of an audio file, of one of its channels (from 1 on) or of all mixed.
+
+    Raises:
+        AudioError: the file is not usable audio, or has no such channel; names it.
+    """
+    transcriber = Transcriber(model, search)
+    for block in stream_audio(path, channel=channel):
+        transcriber.accept(block)
+    return transcriber.finish()
+
+
+def transcribe_channels(
+    model: Transducer, path: str | Path, search: SearchOptions = DEFAULT_SEARCH
+) -> tuple[Transcript, ...]:
+    """Return the words of each channel of an audio file, as of a call with a speaker on each.
 
     Raises:
         AudioError: the file is not usable audio; names it.
     """
-    transcriber = Transcriber(model, search)
-    for block in stream_audio(path):
-        transcriber.accept(block)
-    return transcriber.finish()
+    transcribers: list[Transcriber] = []
+    with AudioStream(path, channel="each") as audio:
+        for block in audio:
+            transcribers = transcribers or [Transcriber(model, search) for _ in range(block.shape[1])]
+            for transcriber, samples in zip(transcribers, block.T, strict=True):
+                transcriber.accept(samples)
+    return tuple(transcriber.finish() for transcriber in transcribers)

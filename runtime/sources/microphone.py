@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
-from ...models import SAMPLE_RATE
-from ...models.audio import Resampler, Samples, make_resampler
+from ...models import SAMPLE_RATE, AudioConverter, Channel
+from ...models.audio import Samples
+from ...models.samples import check_channel, no_channel
 from ..streaming.waiting import uncancelled
 from .devices import Device, MicrophoneError, choose_device, import_sounddevice, list_devices, reason
 from .source import AudioSink
@@ -40,9 +41,20 @@ class Microphone:
     that was chosen by name or as the default is looked for anew by the same rule.
     """
 
-    def __init__(self, device: int | str | None = None) -> None:
-        """Choose a device by index or by part of its name; None is the system's default."""
+    def __init__(self, device: int | str | None = None, *, channel: Channel = "mix") -> None:
+        """Choose a device by index or by part of its name; None is the system's default.
+
+        Args:
+            device: which one.
+            channel: of a device with several the one to hear, from 1 on, or ``mix``: what the system makes of them
+                for programs that want one.
+
+        Raises:
+            AudioError: no such channel.
+        """
+        check_channel(channel, "microphone")
         self.device = device
+        self._channel: Channel = channel
 
     async def feed(self, sink: AudioSink) -> None:
         """Put what the device hears into the sink, until cancelled.
@@ -50,7 +62,7 @@ class Microphone:
         Raises:
             MicrophoneError: PortAudio or the device is missing at the start, or cannot be opened.
         """
-        capture = _Capture(sink)
+        capture = _Capture(sink, self._channel)
         # opening and closing a device can take a second, which the event loop has not
         executor = ThreadPoolExecutor(1, "nearword microphone")
         loop = asyncio.get_running_loop()
@@ -87,10 +99,11 @@ class _Capture:
     PortAudio does not say how much it lost, and a sound server that moves a stream to another device says nothing.
     """
 
-    def __init__(self, sink: AudioSink) -> None:
+    def __init__(self, sink: AudioSink, channel: Channel) -> None:
         self._sink = sink
+        self._channel: Channel = channel
         self._stream: Any = None
-        self._resampler: Resampler = make_resampler(SAMPLE_RATE)
+        self._converter = AudioConverter(SAMPLE_RATE, channel, source="microphone")
         self._rate = float(SAMPLE_RATE)
         self._lock = threading.Lock()
         self._began: float | None = None
@@ -138,8 +151,8 @@ class _Capture:
                 self._tell(self._missing(now) - seconds, DEVICE_GONE)
             self._heard_at = now
             self._accounted += seconds
-        mono = samples[:, 0].copy() if samples.shape[1] == 1 else samples.mean(axis=1)
-        self._sink.offer(self._resampler.accept(mono))
+        # the block is PortAudio's again when this returns
+        self._sink.offer(self._converter.accept(samples.copy()))
 
     def open(self, wanted: int | str | None, *, anew: bool = False) -> None:
         """Open the device; ``anew`` if it was open before."""
@@ -164,8 +177,14 @@ class _Capture:
     def _open_device(self, sounddevice: ModuleType, device: Device) -> Any:
         # 16 kHz mono if it can, else what it likes best
         failure: Exception | None = None
-        for rate, channels in ((float(SAMPLE_RATE), 1), (device.rate, 1), (device.rate, device.channels)):
-            self._rate, self._resampler = rate, make_resampler(rate)
+        if self._channel != "mix" and self._channel > device.channels:
+            raise MicrophoneError(f"input device {device.name!r}: {no_channel(self._channel, device.channels)}")
+        all_of = device.channels
+        wanted = [(float(SAMPLE_RATE), 1), (device.rate, 1), (device.rate, all_of)]
+        if self._channel != "mix":
+            wanted = [(float(SAMPLE_RATE), all_of), (device.rate, all_of)]
+        for rate, channels in wanted:
+            self._rate, self._converter = rate, AudioConverter(rate, self._channel, source="microphone")
             try:
                 return sounddevice.InputStream(
                     samplerate=rate,

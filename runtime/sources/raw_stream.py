@@ -5,29 +5,29 @@ import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
-from typing import IO, Any, Literal
+from typing import IO, Any
 
-import numpy as np
-
-from ...models.audio import SAMPLE_RATE, Samples, check_samples, make_resampler
+from ...models import SAMPLE_RATE, AudioConverter, Channel, RawFormat
+from ...models.audio import Samples
+from ...models.pcm import decode
 from .source import AudioSink
 
 READ_BYTES = 16_384
 BLOCK_SAMPLES = 8_000
 """Larger pieces are put into the sink in parts, so that the queue's bound holds."""
-SampleFormat = Literal["int16", "float32"]
 
 
 class RawStream:
-    """Interleaved little-endian samples of any rate; channels are averaged."""
+    """Interleaved samples without a header, of any rate and kind."""
 
     def __init__(
         self,
         source: AsyncIterable[bytes] | asyncio.StreamReader,
         *,
         rate: float = SAMPLE_RATE,
-        sample_format: SampleFormat = "int16",
+        sample_format: str = "int16",
         channels: int = 1,
+        channel: Channel = "mix",
         live: bool = False,
         name: str = "raw stream",
     ) -> None:
@@ -36,25 +36,19 @@ class RawStream:
         Args:
             source: an async iterator of bytes, or an asyncio stream. Samples may be cut anywhere.
             rate: samples per second.
-            sample_format: ``int16``, or ``float32`` in [-1, 1].
+            sample_format: how samples are written, as ``models.RawFormat`` has it: ``int16``, ``float32``, ``mulaw``.
             channels: interleaved channels.
+            channel: the one to hear, from 1 on, or ``mix``.
             live: it does not wait for the recogniser; the oldest audio is lost instead.
             name: for messages.
 
         Raises:
-            ValueError: a rate, format or number of channels that is not possible.
+            AudioError: a rate, format or number of channels that is not possible.
         """
-        if sample_format not in ("int16", "float32"):
-            raise ValueError(f"sample format {sample_format!r}: expected int16 or float32")
-        if channels < 1:
-            raise ValueError(f"{channels} channels: expected 1 or more")
-        self._resampler = make_resampler(rate)
+        self._form = RawFormat(sample_format, rate, channels)
+        self._converter = AudioConverter(rate, channel, source=name)
         self._source = source
-        self._rate = rate
-        self._dtype = np.dtype("<i2" if sample_format == "int16" else "<f4")
-        self._channels = channels
         self._live = live
-        self._name = name
 
     async def feed(self, sink: AudioSink) -> None:
         """Put the stream's audio into the sink; a cut sample at the end is dropped.
@@ -62,24 +56,14 @@ class RawStream:
         Raises:
             AudioError: a sample is not a finite number.
         """
-        frame_bytes = self._dtype.itemsize * self._channels
-        rest, position = b"", 0
+        rest, size = b"", self._form.frame_bytes
         async with aclosing(_pieces(self._source)) as pieces:
             async for piece in pieces:
                 data = rest + piece
-                whole = len(data) // frame_bytes * frame_bytes
+                whole = len(data) // size * size
                 rest = data[whole:]
-                samples = self._decode(data[:whole])
-                check_samples(samples, self._name, position / self._rate)
-                position += len(samples)
-                await self._put(sink, self._resampler.accept(samples))
-        await self._put(sink, self._resampler.accept(np.zeros(0, np.float32), last=True))
-
-    def _decode(self, data: bytes) -> Samples:
-        values = np.frombuffer(data, self._dtype).astype(np.float32)
-        if self._dtype.itemsize == 2:
-            values /= 32768
-        return values if self._channels == 1 else values.reshape(-1, self._channels).mean(axis=1, dtype=np.float32)
+                await self._put(sink, self._converter.accept(decode(data[:whole], self._form)))
+        await self._put(sink, self._converter.finish())
 
     async def _put(self, sink: AudioSink, samples: Samples) -> None:
         for start in range(0, len(samples), BLOCK_SAMPLES):
