@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Protocol
@@ -108,10 +107,11 @@ class AudioStream:
         self._reader: FrameReader | None = None
         self._converter: AudioConverter | _Each | None = None
         self._position = 0
+        self._is_ogg = False
         self._ended = False
         self._broken: AudioError | None = None
-        self.cut_short: tuple[float, float] | None = None
-        """At the end: the seconds that the header promised and those that were there, if they were fewer."""
+        self.cut_short: str | None = None
+        """At the end: what of the recording is missing, if that can be told."""
 
     def __iter__(self) -> Self:
         return self
@@ -148,6 +148,7 @@ class AudioStream:
         return rest if len(rest) else next(self)
 
     def _begin(self) -> "tuple[FrameReader, AudioConverter | _Each]":
+        self._is_ogg = self._stream.peek(4) == b"OggS"
         reader = open_reader(self._stream, self._raw)
         try:
             if self._channel == "each":
@@ -168,7 +169,9 @@ class AudioStream:
             what = f"the header promises {promised:.0f} s, but " if promised else ""
             raise AudioError(self.name, f"{what}there is no audio in the file")
         elif promised - found >= MISSING_SECONDS:
-            self.cut_short = promised, found
+            self.cut_short = f"its header promises {promised:.1f} s, {found:.1f} s are there"
+        elif self.is_regular and self._is_ogg and not _has_end_mark(self._stream):
+            self.cut_short = f"it breaks off after {found:.1f} s"
 
     @property
     def is_regular(self) -> bool:
@@ -257,10 +260,13 @@ def _open_regular(stream: ByteStream, kind: Kind | None) -> FrameReader:
     failure: Exception | None = None
     if kind is None or kind.reader is not Route.ffmpeg:
         try:
-            if kind is MP3 and not _tells_length(stream.rewound()):
+            if kind is MP3 and not _tells_length(stream.peek(256)):
                 # libsndfile would guess the length from the first frames, and end there
                 return PipeReader(stream, window=False)
-            return SoundFileReader(path, stream.rewound())
+            if kind is FLAC and stream.taken:
+                return PipeReader(stream, window=True)  # behind a tag
+            # of a kind that was guessed the length is too
+            return SoundFileReader(stream.path, stream.rewound(), trusted=kind is not None)
         except Exception as error:  # noqa: BLE001 (libsndfile and its wrapper raise of many kinds; the file is at fault)
             failure = error
     if kind is None:
@@ -268,15 +274,17 @@ def _open_regular(stream: ByteStream, kind: Kind | None) -> FrameReader:
     return FfmpegReader(path, kind)
 
 
-def _tells_length(fd: int) -> bool:
+def _tells_length(first: bytes) -> bool:
     """Whether an MP3 begins with a frame that says how many follow (Xing, Info or VBRI)."""
-    head = os.pread(fd, 10, 0)
-    start = 0
-    if head[:3] == b"ID3" and len(head) == 10:
-        a, b, c, d = struct.unpack("4B", head[6:])
-        start = 10 + (a << 21 | b << 14 | c << 7 | d)
-    first = os.pread(fd, 256, start)
     return any(tag in first for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def _has_end_mark(stream: ByteStream) -> bool:
+    """Whether the last page of an Ogg file says that it is the last."""
+    fd = stream.rewound()
+    tail = os.pread(fd, 1 << 16, max(0, (stream.size or 0) - (1 << 16)))
+    last = tail.rfind(b"OggS")
+    return last < 0 or bool(tail[last + 5 : last + 6] > b"\3" and tail[last + 5] & 4)
 
 
 def stream_audio(

@@ -31,6 +31,7 @@ class ByteStream:
             AudioError: no such file, a folder, or not to be opened.
         """
         self.name = name or (str(source) if not isinstance(source, int) else f"file descriptor {source}")
+        self.path = None if isinstance(source, int) else source
         self._fd = source if isinstance(source, int) else _open(source)
         self._close = not isinstance(source, int) if close is None else close
         status = os.fstat(self._fd)

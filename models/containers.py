@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from .byte_stream import ByteStream
+from .byte_stream import READ_BYTES, ByteStream
 
 LOOK_BYTES = 64
 """So many first bytes tell a file from raw samples."""
@@ -45,11 +45,12 @@ _NONE = Reader.none
 BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
     (b"fLaC", FLAC),
     (b"OggS", OGG),
-    (b"ID3", MP3),
     (b".snd", AU),
     (b"dns.", AU),
     (b"caff", CAF),
     (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", Kind("a Wave64 file", Reader.sndfile)),
+    *((b"\x64\xa3" + bytes((n, 0)), Kind("an IRCAM file", Reader.sndfile)) for n in (1, 2, 3, 4)),
+    *((b"\0" + bytes((n,)) + b"\xa3\x64", Kind("an IRCAM file", Reader.sndfile)) for n in (1, 2, 3, 4)),
     (b"NIST_1A\n", Kind("a NIST Sphere file", Reader.sndfile)),
     (b"Creative Voice File\x1a", Kind("a VOC file", Reader.sndfile)),
     (b"\x1a\x45\xdf\xa3", Kind("a Matroska file (mkv, webm)", _FFMPEG)),
@@ -89,8 +90,14 @@ _RIFFS = {b"WAVE": WAV, b"AVI ": Kind("an AVI video", _FFMPEG)}
 
 
 def look(stream: ByteStream) -> Kind | None:
-    """Return what a stream begins as; None: raw samples, or what is not known."""
+    """Return what a stream begins as; None: raw samples, or what is not known.
+
+    An ID3 tag is taken: what it is about follows.
+    """
+    tagged = skip_tag(stream)
     head = stream.peek(LOOK_BYTES)
+    if tagged and not head.startswith(b"fLaC"):
+        return _synchronised(stream) or MP3
     found = next((kind for magic, kind in BEGINNINGS if head.startswith(magic)), None)
     if found is not None:
         return found
@@ -101,6 +108,17 @@ def look(stream: ByteStream) -> Kind | None:
     if head[:4] == b"FORM":
         return _FORMS.get(head[8:12], Kind("an IFF file that holds no audio", _NONE))
     return _synchronised(stream) or (TEXT if is_text(head) else None)
+
+
+def skip_tag(stream: ByteStream) -> bool:
+    """Take an ID3v2 tag, which may hold a picture; returns whether there was one."""
+    head = stream.peek(10)
+    if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 127:
+        return False
+    left = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
+    while left and (part := stream.read(min(left, READ_BYTES))):
+        left -= len(part)
+    return True
 
 
 def _synchronised(stream: ByteStream) -> Kind | None:

@@ -4,6 +4,7 @@ Found when it is needed, rather than an extra: its libraries as a Python package
 systems have the program, keep it safe by their updates, and a broken file breaks a process of its own.
 """
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,11 @@ from .samples import Frames
 
 CONVERT = "ffmpeg -i {file} -ar 16000 -ac 1 out.wav"
 """What makes a file that is read from one that is not."""
+
+BROKEN = re.compile(
+    r"partial file|prematurely|truncat|exhausted|error while decoding|invalid data|corrupt", re.IGNORECASE
+)
+"""What ffmpeg says of a file that it reads only in part."""
 
 
 class FfmpegReader:
@@ -72,7 +78,7 @@ class FfmpegReader:
         frames: Frames = self._reader.read(count) if self.problem is None else np.zeros((0, self.channels), np.float32)
         if not len(frames) and self.problem is None:
             complaint = self._complaint()
-            if self._process.returncode or "partial file" in complaint.lower() or "truncat" in complaint.lower():
+            if self._process.returncode or BROKEN.search(complaint):
                 self.problem = AudioError(self._path, complaint)
         return frames
 
@@ -81,8 +87,11 @@ class FfmpegReader:
         self._process.wait()
         self._said.seek(0)
         lines = self._said.read().decode(errors="replace").replace(f"file:{self._path}", "").splitlines()
-        told = [line.strip(" :") for line in lines if line.strip(" :")]
-        return told[-1][:160] if told else f"it ended with {self._process.returncode}"
+        told = [re.sub(r"^\[[^]]*\]", "", line).strip(" :") for line in lines]
+        first = next((line for line in told if BROKEN.search(line)), None) or next(
+            (line for line in told if line), None
+        )
+        return first[:160] if first else f"it ended with {self._process.returncode}"
 
     def stop(self) -> None:
         """End it where it is, from any thread."""

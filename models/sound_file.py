@@ -5,9 +5,11 @@ import ctypes
 import os
 import platform
 import queue
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import soundfile
 
 from .byte_stream import READ_BYTES, ByteStream
 from .errors import AudioError
+from .pcm import PLACEHOLDER
 from .samples import Frames
 
 UNKNOWN_FRAMES = 2**40
@@ -23,8 +26,8 @@ PIPE_SECONDS = 0.1
 """Audio of a pipe that is handed on together."""
 WAITING_BLOCKS = 8
 """Blocks of a pipe that may wait."""
-HEADERS_BY_NAME = (".gsm", ".vox")
-"""Telephony's files have no header: libsndfile knows them by the ends of their names."""
+SHOULD_BE = re.compile(r"(?:riff|data) *: (\d+) \(should be (\d+)\)", re.IGNORECASE)
+"""What libsndfile notes of a header that promises more bytes than there are."""
 FAR = 1 << 62
 """Where a pipe would end."""
 
@@ -38,31 +41,35 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no t
     def forward(self, count: int) -> tuple[Frames, Exception | None]:
         """Return the next frames, none at the end, and what is broken after them."""
         out: Frames = np.full((count, self.channels), np.nan, np.float32)
-        with quiet_mpg123() if self.format == "MP3" else contextlib.nullcontext():
+        is_mpeg = self.format == "MP3"
+        with quiet_mpg123() if is_mpeg else contextlib.nullcontext():
             try:
                 return self.read(count, "float32", always_2d=True, out=out), None
             except Exception as error:  # noqa: BLE001 (whatever a library makes of a broken file, the file is broken)
                 # what was decoded before the break is there
                 broken = np.flatnonzero(np.isnan(out[:, 0]))
-                return out[: broken[0] if len(broken) else count], error
+                why = soundfile.SoundFileError("what follows is not whole, or not MP3") if is_mpeg else error
+                return out[: broken[0] if len(broken) else count], why
 
 
 class SoundFileReader:
     """A regular file, as libsndfile reads it."""
 
-    def __init__(self, path: str, fd: int) -> None:
-        """Open a file; raises what soundfile raises."""
+    def __init__(self, path: str | Path | None, fd: int, *, trusted: bool) -> None:
+        """Open a file, whose header may be ``trusted`` to know its length; raises what soundfile raises."""
         self.problem: Exception | None = None
         with quiet_mpg123():
-            if path.lower().endswith(HEADERS_BY_NAME):
+            # by its path: what has no header (.gsm, .vox) is known by the end of its name. But .raw would be believed.
+            if path is not None and not str(path).lower().endswith(".raw"):
                 self._file = _Forward(os.fsencode(path))
             else:
-                # by its number: a name that ends in .raw would be believed
                 self._file = _Forward(fd, closefd=False)
         self.rate, self.channels = float(self._file.samplerate), int(self._file.channels)
         frames = int(self._file.frames)
-        self.promised = frames if 0 < frames < UNKNOWN_FRAMES else None
-        self.is_mpeg = str(self._file.format) == "MP3"
+        self.promised = frames if trusted and 0 < frames < UNKNOWN_FRAMES else None
+        told = SHOULD_BE.search(self._file.extra_info)
+        if told and self.promised and 0 < int(told[2]) < int(told[1]) < PLACEHOLDER:
+            self.promised = self.promised * int(told[1]) // int(told[2])
 
     def read(self, count: int) -> Frames:
         """Return the next frames [n, channels], none at the end; ``problem`` says what is broken after them."""
@@ -98,10 +105,9 @@ class PipeReader:
             AudioError: what comes is not what it seemed.
         """
         self._stream, self._window = stream, window
-        self._blocks: queue.Queue[Frames | tuple[float, int] | Exception | None] = queue.Queue(WAITING_BLOCKS)
+        self._blocks: queue.Queue[Frames | tuple[float, int, int] | Exception | None] = queue.Queue(WAITING_BLOCKS)
         self._over = False
         self.problem: Exception | None = None
-        self.promised: int | None = None
         self._ends = None if window else os.pipe()
         self._threads = [threading.Thread(target=self._decode, name="nearword decoder", daemon=True)]
         if not window:
@@ -116,7 +122,8 @@ class PipeReader:
         if not isinstance(first, tuple):
             self.close()
             raise first if isinstance(first, Exception) else AudioError(stream.name, "there is no audio in it")
-        self.rate, self.channels = first
+        self.rate, self.channels, frames = first
+        self.promised = frames if 0 < frames < UNKNOWN_FRAMES else None
         self._rest: Frames = np.zeros((0, self.channels), np.float32)
 
     def read(self, count: int) -> Frames:
@@ -149,7 +156,7 @@ class PipeReader:
         try:
             # mpg123 has nothing to say of what it has not begun to decode
             with _Forward(source) as file:
-                self._blocks.put((float(file.samplerate), int(file.channels)))
+                self._blocks.put((float(file.samplerate), int(file.channels), int(file.frames)))
                 count = max(1, round(file.samplerate * PIPE_SECONDS))
                 while problem is None and not self._over:
                     frames, problem = file.forward(count)

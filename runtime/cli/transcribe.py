@@ -268,8 +268,7 @@ class _Recording:
                     progress.advance(len(block) / SAMPLE_RATE)
             if short := audio.cut_short:
                 with progress.aside():
-                    what = f"its header promises {short[0]:.1f} s, {short[1]:.1f} s are there"
-                    fail(f"{audio.name}: cut short: {what}")
+                    fail(f"{audio.name}: cut short: {short}")
         except KeyboardInterrupt:
             return True
         return False

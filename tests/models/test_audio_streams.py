@@ -176,7 +176,7 @@ def test_a_file_that_is_cut_short_is_told(kind: str, tmp_path: Path) -> None:
     (tmp_path / "cut").write_bytes(CUT[kind])
     audio = AudioStream(tmp_path / "cut")
     np.testing.assert_array_equal(np.concatenate(list(audio)), HEARD)
-    assert audio.cut_short == pytest.approx((1.8, 0.6))
+    assert audio.cut_short == "its header promises 1.8 s, 0.6 s are there"
     (tmp_path / "whole").write_bytes(wav())
     audio = AudioStream(tmp_path / "whole")
     assert list(audio)
@@ -199,7 +199,7 @@ def test_mp3_of_any_bit_rate_is_heard_whole_and_told_when_it_is_cut(tmp_path: Pa
     (tmp_path / "cut.mp3").write_bytes((tmp_path / "vbr.mp3").read_bytes()[: len(data) // 2])
     audio = AudioStream(tmp_path / "cut.mp3")
     found = sum(map(len, audio)) / RATE
-    assert audio.cut_short == pytest.approx((4, found), abs=0.15)
+    assert audio.cut_short == f"its header promises 4.0 s, {found:.1f} s are there"
 
 
 def test_what_mpg123_says_of_broken_files_does_not_reach_standard_error(tmp_path: Path) -> None:
