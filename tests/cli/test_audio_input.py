@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import DEMO, DEMO_TEXT
+from demo import DEMO, DEMO_TEXT
 from nearword.models import Transducer, read_audio
 from nearword.runtime.recognition.events import Final, from_json
 from sounds import wav
