@@ -80,7 +80,13 @@ class _Part:
 def _uninflected(phrase: TokenizedPhrase) -> Iterable[str]:
     """Return what may be said for a phrase, without plurals and possessives, which sound nearly the same."""
     known = set(phrase.spellings)
-    return (text for text in phrase.spellings if not (text[-1] == "s" and (text[:-1] in known or text[:-2] in known)))
+    # "james'", "mary's", "lamps"
+    endings = ("'", "'s", "s")
+    return (
+        text
+        for text in phrase.spellings
+        if not any(text.endswith(ending) and text.removesuffix(ending) in known for ending in endings)
+    )
 
 
 class _ClassList:

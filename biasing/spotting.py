@@ -28,6 +28,9 @@ MOST_ALIGNED = 16
 """Phrases of a list that are aligned with what was heard, the likeliest by their pairs of phones."""
 SLACK, STRICTNESS = 6.0, 1.4
 """What a phrase has to score is the price of its list less the one, plus the other divided by its class's strength."""
+RIVALS = 4.6
+"""Logarithm of how many other things of ``FEWEST_PHONES`` phones may be said that sound like a phrase, whatever the
+length of its list; with every phone more there are fewer by a factor of e."""
 MOST_FOUND = 8
 """Phrases that are found in an utterance."""
 FEWEST_PHONES = 4
@@ -124,7 +127,8 @@ class PhraseSounds:
     def find(self, heard: "PhonesTable", cls: str, least: float, strictness: float) -> list[Spot]:
         """Return where phrases may have been said, each once, the best first.
 
-        Each has to score ``least``, plus ``strictness`` divided by its boost; its score is what it has beyond that.
+        Each has to score ``least``, or what its rivals make of it, plus ``strictness`` divided by its boost; its score
+        is what it has beyond that.
         """
         if not len(self.lengths) or not len(heard.relative):
             return []
@@ -132,8 +136,9 @@ class PhraseSounds:
         bound = heard.best.take(self.ends).sum(0)
         for pair in self.pairs:
             bound += heard.pairs.take(pair)
-        bound = bound * np.float32(0.5) + PER_PHONE * self.lengths
-        bound -= least + np.float32(strictness) / self.boosts
+        rivals = np.maximum(0.0, RIVALS - (self.lengths - FEWEST_PHONES)).astype(np.float32)
+        spare = PER_PHONE * self.lengths - np.maximum(least, price(1) + rivals - SLACK) - strictness / self.boosts
+        bound = bound * np.float32(0.5) + spare
         likely = np.flatnonzero(bound >= 0)
         if len(likely) > MOST_ALIGNED:
             likely = likely[np.argpartition(-bound[likely], MOST_ALIGNED)[:MOST_ALIGNED]]
@@ -141,8 +146,7 @@ class PhraseSounds:
             return []
         scores = self._aligned(heard.relative, likely)
         frames = scores.argmax(1)
-        best = scores[np.arange(len(likely)), frames] + PER_PHONE * self.lengths[likely]
-        best -= least + np.float32(strictness) / self.boosts[likely]
+        best = scores[np.arange(len(likely)), frames] + spare[likely]
         return [
             Spot(self.words[likely[k]], self.phones[likely[k]], cls, int(frames[k]), float(best[k]))
             for k in np.argsort(-best, kind="stable").tolist()

@@ -18,7 +18,7 @@ from .formats import (
     read_lattice as read_lattice,
     write_lattice as write_lattice,
 )
-from .insertion import Insertion as Insertion, insert as insert
+from .insertion import AlignedPath as AlignedPath, Insertion as Insertion, insert as insert, path_alone as path_alone
 from .lattice import ACOUSTIC as ACOUSTIC, BIAS as BIAS, LANGUAGE as LANGUAGE, Lattice as Lattice
 from .minimize import minimize as minimize
 from .nbest import Path as Path, n_best as n_best

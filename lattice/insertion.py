@@ -1,7 +1,9 @@
 """Words that the search did not find, put into a lattice where the phones that were heard are theirs.
 
-Such a word has no score of the transducer or of the language model: it gets those of the words whose place it takes,
-so that the phones and what speaks for it beforehand decide.
+Such words have no scores of the transducer or of the language model: they get those of the words whose place they
+take, on the best path or one of the next best. What decides is how much better the phones fit than on the best path,
+what speaks for the new words beforehand, and how sure the search was of the old ones. Measured against any other words
+of the lattice nearly everything would win.
 """
 
 import math
@@ -10,13 +12,21 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from .alignment import NEVER, Alignment, Chains, Floats, Phones
 from .lattice import ACOUSTIC, LANGUAGE, Lattice
-from .prune import trim
-from .viterbi import best_to_end
+from .prune import subset, trim
 
+EVIDENCE = 0.5
+"""How much the phones count that fit better, or worse, with the new words: neighbouring frames say the same."""
+CAUTION = 0.5
+"""How much the log-odds of the words whose place is taken count, of each that the search was rather sure of."""
+LESS = 0.5
+"""By so much at least words come after those that the phones fit as well and that the search did not doubt."""
+DOUBTED = 0.5
+"""Words that are less probable are more likely wrong than right."""
+SUREST = 0.98
+"""No word is surer than this."""
 EARLY, LATE = 8, 8
 """Frames of the phone model by which a node may lie before and after the end of what is put in before it."""
 LONGEST_PHONE, LONGEST_PAUSE = 5, 10
@@ -34,107 +44,125 @@ class Insertion:
     """Of each word, at least one."""
     end: int
     """Frame of the phone model after the last phone, roughly."""
-    scores: Sequence[float]
-    """What speaks for them beforehand where they begin at a node, [nodes] (natural log-probability): -inf if they may
-    not."""
+    scores: Sequence[Sequence[float]]
+    """What speaks for them beforehand where they begin before each word of each path, and at its end, [words + 1]
+    (natural log-probability): -inf if they may not."""
 
 
-class _Way(NamedTuple):
-    """What leads from one node to another: the sum of its scores, each of them, and of its phones."""
+@dataclass(frozen=True)
+class AlignedPath:
+    """A path of a lattice, laid along the phones by itself."""
 
-    total: float
-    acoustic: float
-    language: float
-    phones: float
+    arcs: tuple[int, ...]
+    """Of the lattice."""
+    words: tuple[str, ...]
+    alignment: Alignment
+    """Its nodes are those of the path, from the first to the last."""
+    confidences: tuple[float, ...]
+    """How probable it is that each word is right, 0 to 1."""
 
 
 class _Place(NamedTuple):
-    """Between which nodes words go in, the best path that then goes through them, and their scores."""
+    """What a place of words adds to a path, the words of the path that they stand for, and their scores."""
 
-    best: float
-    source: int
-    target: int
+    gain: float
+    begin: int
+    end: int
     scores: tuple[float, float, float]
 
 
-def insert(lattice: Lattice, alignment: Alignment, weight: float, found: Sequence[Insertion]) -> Lattice:
-    """Return a lattice with words put in, each at the one place where it scores best; where none fits, not at all.
+def path_alone(lattice: Lattice, path: Sequence[int]) -> Lattice:
+    """Return a lattice of one path of a lattice."""
+    keep, ends = np.zeros(lattice.num_arcs, bool), np.zeros(lattice.num_nodes, bool)
+    keep[list(path)] = True
+    ends[lattice.target[path[-1]]] = True
+    return subset(lattice, keep, ends)
+
+
+def insert(lattice: Lattice, paths: Sequence[AlignedPath], weight: float, found: Sequence[Insertion]) -> Lattice:
+    """Return a lattice with words put in, each at the one place where it is worth most; where none fits, not at all.
+
+    Words that the best path has where they were heard are not put in again. Words of it that the phones fit at least as
+    well stay before all that are put in their place, unless the search itself doubted one of them.
 
     Args:
-        lattice: with at least one arc; ``alignment`` times ``weight`` is in its acoustic scores.
-        alignment: of this lattice.
+        lattice: with at least one arc; alignments times ``weight`` are in its acoustic scores.
+        paths: its best path, and others in whose words the new ones may stand.
         weight: of phones in acoustic scores.
         found: what to put in.
     """
-    ways = _Ways(lattice, alignment, weight)
-    places = [(one, ways.best_place(one)) for one in found]
-    return _with_words(lattice, [(one, place) for one, place in places if place is not None])
+    usual = float(paths[0].alignment.forward[-1, -1])
+    totals = [float(lattice.totals[list(path.arcs)].sum()) for path in paths]
+    chosen = []
+    for one in found:
+        if _is_there(paths[0], one):
+            continue
+        places = [
+            (place.gain + total - totals[0], number, place)
+            for number, (path, total) in enumerate(zip(paths, totals, strict=True))
+            if (place := _best_place(lattice, path, one, one.scores[number], weight, usual)) is not None
+        ]
+        if places:
+            _, number, place = max(places)
+            nodes = [0, *lattice.target[list(paths[number].arcs)].tolist()]
+            chosen.append((one, nodes[place.begin], nodes[place.end], place.scores))
+    return _with_words(lattice, chosen)
 
 
-class _Ways:
-    """What words may take the place of."""
-
-    def __init__(self, lattice: Lattice, alignment: Alignment, weight: float) -> None:
-        self._lattice, self._alignment, self._weight = lattice, alignment, weight
-        self._before, self._after = alignment.before, alignment.after
-        self._to_end = best_to_end(lattice)
-        arcs = zip(
-            lattice.source.tolist(), lattice.target.tolist(), lattice.totals.tolist(),
-            lattice.scores[:, ACOUSTIC].tolist(), lattice.scores[:, LANGUAGE].tolist(), alignment.arcs.tolist(),
-            strict=True,
-        )  # fmt: skip
-        self._arcs = [(source, target, _Way(*scores)) for source, target, *scores in arcs]
-        self._from_start = self._from(0)
-
-    def _from(self, source: int) -> dict[int, _Way]:
-        """Return the best way from a node to each that it leads to, itself included."""
-        best = {source: _Way(0.0, 0.0, 0.0, 0.0)}
-        for place in range(int(self._lattice.first_arc[source]), len(self._arcs)):
-            node, target, arc = self._arcs[place]
-            if node in best:
-                way = _Way(*map(sum, zip(best[node], arc, strict=True)))
-                if target not in best or way.total > best[target].total:
-                    best[target] = way
-        return best
-
-    def best_place(self, one: Insertion) -> _Place | None:
-        """Return where words fit best, None if they fit nowhere."""
-        times = self._alignment.times
-        phones = [phone for word in one.phones for phone in word]
-        longest = LONGEST_PHONE * len(phones) + LONGEST_PAUSE
-        sources = np.flatnonzero(
-            (times >= one.end - longest) & (times <= one.end + LATE) & (np.asarray(one.scores) > -math.inf)
-        )
-        near = (times >= one.end - EARLY) & (times <= one.end + LATE)
-        if not len(sources):
-            return None
-        through = self._through(phones, sources, max(0, one.end - longest), one.end + LATE)
-        places = []
-        for row, source in enumerate(sources.tolist()):
-            for target, way in self._from(source).items():
-                said = float(through[row, target]) - float(self._before[source] + self._after[target])
-                if said < NEVER / 2 or not (near[target] or target == source):
-                    continue
-                acoustic = way.acoustic + self._weight * (said - way.phones)
-                bias = one.scores[source] + said - way.phones
-                best = self._from_start[source].total + acoustic + bias + way.language + self._to_end[target]
-                places.append(_Place(best, source, target, (acoustic, bias, way.language)))
-        return max(places, default=None)
-
-    def _through(self, phones: Sequence[int], sources: npt.NDArray[np.int64], first: int, last: int) -> Floats:
-        """Return the best alignment from each source through the phones to each node, [sources, nodes]."""
-        alignment = self._alignment
-        chains = Chains([phones] * len(sources))
-        rows = alignment.emissions[first:last, chains.labels]
-        out = np.full((len(sources), self._lattice.num_nodes), NEVER)
-        for frame, row in enumerate(rows, first):
-            ends = chains.step(row, alignment.forward[frame, sources])
-            np.maximum(out, ends[:, None] + alignment.backward[frame + 1], out=out)
-        return out
+def _is_there(best: AlignedPath, one: Insertion) -> bool:
+    times, count = best.alignment.times.tolist(), len(one.words)
+    said = [word.lower() for word in best.words]
+    return any(
+        tuple(said[place : place + count]) == one.words
+        and times[place] - EARLY <= one.end <= times[place + count] + LATE
+        for place in range(len(said) - count + 1)
+    )
 
 
-def _with_words(lattice: Lattice, chosen: Sequence[tuple[Insertion, _Place]]) -> Lattice:
-    """Return a lattice with words between nodes. Where source and target are one, it is split: a copy is the target."""
+def _best_place(
+    lattice: Lattice, path: AlignedPath, one: Insertion, priors: Sequence[float], weight: float, usual: float
+) -> _Place | None:
+    """Return where on a path words are worth most; ``usual`` is how well the phones fit the best path."""
+    times, arcs = path.alignment.times.tolist(), list(path.arcs)
+    own = float(path.alignment.forward[-1, -1])
+    through = _through(path.alignment, one)
+    odds = [math.log(sure / (1 - sure)) for sure in np.clip(path.confidences, DOUBTED, SUREST).tolist()]
+    places = []
+    for begin, prior in enumerate(priors):
+        for end in range(begin, len(times)) if prior > -math.inf else ():
+            near = end == begin or one.end - EARLY <= times[end] <= one.end + LATE
+            fits = float(through[begin, end])
+            if not near or fits < NEVER / 2:
+                continue
+            agreed = fits <= usual and all(sure >= DOUBTED for sure in path.confidences[begin:end])
+            heard = EVIDENCE * (fits - usual) - weight * (own - usual)
+            gain = (min(prior, -LESS) if agreed else prior) + heard - CAUTION * sum(odds[begin:end])
+            place = lattice.scores[arcs[begin:end]].sum(0)
+            acoustic = float(place[ACOUSTIC]) + weight * (fits - own)
+            scores = (acoustic, gain - weight * (fits - own), float(place[LANGUAGE]))
+            places.append(_Place(gain, begin, end, scores))
+    return max(places, default=None)
+
+
+def _through(alignment: Alignment, one: Insertion) -> Floats:
+    """Return the best alignment from each node of a path through new phones to each other, [nodes, nodes]."""
+    phones = [phone for word in one.phones for phone in word]
+    nodes = len(alignment.times)
+    first = max(0, one.end - LONGEST_PHONE * len(phones) - LONGEST_PAUSE)
+    chains = Chains([phones] * nodes)
+    rows = alignment.emissions[first : one.end + LATE, chains.labels]
+    out = np.full((nodes, nodes), NEVER)
+    for frame, row in enumerate(rows, first):
+        ends = chains.step(row, alignment.forward[frame])
+        np.maximum(out, ends[:, None] + alignment.backward[frame + 1], out=out)
+    return out
+
+
+def _with_words(lattice: Lattice, chosen: Sequence[tuple[Insertion, int, int, tuple[float, float, float]]]) -> Lattice:
+    """Return a lattice with words between nodes: each with source, target and scores.
+
+    Where source and target are one, it is split: a copy is the target.
+    """
     if not chosen:
         return lattice
     number = {word: place for place, word in enumerate(lattice.words)}
@@ -149,31 +177,31 @@ def _with_words(lattice: Lattice, chosen: Sequence[tuple[Insertion, _Place]]) ->
         final.append(np.asarray((-math.inf, 0, 0), np.float32))
         return len(order) - 1
 
-    for one, place in chosen:
-        leaving = lattice.start[lattice.source == place.source]
-        start = float(leaving.min() if len(leaving) else lattice.end[lattice.target == place.source].max())
+    for one, source, target, scores in chosen:
+        leaving = lattice.start[lattice.source == source]
+        start = float(leaving.min() if len(leaving) else lattice.end[lattice.target == source].max())
         count = sum(map(len, one.phones))
         end = start + SECONDS_PER_PHONE * count
-        if place.target != place.source:
-            end = max(start, float(lattice.end[lattice.target == place.target].max()))
-        here, said = place.source, 0
+        if target != source:
+            end = max(start, float(lattice.end[lattice.target == target].max()))
+        here, said = source, 0
         for word, phones in zip(one.words, one.phones, strict=True):
             begin, said = start + (end - start) * said / count, said + len(phones)
-            there = place.target if said == count else node(place.source)
-            if there == place.source:
-                there = node(place.source)
-                final[there] = final[place.source]
-                copied.append((place.source, there))
+            there = target if said == count else node(source)
+            if there == source:
+                there = node(source)
+                final[there] = final[source]
+                copied.append((source, there))
             share = len(phones) / count
-            scores = (place.scores[0] * share, place.scores[1] * share, place.scores[2] * share)
+            part = (scores[0] * share, scores[1] * share, scores[2] * share)
             index = number.setdefault(word, len(number))
-            rows.append((here, there, index, begin, start + (end - start) * said / count, scores))
+            rows.append((here, there, index, begin, start + (end - start) * said / count, part))
             here = there
-    for source, copy in copied:
+    for node_of, copy in copied:
         rows += [
             (copy, int(lattice.target[arc]), int(lattice.word[arc]), float(lattice.start[arc]), float(lattice.end[arc]),
              tuple(lattice.scores[arc].tolist()))
-            for arc in range(lattice.first_arc[source], lattice.first_arc[source + 1])
+            for arc in range(lattice.first_arc[node_of], lattice.first_arc[node_of + 1])
         ]  # fmt: skip
     sources, targets, said_words, begins, ends, scored = zip(*rows, strict=True)
     place_of = np.empty(len(order), np.int32)

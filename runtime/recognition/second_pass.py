@@ -16,11 +16,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from ...biasing import Biasing, Spotter
+from ...biasing import Biasing, Spot, Spotter
 from ...lattice import (
     ACOUSTIC,
     BIAS,
+    AlignedPath,
     Alignment,
+    Calibration,
     DeterminizeSettings,
     Insertion,
     Lattice,
@@ -28,11 +30,14 @@ from ...lattice import (
     align,
     determinize,
     insert,
+    n_best,
+    path_alone,
     subset,
 )
 from ...models import ModelFileError, Pronouncer, Transducer
 from ...models.transducer import Encoded
 from ..search import SearchOptions
+from .confidence import read_calibration, with_confidences
 from .transcript import Word
 
 PHONE_WEIGHT = 0.2
@@ -41,6 +46,8 @@ DOUBTFUL = 0.25
 """Mean probability of the search's words below which they are none, if the phones fit silence better by ``DENIED``."""
 DENIED = 1.0
 """Log-probability by which they have to."""
+PATHS = 4
+"""Of the lattice, the best ones, in whose words phrases may stand that are found by their sound."""
 UNSURE = 0.5
 """Probability of the tokens of a word that the search did not hold best, where it had no other in its place."""
 
@@ -86,8 +93,8 @@ class PhonesHeard:
 class SecondPass:
     """What a model's phones do to lattices."""
 
-    def __init__(self, pronounce: Pronouncer, options: SearchOptions) -> None:
-        self._pronounce, self._bias = pronounce, options.bias
+    def __init__(self, pronounce: Pronouncer, options: SearchOptions, calibration: Calibration | None = None) -> None:
+        self._pronounce, self._bias, self._calibration = pronounce, options.bias, calibration
         self.prepare()
 
     def prepare(self) -> None:
@@ -114,7 +121,7 @@ class SecondPass:
             pronounce = _known[model]
         if pronounce.phones[1:] != model.phones[1:]:
             raise ModelFileError(model.pronunciation, "has other phones than the encoder; expected the same")
-        return cls(pronounce, options)
+        return cls(pronounce, options, read_calibration(model.info.folder))
 
     def rescore(
         self,
@@ -150,24 +157,48 @@ class SecondPass:
         if spotter is None or not found:
             doubtful = not promised and sum(word.confidence for word in words) < DOUBTFUL * len(words)
             return with_silence(lattice, alignment) if doubtful else lattice
-        before = words_before(lattice)
-        return insert(
-            lattice,
-            alignment,
-            PHONE_WEIGHT,
-            [
-                Insertion(
-                    spot.words,
-                    spot.phones,
-                    spot.end,
+        return self._insert(lattice, spotter, found, log_probs, words, len(promised))
+
+    def _insert(
+        self,
+        lattice: Lattice,
+        spotter: Spotter,
+        found: Sequence[Spot],
+        log_probs: npt.NDArray[np.float32],
+        words: Sequence[Word],
+        promised: int,
+    ) -> Lattice:
+        """Return a lattice with the phrases that were found by their sound, behind the first ``promised`` words."""
+        paths = []
+        for said in n_best(lattice, PATHS):
+            arcs = lattice.find(said.words)
+            if not arcs:
+                continue
+            alone = path_alone(lattice, arcs)
+            alignment = align(alone, self._pronounce([word.lower() for word in alone.words]), log_probs)
+            if alignment is None:
+                return lattice
+            own = words_of(lattice, arcs, words)
+            sure = tuple(word.confidence for word in with_confidences(own, lattice, self._calibration))
+            paths.append(AlignedPath(tuple(arcs), said.words, alignment, sure))
+        if not paths:
+            return lattice
+        insertions = [
+            Insertion(
+                spot.words,
+                spot.phones,
+                spot.end,
+                [
                     [
-                        -math.inf if place < len(promised) else spotter.worth(spot, words)
-                        for place, words in enumerate(before)
-                    ],
-                )
-                for spot in found
-            ],
-        )
+                        -math.inf if place < promised else spotter.worth(spot, lower[:place])
+                        for place in range(len(lower) + 1)
+                    ]
+                    for lower in ([word.lower() for word in path.words] for path in paths)
+                ],
+            )
+            for spot in found
+        ]
+        return insert(lattice, paths, PHONE_WEIGHT, insertions)
 
 
 def word_lattice(
@@ -202,19 +233,6 @@ def with_silence(lattice: Lattice, alignment: Alignment) -> Lattice:
     return replace(lattice, final=final)
 
 
-def words_before(lattice: Lattice) -> list[tuple[str, ...]]:
-    """Return the words of the best way to each node, [nodes]."""
-    best: list[float] = [0.0] + [-math.inf] * (lattice.num_nodes - 1)
-    words: list[tuple[str, ...]] = [()] * lattice.num_nodes
-    for source, target, word, total in zip(
-        lattice.source.tolist(), lattice.target.tolist(), lattice.word.tolist(), lattice.totals.tolist(), strict=True
-    ):
-        if best[source] + total > best[target]:
-            best[target] = best[source] + total
-            words[target] = (*words[source], lattice.words[word].lower())
-    return words
-
-
 def beginning_with(lattice: Lattice, words: Sequence[str]) -> Lattice:
     """Return the paths of a lattice that begin with ``words``, or with as many of them as any path does."""
     keep, ends = np.ones(lattice.num_arcs, bool), np.ones(lattice.num_nodes, bool)
@@ -231,12 +249,16 @@ def beginning_with(lattice: Lattice, words: Sequence[str]) -> Lattice:
 
 
 def best_words(lattice: Lattice, words: Sequence[Word]) -> tuple[Word, ...]:
-    """Return the words of a lattice's best path.
+    """Return the words of a lattice's best path; see ``words_of``."""
+    return words_of(lattice, lattice.best_path(), words)
+
+
+def words_of(lattice: Lattice, path: Sequence[int], words: Sequence[Word]) -> tuple[Word, ...]:
+    """Return the words of a path.
 
     Those that are in ``words``, the search's own, come with what is known of them there; others with the lattice's
     times and the least confidence of those whose place they take.
     """
-    path = lattice.best_path()
     texts = [lattice.words[lattice.word[arc]] for arc in path]
     out: list[Word] = []
     matcher = SequenceMatcher(None, [word.text for word in words], texts, autojunk=False)

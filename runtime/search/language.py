@@ -22,11 +22,6 @@ FILE = "lm.bin"
 """Its name in the model's folder."""
 DEFAULT_WEIGHT = 0.4
 """How much a language model counts beside the acoustic score: least errors on the dev sets, in 0.3 to 0.6."""
-WEIGHT_WITH_PHRASES = 0.3
-"""The same where phrases are boosted: a name that is on no list has the language model against it, and listed ones
-that sound like it win too often."""
-TEMPERATURE_WITH_PHRASES = 0.72
-"""Of the acoustic probabilities, where phrases are boosted beside it: sharper, for the same reason."""
 INTERNAL_PER_WEIGHT = 0.5
 """How much of the transducer's own language model is taken off, per weight of the other."""
 BONUS_PER_WEIGHT = 1.75

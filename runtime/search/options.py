@@ -1,13 +1,13 @@
 """What to search with: how wide, what is boosted, and how much of the lattice is kept."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from ...lattice import DeterminizeSettings
 from ...models import Transducer
 from .beam import BeamSearch
 from .greedy import GreedySearch
-from .language import DEFAULT_WEIGHT, TEMPERATURE_WITH_PHRASES, WEIGHT_WITH_PHRASES, own_language
+from .language import own_language
 from .scorer import BiasScorer, LiveBias, TokenScorer
 from .settings import BeamSettings
 
@@ -29,7 +29,7 @@ class SearchOptions:
     take effect at the next encoder chunk."""
     language: TokenScorer | Literal["own"] | None = "own"
     """A language model, weighted. ``own``: the one in the model's folder, if it has one and the search is no greedy
-    one, with less weight and a lower temperature where phrases are boosted; None: none."""
+    one, with the same weight whether phrases are boosted or not: a list leaves other words alone; None: none."""
     phones: bool = True
     """Whether the words are compared with the phones that were heard, at the end of an utterance and where the model
     tells them (see ``recognition.second_pass``); never in the greedy search, which has nothing to choose from."""
@@ -58,12 +58,9 @@ class SearchOptions:
         language = None if isinstance(self.language, str) else self.language
         if self.bias is None and language is None and self.beam.max_active == 1 and self.beam.is_plain:
             return GreedySearch(model)
-        phrases, beam = self.phrases(model), self.beam
         if isinstance(self.language, str):
-            language = own_language(model, DEFAULT_WEIGHT if phrases is None else WEIGHT_WITH_PHRASES)
-            if phrases is not None and language is not None:
-                beam = replace(beam, temperature=beam.temperature * TEMPERATURE_WITH_PHRASES)
-        return BeamSearch(model, beam, bias=phrases, language=language)
+            language = own_language(model)
+        return BeamSearch(model, self.beam, bias=self.phrases(model), language=language)
 
     def refresh(self, search: Search) -> None:
         """Move a search to what is boosted now, if that is something else."""

@@ -22,8 +22,6 @@ from nearword.runtime.search.language import (
     FILE,
     INTERNAL_PER_WEIGHT,
     LEAST_INTERNAL,
-    TEMPERATURE_WITH_PHRASES,
-    WEIGHT_WITH_PHRASES,
     Fusion,
     own_language,
 )
@@ -62,25 +60,19 @@ def test_a_folders_language_model_is_used_and_none_turns_it_off(folder: Path) ->
     assert own_language(model) is language
 
 
-def test_beside_phrases_it_counts_less_and_the_sound_more(bundled: Transducer, tmp_path: Path) -> None:
-    (tmp_path / "people.txt").write_text("my brother\nmeg bauer\n")
+def test_a_list_leaves_what_every_other_word_is_worth_as_it_was(bundled: Transducer, tmp_path: Path) -> None:
+    (tmp_path / "people.txt").write_text("ludmila przybylska\n")
     biasing, _ = load_biasing(bundled, [tmp_path / "people.txt"])
     lattices = []
-    for options in (
-        SearchOptions(bias=biasing),
-        SearchOptions(
-            BeamSettings(temperature=TEMPERATURE_WITH_PHRASES),
-            bias=biasing,
-            language=own_language(bundled, WEIGHT_WITH_PHRASES),
-        ),
-        SearchOptions(bias=biasing, language=own_language(bundled, WEIGHT_WITH_PHRASES)),
-    ):
+    for options in (SearchOptions(), SearchOptions(bias=biasing)):
         transcriber = Transcriber(bundled, options)
         transcriber.accept(read_audio(DEMO))
         transcriber.finish()
-        lattices.append(encode(transcriber.lattice()))
-    assert lattices[0] == lattices[1]
-    assert lattices[0] != lattices[2]
+        lattices.append(transcriber.lattice())
+    plain, listed = (lattice.scores[lattice.best_path()] for lattice in lattices)
+    assert lattices[0].text(lattices[0].best_path()) == lattices[1].text(lattices[1].best_path())
+    # where the scores of a word end may move by a token
+    assert listed.sum(0) == pytest.approx(plain.sum(0), abs=0.3)
 
 
 def test_greedy_search_goes_without(folder: Path) -> None:
