@@ -11,8 +11,8 @@ from typing import Any
 from ...biasing import Biasing, BiasingError, Phrase, Refused
 from ...endpointing import PRESETS
 from ...models import AudioError, NearwordError
+from ..context import ContextError, ContextSession, update
 from ..recognition.events import Final, SpeculativeFinal
-from ..recognition.session import Session
 from .errors import BusyError, ProtocolError, StuckError
 from .pcm import PcmDecoder, PcmFormat
 from .phrases import NAME, Boosted
@@ -37,9 +37,8 @@ class JsonSession:
         self._form = PcmFormat()
         self._preset = engine.settings.preset
         self._lattice = False
-        self._context: dict[str, Any] | None = None
         self._boosted: Boosted | None = None
-        self._session: Session | None = None
+        self._session: ContextSession | None = None
         """Phrases and turns of this client; for as long as it stays."""
         self._decoder: PcmDecoder | None = None
         self._stream: Stream | None = None
@@ -74,7 +73,13 @@ class JsonSession:
             raise ProtocolError(str(error)) from error
 
     async def aclose(self) -> None:
-        """Drop everything."""
+        """Drop everything: the client is gone."""
+        await self._drop()
+        if self._session is not None:
+            self._session.close()
+
+    async def _drop(self) -> None:
+        """Drop the stream."""
         task, stream = self._telling, self._stream
         self._telling = self._stream = None
         if task is not None and not task.done():
@@ -90,7 +95,7 @@ class JsonSession:
         lattice = message.get("lattice", self._lattice)
         if not isinstance(lattice, bool):
             raise ProtocolError("lattice: expected true or false")
-        await self.aclose()
+        await self._drop()
         self._form, self._preset, self._lattice = form, preset, lattice
         if "phrases" in message:
             await self._phrases(message)
@@ -112,8 +117,6 @@ class JsonSession:
                     values["delay_ms"] = stream.delay_ms
                     values["stage_ms"] = stream.stage_ms
                     values["spelled"] = stream.boosted.spelling.text([word.text for word in event.words])
-                    if self._context is not None:
-                        values["context"] = self._context
                 await self._send(values)
             await self._send({"type": "done", "seconds": round(stream.seconds, 3)})
         except NearwordError as error:
@@ -146,11 +149,11 @@ class JsonSession:
         refused = await asyncio.to_thread(session.show, phrases, turns=turns, seconds=seconds)
         await self._tell_refused(len(phrases), refused)
 
-    def _own(self) -> tuple[Session, Boosted]:
+    def _own(self) -> tuple[ContextSession, Boosted]:
         """Return what is this client's own: it is made when it is first needed."""
         if self._session is None or self._boosted is None:
             self._boosted = self._engine.phrases.shared
-            self._session = self._engine.make_session(self._boosted)
+            self._session = self._engine.make_context_session(self._boosted)
         return self._session, self._boosted
 
     async def _tell_refused(self, count: int, refused: Sequence[Refused]) -> None:
@@ -158,11 +161,12 @@ class JsonSession:
         await self._send({"type": "phrases", "used": count - len(refused), "refused": rows})
 
     async def _set_context(self, message: dict[str, Any]) -> None:
-        """Keep what the dialogue is about; it comes back with every final result."""
-        context = message.get("context")
-        if context is not None and not isinstance(context, dict):
-            raise ProtocolError("context: expected an object, or null")
-        self._context = context
+        """Take what was said, asked and shown; the next utterance is heard with it."""
+        session, _ = self._own()
+        try:
+            update(session.context, {key: value for key, value in message.items() if key != "type"})
+        except ContextError as error:
+            raise ProtocolError(str(error)) from error
 
     async def _set_preset(self, message: dict[str, Any]) -> None:
         """Wait longer or shorter for the end, from the next utterance on."""
@@ -179,11 +183,11 @@ class JsonSession:
         await stream.put(self._decoder.finish())
         stream.finish()
         await asyncio.wait([task])
-        await self.aclose()
+        await self._drop()
 
     async def _reset(self, _message: dict[str, Any]) -> None:
         """Drop what was heard; more audio begins a new stream, whose utterances count from 1."""
-        await self.aclose()
+        await self._drop()
         await self._send({"type": "ready", "version": VERSION, "model": self._engine.model.info.folder.name})
 
     async def _ping(self, _message: dict[str, Any]) -> None:

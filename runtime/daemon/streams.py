@@ -6,8 +6,9 @@ import itertools
 import logging
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
@@ -15,6 +16,7 @@ from ...biasing import Phrase
 from ...endpointing import PRESETS, EndpointSettings
 from ...models import SAMPLE_RATE, Transducer, resolve
 from ...models.audio import Samples
+from ..context import ContextModel, ContextSession, ContextStage, update
 from ..recognition.events import Event, Final, SpeechStarted
 from ..recognition.recognizer import Recognizer
 from ..recognition.session import Session
@@ -67,6 +69,8 @@ class StreamOptions:
     """What it boosts; None for what the daemon boosts for all."""
     session: Session | None = None
     """Phrases of turns and what else lives over several streams of a client; None for a new one."""
+    context: Mapping[str, Any] | None = None
+    """What the dialogue is about, where there is no session that knows; as ``context.update`` takes it."""
 
 
 class _Feed:
@@ -255,6 +259,8 @@ class Engine:
         self.metrics = Metrics()
         self.streams: dict[int, Stream] = {}
         """Those that run, by number."""
+        self._context_model: ContextModel | None = None
+        """Computes the contexts of all dialogues; made for the first."""
         self._numbers = itertools.count(1)
         self._one_less: asyncio.Event | None = None
         self._opening = 0
@@ -316,9 +322,11 @@ class Engine:
     ) -> Recognizer:
         """Return what hears one stream; takes its time where much is boosted."""
         live = endpoints or LiveEndpoints(options.endpoints)
+        session = options.session or self.make_session(boosted)
         return Recognizer(
             self.model,
-            session=options.session or self.make_session(boosted),
+            session=session,
+            stages=[ContextStage(session)] if isinstance(session, ContextSession) else (),
             speculative=live.speculative,
             final=live.final,
             grammar=self._understanding,
@@ -326,7 +334,16 @@ class Engine:
 
     def make_session(self, boosted: Boosted) -> Session:
         """Return what a client's streams have of their own."""
-        return Session(self.model, SearchOptions(BeamSettings(max_active=self.settings.beam), bias=boosted.biasing))
+        return Session(self.model, self._search(boosted))
+
+    def make_context_session(self, boosted: Boosted) -> ContextSession:
+        """Return the same with the context of a dialogue; whoever makes it closes it."""
+        if self._context_model is None:
+            self._context_model = ContextModel(self.model)
+        return ContextSession(self.model, self._search(boosted), context_model=self._context_model)
+
+    def _search(self, boosted: Boosted) -> SearchOptions:
+        return SearchOptions(BeamSettings(max_active=self.settings.beam), bias=boosted.biasing)
 
     async def open(self, options: StreamOptions) -> Stream:
         """Begin a stream; whoever opens it closes it.
@@ -340,6 +357,10 @@ class Engine:
         self._opening += 1
         try:
             boosted = options.boosted or self.phrases.shared
+            if (context := options.context) is not None:
+                session = await asyncio.to_thread(self.make_context_session, boosted)
+                options = replace(options, session=session)
+                update(session.context, context)
             endpoints = LiveEndpoints(options.endpoints)
             # made in its own thread, when that begins to run
             pipeline = Pipeline(self.model, recognizer=lambda _: self.make_recognizer(options, boosted, endpoints))
@@ -362,6 +383,8 @@ class Engine:
     async def _close(self, stream: Stream, pipeline: Pipeline) -> None:
         try:
             await pipeline.aclose()
+            if stream.options.context is not None and isinstance(stream.options.session, ContextSession):
+                stream.options.session.close()
         finally:
             self.streams.pop(stream.number, None)
             if self._one_less is not None:

@@ -13,6 +13,7 @@ def notify(*states: str) -> bool:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.setblocking(False)  # a manager that does not listen must not hold up everything else
             manager.connect(address)
             manager.send("\n".join(states).encode())
     except OSError:

@@ -16,6 +16,7 @@ from wyoming.ping import Ping, Pong
 
 from ...endpointing import PRESETS, EndpointSettings
 from ...models import AudioError, NearwordError
+from ..context import ContextError, known
 from ..recognition.events import Final, Partial
 from .errors import BusyError, ProtocolError, StuckError
 from .pcm import PcmDecoder, PcmFormat
@@ -86,6 +87,8 @@ class WyomingConnection:
             self._engine.metrics.errors.labels(PROTOCOL).inc()
             _log.info("a client is cut off: %s", error)
             await self._try_to_tell(str(error), "protocol")
+        except ContextError as error:
+            await self._try_to_tell(str(error), "context")
         except (BusyError, StuckError) as error:
             _log.warning("a client is sent away: %s", error)
             await self._try_to_tell(str(error), "busy")
@@ -156,7 +159,8 @@ class WyomingConnection:
         boosted = None
         if names or terms:
             boosted = await asyncio.to_thread(self._engine.phrases.own, names, terms)
-        self._stream = await self._engine.open(StreamOptions(PROTOCOL, self._endpoints(), boosted))
+        context = known(self._request.context or {}) or None  # other programs put their own there
+        self._stream = await self._engine.open(StreamOptions(PROTOCOL, self._endpoints(), boosted, None, context))
         self._answering = asyncio.create_task(self._answer(self._stream, self._request))
 
     def _endpoints(self) -> EndpointSettings:

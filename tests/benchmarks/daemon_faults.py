@@ -17,15 +17,13 @@ from pathlib import Path
 
 import psutil
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "daemon")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-import mutations  # noqa: E402
-from clients import home_assistant_2026_11, pcm  # noqa: E402
-from conftest import quiet  # noqa: E402
-from daemon_latency import free_ports  # noqa: E402
-from test_faults import unix_noise, websocket_noise, wyoming_noise  # noqa: E402
-
-DEMO = Path(__file__).parents[2] / "runtime" / "audio" / "demo.flac"
+import mutations
+from clients import home_assistant_2026_11, pcm, quiet
+from daemon_latency import free_ports
+from demo import DEMO
+from noise import unix_noise, websocket_noise, wyoming_noise
 
 
 async def flood(port: int) -> None:

@@ -27,11 +27,11 @@ from nearword.runtime.daemon.streams import Engine
 from nearword.runtime.evaluation.biasing import errors
 from wyoming.asr import Transcribe
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "daemon")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from biasing_contacts import PLAIN  # noqa: E402
-from clients import home_assistant_2026_11, pcm  # noqa: E402
-from home_assistant_mock import TOKEN, House, running  # noqa: E402
+from biasing_contacts import PLAIN
+from clients import home_assistant_2026_11, pcm
+from home_assistant_mock import TOKEN, House, running
 
 COUNT = 500
 ROOMS = (

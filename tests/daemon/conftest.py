@@ -3,21 +3,17 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("wyoming")
 
-from clients import as_int16, pcm
+from clients import heard_by_library, pcm, quiet
+from demo import DEMO
 from nearword.models import Transducer
-from nearword.runtime import Final, Recognizer
 from nearword.runtime.daemon import ServeSettings
-from nearword.runtime.daemon.pcm import PcmDecoder, PcmFormat
 from nearword.runtime.daemon.streams import Engine
 
-DEMO = Path(__file__).parents[2] / "runtime" / "audio" / "demo.flac"
 SETTINGS = ServeSettings(uri=("tcp://127.0.0.1:0",), http="127.0.0.1:0")
 GRAMMAR = {
     "templates": {"tell": ["tell my $WHO [that] i am $WHAT"], "alarm": ["set an alarm for $TIME"]},
@@ -63,15 +59,3 @@ def demo() -> bytes:
 def demo_texts(bundled: Transducer, demo: bytes) -> list[str]:
     """What the library makes of it, utterance by utterance."""
     return heard_by_library(bundled, demo)
-
-
-def quiet(seconds: float) -> bytes:
-    """Return silence as a microphone gives it."""
-    return as_int16(np.random.default_rng(1).normal(0, 2e-4, int(16000 * seconds)).astype(np.float32))
-
-
-def heard_by_library(model: Transducer, audio: bytes) -> list[str]:
-    recognizer = Recognizer(model)
-    samples = PcmDecoder(PcmFormat()).decode(audio)
-    events = [*recognizer.accept(samples), *recognizer.finish()]
-    return [event.text for event in events if isinstance(event, Final) and event.text]

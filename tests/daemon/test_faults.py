@@ -1,15 +1,10 @@
 """Whatever clients do, the service stays, and others are unharmed."""
 
 import asyncio
-import contextlib
 import json
 import logging
-import random
-import socket
-import struct
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import mutations
@@ -18,6 +13,7 @@ import pytest
 from clients import home_assistant_2026_11
 from nearword.runtime import Recognizer
 from nearword.runtime.daemon.streams import Engine
+from noise import gone, unix_noise, websocket_noise, wyoming_noise
 from serving import Ports, served
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -53,16 +49,6 @@ def unharmed(engine: Engine, use: Callable[[Ports], Awaitable[object]], demo: by
     served(engine, both)
 
 
-async def gone(writer: asyncio.StreamWriter, *, rudely: bool) -> None:
-    """Close a connection, with a goodbye or with a reset."""
-    if rudely:
-        linger = struct.pack("ii", 1, 0)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        writer.transport.abort()
-    else:
-        writer.close()
-
-
 @pytest.mark.parametrize("rudely", [False, True])
 def test_a_client_may_go_away_at_every_point(engine: Engine, demo: bytes, demo_texts: list[str], rudely: bool) -> None:
     talk = [mutations.wyoming_bytes(*one) for one in mutations.wyoming(demo[:64000])]
@@ -85,25 +71,6 @@ def test_mutated_wyoming_messages_do_no_harm(engine: Engine, demo: bytes, demo_t
     unharmed(engine, use, demo, demo_texts[0])
 
 
-async def wyoming_noise(port: int, count: int, seed: int) -> None:
-    chance = random.Random(seed)
-    for talk in islice(mutations.conversations([header for header, _ in mutations.wyoming()], seed), count):
-        data = b""
-        for message in talk:
-            payload = bytes(chance.choice((0, 0, 320, 3200)))
-            if isinstance(message, dict):
-                data += mutations.wyoming_bytes(message, payload)
-            else:
-                data += (message if isinstance(message, bytes) else message.encode("utf-8", "replace")) + b"\n"
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(mutations.damaged(data, chance) if chance.random() < 0.3 else data)
-        if chance.random() < 0.5:
-            writer.write_eof()
-            with contextlib.suppress(asyncio.TimeoutError, OSError):
-                await asyncio.wait_for(reader.read(), 0.2)
-        await gone(writer, rudely=chance.random() < 0.5)
-
-
 @pytest.mark.parametrize(
     ("path", "messages"),
     [
@@ -121,25 +88,6 @@ def test_mutated_messages_of_websockets_do_no_harm(
     unharmed(engine, use, demo, demo_texts[0])
 
 
-async def websocket_noise(url: str, messages: list, count: int, seed: int) -> None:
-    for talk in islice(mutations.conversations(messages, seed), count):
-        try:
-            async with connect(url, close_timeout=0.2) as client:
-                for message in talk:
-                    await client.send(json.dumps(message) if isinstance(message, dict) else message)
-                if seed % 2:
-                    await asyncio.wait_for(client.recv(), 0.1)
-        except (ConnectionClosed, InvalidStatus, asyncio.TimeoutError, OSError):
-            pass
-
-
-def as_line(message: dict | bytes | str) -> bytes:
-    if isinstance(message, bytes):
-        return json.dumps({"type": "audio", "bytes": len(message)}).encode() + b"\n" + message
-    text = json.dumps(message) if isinstance(message, dict) else message
-    return text.encode("utf-8", "replace") + b"\n"
-
-
 def test_mutated_lines_of_the_unix_socket_do_no_harm(
     engine_with: Callable[..., Engine], demo: bytes, demo_texts: list[str], tmp_path: Path
 ) -> None:
@@ -149,19 +97,6 @@ def test_mutated_lines_of_the_unix_socket_do_no_harm(
         await unix_noise(ports.socket, EACH, seed=3)
 
     unharmed(engine, use, demo, demo_texts[0])
-
-
-async def unix_noise(path: str, count: int, seed: int) -> None:
-    for talk in islice(mutations.conversations(mutations.json_messages(), seed), count):
-        reader, writer = await asyncio.open_unix_connection(path)
-        for message in talk:
-            writer.write(as_line(message))
-        try:
-            writer.write_eof()
-            await asyncio.wait_for(reader.read(), 0.2)
-        except (asyncio.TimeoutError, OSError):
-            pass
-        writer.close()
 
 
 def test_garbage_and_deep_json_are_told_off(engine: Engine, demo: bytes, demo_texts: list[str]) -> None:

@@ -171,14 +171,15 @@ def test_a_preset_counts_from_the_next_utterance_on(engine: Engine, demo: bytes)
     assert last[1] > last[0] + 0.2
 
 
-def test_context_comes_back_with_results(engine: Engine, demo: bytes) -> None:
+def test_the_context_of_the_dialogue_is_used(engine: Engine, demo: bytes) -> None:
     async def use(ports: Ports) -> list[dict]:
         async with websocket(ports) as client:
-            await client.say(type="context", context={"turn": 3})
+            await client.say(type="context", reply="Whom shall I tell?", screen=["my brother", "my sister"])
+            await asyncio.sleep(0.5)  # it is computed while the device speaks
             return await heard(client, demo)
 
     finals = [message for message in served(engine, use) if message["type"] == "final"]
-    assert all(final["context"] == {"turn": 3} for final in finals)
+    assert set(finals[0]["context"]["sources"]) == {"reply", "screen"}
 
 
 def test_what_is_on_the_screen_is_boosted_for_a_turn(engine: Engine, demo: bytes) -> None:
@@ -202,7 +203,7 @@ def test_what_is_on_the_screen_is_boosted_for_a_turn(engine: Engine, demo: bytes
         {"type": "phrases", "phrases": "many"},
         {"type": "phrases", "phrases": [{"text": 3}]},
         {"type": "show", "phrases": [], "turns": 0},
-        {"type": "context", "context": 3},
+        {"type": "context", "mood": "good"},
         {"type": "start", "format": {"rate": -1}},
         {"type": "start", "format": {"encoding": "mp3"}},
         {"type": "start", "format": 3},

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from clients import pcm, pieces
-from conftest import heard_by_library, quiet
+from clients import heard_by_library, pcm, pieces, quiet
 from nearword.runtime.daemon.streams import Engine
 from serving import Ports, served
 from websockets.asyncio.client import connect

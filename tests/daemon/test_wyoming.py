@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import serving
-from clients import Result, home_assistant_2026_2, home_assistant_2026_11, pcm
-from conftest import heard_by_library, quiet
+from clients import Result, heard_by_library, home_assistant_2026_2, home_assistant_2026_11, pcm, quiet
 from nearword.models import SAMPLE_RATE
 from nearword.runtime.daemon.service import Daemon
 from nearword.runtime.daemon.streams import Engine
@@ -223,9 +222,9 @@ def test_of_a_name_with_a_region_the_language_counts(engine: Engine, demo: bytes
 
 
 def test_context_comes_back(engine: Engine, demo: bytes) -> None:
-    request = Transcribe(context={"conversation": "7"})
+    request = Transcribe(context={"conversation": "7", "reply": "Whom shall I tell?"})
     result = served(engine, lambda port: home_assistant_2026_11(port, demo, request=request))
-    assert Transcript.from_event(result.events[-1]).context == {"conversation": "7"}
+    assert Transcript.from_event(result.events[-1]).context == request.context
 
 
 def test_a_recognised_text_asks_for_what_its_lattice_says(grammar_engine: Engine, demo: bytes) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from nearword.models import read_audio
+from nearword.models import Transducer, read_audio
+from nearword.runtime import Final, Recognizer
+from nearword.runtime.daemon.pcm import PcmDecoder, PcmFormat
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
@@ -107,3 +109,15 @@ async def home_assistant_2026_11(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
     return result
+
+
+def quiet(seconds: float) -> bytes:
+    """Return silence as a microphone gives it."""
+    return as_int16(np.random.default_rng(1).normal(0, 2e-4, int(16000 * seconds)).astype(np.float32))
+
+
+def heard_by_library(model: Transducer, audio: bytes) -> list[str]:
+    recognizer = Recognizer(model)
+    samples = PcmDecoder(PcmFormat()).decode(audio)
+    events = [*recognizer.accept(samples), *recognizer.finish()]
+    return [event.text for event in events if isinstance(event, Final) and event.text]

@@ -34,7 +34,7 @@ def json_messages(audio: bytes = SECOND) -> list[dict | bytes]:
         {"type": "start", "format": {"rate": 16000, "encoding": "int16", "channels": 1}, "lattice": True},
         {"type": "phrases", "phrases": ["Hall Light", {"text": "Den TV", "class": "device", "boost": 2}]},
         {"type": "show", "phrases": ["Take Five"], "turns": 1, "seconds": 5},
-        {"type": "context", "context": {"reply": "Which room?"}},
+        {"type": "context", "reply": "Which room?", "screen": ["Take Five"], "turns": 1},
         *(audio[start : start + 3200] for start in range(0, len(audio), 3200)),
         {"type": "preset", "preset": "fast"},
         {"type": "ping"},
