@@ -39,7 +39,7 @@ def list_models() -> list[Installed]:
 
 
 def resolve(name: str | Path = DEFAULT_MODEL) -> Path:
-    """Return the folder of a model given by name or by path.
+    """Return the folder of a model given by name or by path; of one given by its encoder that file.
 
     Raises:
         ModelNotFoundError: neither; says which names there are and which can be pulled.
@@ -47,7 +47,7 @@ def resolve(name: str | Path = DEFAULT_MODEL) -> Path:
     for model in list_models():
         if model.name == str(name):
             return model.folder
-    if str(name) and Path(name).is_dir():
+    if str(name) and (Path(name).is_dir() or (Path(name).suffix == ".onnx" and Path(name).is_file())):
         return Path(name)
     from .public import PUBLIC_MODELS  # noqa: PLC0415 (only for the message)
 

@@ -12,6 +12,33 @@ WORD_MARK = "\u2581"
 """SentencePiece writes a space so."""
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 MAX_TOKENS = 100_000
+_LINE = re.compile(r"(.*)[ \t](\d+)[ \t\r]*", re.DOTALL)
+_DISAMBIGUATION = re.compile(r"#\d+")
+_MARK = WORD_MARK.encode()
+_RANGES = ((256, 288), (32, 127), (288, 306), (308, 319), (321, 329), (330, 383), (384, 423))
+"""Characters that stand for the bytes 0 to 255 in byte-level BPE, in this order."""
+_BYTE_OF = {chr(code): byte for byte, code in enumerate(code for begin, end in _RANGES for code in range(begin, end))}
+
+
+def _is_special(token: str) -> bool:
+    return token.startswith("<") and token.endswith(">") and len(token) > 2
+
+
+def _parse(path: Path, lines: Sequence[str]) -> dict[int, str]:
+    """Return tokens by id."""
+    found: dict[int, str] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        # a token may itself be a space: only the id is split off
+        parts = _LINE.fullmatch(line)
+        if parts is None or int(parts[2]) > MAX_TOKENS:
+            raise ModelFileError(path, f"line {number} is {line[:40]!r}; expected 'token id'")
+        token, index = parts[1].strip(" \t") or " ", int(parts[2])
+        if index in found:
+            raise ModelFileError(path, f"line {number}: id {index} stands twice")
+        found[index] = token
+    return found
 
 
 @dataclass(frozen=True)
@@ -27,36 +54,33 @@ class Vocabulary:
     def load(cls, folder: Path) -> "Vocabulary":
         """Read ``folder/tokens.txt``: one ``token id`` a line, ids 0 to n - 1 in any order.
 
+        The disambiguation symbols ``#0``, ``#1`` ... that icefall's lexicons have after the last token are left out:
+        no model has an output for them.
+
         Raises:
             ModelFileError: missing, not text, a line of another form, an id twice or left out, no blank at 0.
         """
         path = folder / "tokens.txt"
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            # lines end in \n alone: a token may be a character that Python takes for the end of one
+            lines = path.read_bytes().decode("utf-8-sig").split("\n")
         except FileNotFoundError as error:
             raise ModelFileError(path, "missing; a model folder needs it beside the .onnx files") from error
         except (OSError, UnicodeDecodeError) as error:
             raise ModelFileError(path, f"cannot be read as UTF-8 text ({error})") from error
-        found: dict[int, str] = {}
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            # a token may itself be a space: only the id is split off
-            token, _, index = line.rpartition(" ")
-            if not index.isdecimal() or (int(index) > MAX_TOKENS):
-                raise ModelFileError(path, f"line {number} is {line[:40]!r}; expected 'token id'")
-            if int(index) in found:
-                raise ModelFileError(path, f"line {number}: id {index} stands twice")
-            found[int(index)] = token
+        found = _parse(path, lines)
         if not found:
             raise ModelFileError(path, "is empty; expected one 'token id' a line")
         gap = next((i for i in range(len(found)) if i not in found), None)
         if gap is not None:
             raise ModelFileError(path, f"id {gap} is left out; expected every id from 0 to {max(found)}")
-        if not found[0].startswith("<b"):
+        if not found[0].startswith("<b") and found[0] != "<eps>":
             raise ModelFileError(path, f"token 0 is {found[0]!r}; expected the blank, <blk>")
+        last = len(found)
+        while _DISAMBIGUATION.fullmatch(found[last - 1]):
+            last -= 1
         bpe = folder / "bpe.model"
-        return cls(tuple(found[i] for i in range(len(found))), bpe if bpe.is_file() else None)
+        return cls(tuple(found[i] for i in range(last)), bpe if bpe.is_file() else None)
 
     def __len__(self) -> int:
         """Return the number of tokens, blank included."""
@@ -78,15 +102,27 @@ class Vocabulary:
         return tuple(token.startswith(WORD_MARK) for token in self.tokens)
 
     @cached_property
+    def is_byte_level(self) -> bool:
+        """Whether tokens are strings of bytes, each written as a character (icefall's byte-level BPE).
+
+        Bytes above 126 are then letters from U+0120 on; the first 32, which no text has, would be U+0100 to U+011F.
+        """
+        written = {char for token in self.tokens if not _is_special(token) for char in token if char != WORD_MARK}
+        high = sum(_BYTE_OF.get(char, 0) > 126 for char in written)
+        return high > 0 and all(_BYTE_OF.get(char, 0) >= 32 for char in written)
+
+    @cached_property
     def _pieces(self) -> tuple[bytes, ...]:
         def piece(token: str) -> bytes:
             byte = _BYTE.fullmatch(token)
             if byte:
                 return bytes([int(byte[1], 16)])
-            special = token.startswith("<") and token.endswith(">") and len(token) > 2
-            return b"" if special else token.encode()
+            if self.is_byte_level and not _is_special(token):
+                return b"".join(_MARK if char == WORD_MARK else bytes([_BYTE_OF[char]]) for char in token)
+            return token.encode()
 
-        return tuple(piece(token) for token in self.tokens)
+        # the blank is never put out; others that stand in angle brackets are shown, as sherpa-onnx does
+        return (b"", *(piece(token) for token in self.tokens[1:]))
 
     def text(self, ids: Sequence[int], *, lower: bool = True) -> str:
         """Return the words of ``ids`` with single spaces; lower case unless told otherwise.

@@ -12,15 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelError, ModelFileError, ModelNotFoundError
+from .errors import ModelFileError, ModelNotFoundError
 from .features import FRAME_SECONDS, NUM_BINS, Features
+from .graphs import find_graphs, folder_of, precision_of
 from .session import Tensor, describe, metadata_int, open_session, zeros
 from .tokens import Vocabulary
 
 Array = npt.NDArray[np.float32]
-PRECISIONS = ("auto", "int8", "float")
 PREDICTOR_CACHE = 2048
 """Contexts whose predictor output is kept (1 kB each at width 256)."""
+FEATURES = ("", "fbank", "kaldi", "kaldi-fbank")
+"""What an encoder's metadata may say of its features: nothing, or that they are Kaldi's filter bank."""
 PHONES = "phones"
 """Name of the encoder's output, and of its metadata, where it has heard phones; after the layout's own outputs."""
 PRONUNCIATION = "pronounce.onnx"
@@ -36,7 +38,7 @@ class ModelInfo:
     model_type: str
     """As the encoder's metadata has it: ``lstm``, ``zipformer``, ``zipformer2``."""
     precision: str
-    """Of the encoder that runs: ``int8`` or ``float``."""
+    """Of the encoder that runs: ``int8``, ``fp16`` or ``float``."""
     sample_rate: int
     """Samples per second."""
     chunk_frames: int
@@ -59,6 +61,8 @@ class ModelInfo:
     """Of the three graphs in use, on disk."""
     metadata: dict[str, str]
     """The encoder's metadata, as it stands."""
+    graphs: tuple[Path, Path, Path]
+    """The files in use: encoder, decoder, joiner."""
 
     @property
     def look_ahead_seconds(self) -> float:
@@ -66,28 +70,19 @@ class ModelInfo:
         return (self.chunk_frames - self.chunk_shift) * FRAME_SECONDS
 
 
-def find_graph(folder: Path, part: str, precision: str) -> Path:
-    """Return the file of ``part`` (encoder, decoder, joiner).
+def check_features(path: Path, metadata: dict[str, str]) -> None:
+    """Check that an encoder hears the features that are computed here.
 
-    ``int8`` takes ``*.int8.onnx``, ``float`` the other. ``auto`` takes the int8 encoder, where nearly all the work
-    is, and the float decoder and joiner, which are small; each falls back on what there is.
+    Raises:
+        ModelFileError: it says that it was trained on others, as those of Whisper; its words would be wrong, silently.
     """
-    found = sorted(folder.glob(f"{part}*.onnx"))
-    quantised = [path for path in found if path.name.endswith(".int8.onnx")]
-    plain = [path for path in found if path not in quantised]
-    wish, other = (
-        (plain, quantised)
-        if precision == "float" or (precision == "auto" and part != "encoder")
-        else (quantised, plain)
-    )
-    chosen = wish or (other if precision == "auto" else [])
-    if not chosen:
-        kind = "" if precision == "auto" else f" in {precision}"
-        raise ModelFileError(folder / f"{part}.onnx", f"missing; expected {part}*.onnx{kind} in {folder.absolute()}")
-    if len(chosen) > 1:
-        names = ", ".join(path.name for path in chosen)
-        raise ModelFileError(chosen[0], f"one of several ({names}); leave one {part} in the folder")
-    return chosen[0]
+    said = metadata.get("feature", "").strip()
+    if said.lower() not in FEATURES:
+        raise ModelFileError(
+            path,
+            f"metadata 'feature' is {said[:40]!r}; only models trained on Kaldi's filter bank ({NUM_BINS} mel bins) run"
+            " here: take one of those, or run this one with sherpa-onnx",
+        )
 
 
 class Encoded(NamedTuple):
@@ -113,9 +108,10 @@ class EncoderStream:
         # Plain run: with states as OrtValues or bound to fixed buffers (IOBinding) a step took 4 to 8 % longer.
         model = self._model
         feeds = dict(zip(model.state_inputs, self._states, strict=True))
-        feeds[model.encoder_input] = features[None]
+        feeds[model.encoder_input] = features[None].astype(model.encoder_dtype, copy=False)
         out, *self._states = model.encoder.run(self._outputs, feeds)
-        return Encoded(out[0], self._states.pop()[0] if self._phones else None)
+        phones = self._states.pop()[0] if self._phones else None
+        return Encoded(out[0].astype(np.float32, copy=False), phones)
 
     def fork(self) -> "EncoderStream":
         """Return a stream in the same state that goes its own way; states are never written to, so none is copied."""
@@ -126,15 +122,15 @@ class Transducer:
     """A loaded model. Safe to share between threads."""
 
     def __init__(self, folder: Path, *, threads: int = 1, precision: str = "auto") -> None:
-        if precision not in PRECISIONS:
-            raise ModelError(f"precision {precision!r}: expected {', '.join(PRECISIONS)}")
-        paths = {part: find_graph(folder, part, precision) for part in ("encoder", "decoder", "joiner")}
+        paths = find_graphs(folder, precision)
+        folder = folder_of(folder)
         self.vocabulary = Vocabulary.load(folder)
         """Token ids to text."""
         self.encoder = open_session(paths["encoder"], threads)
         self._decoder = open_session(paths["decoder"], threads)
         self._joiner = open_session(paths["joiner"], threads)
         metadata = dict(self.encoder.get_modelmeta().custom_metadata_map)
+        check_features(paths["encoder"], metadata)
         states = self._read_encoder(paths["encoder"])
         chunk_frames = self._read_chunk(paths["encoder"], metadata)
         chunk_shift = metadata_int(paths["encoder"], metadata, "decode_chunk_len", 1, chunk_frames)
@@ -148,7 +144,7 @@ class Transducer:
             name=folder.name,
             folder=folder,
             model_type=metadata.get("model_type", "unknown"),
-            precision="int8" if paths["encoder"].name.endswith(".int8.onnx") else "float",
+            precision=precision_of(paths["encoder"]),
             sample_rate=16000,
             chunk_frames=chunk_frames,
             chunk_shift=chunk_shift,
@@ -160,20 +156,21 @@ class Transducer:
             states=len(states),
             size_bytes=sum(path.stat().st_size for path in paths.values()),
             metadata=metadata,
+            graphs=(paths["encoder"], paths["decoder"], paths["joiner"]),
         )
         """What the model is."""
 
     @classmethod
     def load(cls, folder: str | Path, *, threads: int = 1, precision: str = "auto") -> "Transducer":
-        """Load a model folder; ``precision`` is ``auto``, ``int8`` or ``float`` (see ``find_graph``).
+        """Load a model folder, or that of the encoder that is named; for ``precision`` see ``find_graphs``.
 
         Raises:
             ModelNotFoundError: no such folder.
             ModelFileError: a file is missing, truncated, or does not fit the others; names it.
         """
         folder = Path(folder)
-        if not folder.is_dir():
-            raise ModelNotFoundError(f"{folder}: no such model folder")
+        if not folder_of(folder).is_dir() or (folder.is_file() and folder.suffix != ".onnx"):
+            raise ModelNotFoundError(f"{folder}: no such model folder, and no encoder of one (*.onnx)")
         return cls(folder, threads=threads, precision=precision)
 
     def _read_chunk(self, path: Path, metadata: dict[str, str]) -> int:
@@ -204,6 +201,7 @@ class Transducer:
                     path, f"state {state.name} and its next value {following.name} differ in shape or type"
                 )
         self.encoder_input = "x"
+        self.encoder_dtype = features[0].dtype
         self.state_inputs = [state.name for state in states]
         self.encoder_outputs = [tensor.name for tensor in outputs]
         return states
@@ -237,6 +235,7 @@ class Transducer:
             raise ModelFileError(
                 path, f"not a joiner: its inputs are {listed}; expected encoder_out and decoder_out, both [N, dim]"
             )
+        self._is_half = inputs[0].dtype is np.float16
         # by name where the names are the layout's, by place otherwise
         names = [tensor.name for tensor in inputs]
         self._joiner_inputs = (
@@ -291,7 +290,7 @@ class Transducer:
     def _predict(self, context: tuple[int, ...]) -> Array:
         y = np.asarray([context], np.int64)
         out: Array = self._decoder.run(None, {self._decoder_input: y})[0]
-        return out.reshape(1, -1)
+        return out.reshape(1, -1).astype(np.float32, copy=False)
 
     def join(self, encoder_out: Array, decoder_out: Array) -> Array:
         """Return logits [n, vocab_size] of encoder frames [n, dim] with predictor outputs [n, dim] or [1, dim].
@@ -301,10 +300,11 @@ class Transducer:
         encoder_name, decoder_name = self._joiner_inputs
         if len(decoder_out) != len(encoder_out):
             decoder_out = decoder_out.repeat(len(encoder_out), 0)
+        if self._is_half:
+            encoder_out, decoder_out = encoder_out.astype(np.float16), decoder_out.astype(np.float16)
         if self._rows_together or len(encoder_out) == 1:
             out: Array = self._joiner.run(None, {encoder_name: encoder_out, decoder_name: decoder_out})[0]
-            return out
+            return out.astype(np.float32, copy=False)
         pairs = zip(encoder_out, decoder_out, strict=True)
-        return np.concatenate(
-            [self._joiner.run(None, {encoder_name: e[None], decoder_name: d[None]})[0] for e, d in pairs]
-        )
+        rows = [self._joiner.run(None, {encoder_name: e[None], decoder_name: d[None]})[0] for e, d in pairs]
+        return np.concatenate(rows, dtype=np.float32)

@@ -48,11 +48,12 @@ def check(
     """
     from ...biasing import Templates, Tokenizer, read_source
     from ...models import Pronouncer, resolve
+    from ...models.graphs import folder_of
     from ...models.tokens import Vocabulary
     from ...models.transducer import PRONUNCIATION
     from ..recognition.biasing import bias_vocabulary
 
-    folder = resolve(model)
+    folder = folder_of(resolve(model))
     vocabulary = bias_vocabulary(Vocabulary.load(folder))
     pronounce = Pronouncer.load(folder) if (folder / PRONUNCIATION).exists() else None
     useless = False

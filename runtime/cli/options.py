@@ -29,10 +29,11 @@ class Report(str, Enum):
 
 
 class Precision(str, Enum):
-    """Which of a model's graphs run; see ``models.transducer.find_graph``."""
+    """Which of a model's graphs run; see ``models.graphs.find_graphs``."""
 
     auto = "auto"
     int8 = "int8"
+    fp16 = "fp16"
     float = "float"
 
 
@@ -49,12 +50,12 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="NAME-OR-FOLDER",
-        help="A model by name (see: nearword models) or its folder.",
+        help="A model by name (see: nearword models), its folder, or one of several encoders in it.",
         autocompletion=complete_model,
     ),
 ]
 Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads for the encoder; one is enough for one stream.")]
-Graphs = Annotated[Precision, typer.Option("--precision", help="Graphs to use, if the model has both.")]
+Graphs = Annotated[Precision, typer.Option("--precision", help="Graphs to use, if the model has several.")]
 
 KeepCase = Annotated[bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")]
 Root = Annotated[

@@ -113,10 +113,11 @@ def _local(
     loaded, encode = load_ngram(lm), None
     if loaded.unit == "pieces":
         from ...models import resolve
+        from ...models.graphs import folder_of
         from ...models.tokens import Vocabulary
         from ..recognition.word_pieces import piece_encoder
 
-        folder = resolve(model)
+        folder = folder_of(resolve(model))
         vocabulary = Vocabulary.load(folder)
         loaded, encode = loaded.aligned(vocabulary.tokens), piece_encoder(vocabulary, folder)
     share, word_bonus, token_bonus = weights

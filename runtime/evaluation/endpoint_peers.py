@@ -3,7 +3,6 @@
 from ...endpointing import Ending
 from ...models import SAMPLE_RATE, NearwordError, Transducer
 from ...models.audio import Samples
-from ...models.transducer import find_graph
 from .endpoints import FRAME, Decisions, System
 
 SHERPA_FRAME_SECONDS = 0.04
@@ -27,11 +26,8 @@ def sherpa_system(model: Transducer) -> System:
         import sherpa_onnx  # noqa: PLC0415 (a peer, not a dependency)
     except ImportError as error:
         raise PeerError("sherpa-onnx is not installed; to compare with it: pip install sherpa-onnx") from error
-    folder, precision = model.info.folder, model.info.precision
-    encoder, decoder, joiner = (
-        str(find_graph(folder, part, "auto" if precision == "int8" else precision))
-        for part in ("encoder", "decoder", "joiner")
-    )
+    folder = model.info.folder
+    encoder, decoder, joiner = map(str, model.info.graphs)
     scale = SHERPA_FRAME_SECONDS / model.info.frame_seconds
     recognizer = sherpa_onnx.OnlineRecognizer.from_transducer(
         tokens=str(folder / "tokens.txt"),

@@ -29,9 +29,61 @@ def test_byte_pieces_are_put_together() -> None:
     assert v.text([2, 3]) == "caf\ufffd"
 
 
-def test_special_tokens_are_no_text() -> None:
+def test_special_tokens_are_shown_as_sherpa_onnx_shows_them() -> None:
     v = vocabulary("<sos/eos>", "▁hi", "<")
-    assert v.text([2, 1, 3, 4]) == "hi<"
+    assert v.text([2, 0, 3, 4]) == "<sos/eos> hi<"
+
+
+@pytest.mark.parametrize("lines", ["#0 3\n", "#0 3\n#1 4\n", "#0 3\n#1 4\n#2 5\n#10 6\n"])
+def test_disambiguation_symbols_behind_the_last_token_are_none(tmp_path: Path, lines: str) -> None:
+    (tmp_path / "tokens.txt").write_text(f"<blk> 0\n▁a 1\n# 2\n{lines}", encoding="utf-8")
+    assert Vocabulary.load(tmp_path).tokens == ("<blk>", "▁a", "#")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<blk> 0\r\n▁a 1\r\n  2\r\n", "<blk>\t0\n▁a\t1\n \t2\n", "\ufeff<blk> 0\n▁a 1 \n  2\n\n",
+        "<eps> 0\n  2\n▁a 1", "<blk>   0\n▁a   1\n   2\n",
+    ],
+)  # fmt: skip
+def test_token_lists_as_people_save_them(tmp_path: Path, text: str) -> None:
+    (tmp_path / "tokens.txt").write_bytes(text.encode())
+    assert Vocabulary.load(tmp_path).tokens[1:] == ("▁a", " ")
+
+
+@pytest.mark.parametrize("strange", ["\u3000", "\x85", "\u2028", "\x1c", "\x0b"])
+def test_a_token_may_be_a_character_that_ends_lines_elsewhere(tmp_path: Path, strange: str) -> None:
+    (tmp_path / "tokens.txt").write_bytes(f"<blk> 0\n{strange} 1\na 2\n".encode())
+    assert Vocabulary.load(tmp_path).tokens == ("<blk>", strange, "a")
+
+
+def in_bytes(text: str) -> str:
+    """Text as icefall's byte-level BPE writes it before SentencePiece sees it."""
+    high = [*range(288, 306), *range(308, 319), *range(321, 329), *range(330, 383), *range(384, 423)]
+    return "".join(chr(byte) if byte < 127 else chr(high[byte - 127]) for byte in text.encode()).replace(" ", "▁")
+
+
+def test_byte_level_tokens_are_put_together() -> None:
+    written = in_bytes(" 打开 café 你")
+    pieces = ["▁", *written[1:4], written[4:7], *written[7:]]
+    v = Vocabulary(("<blk>", "<sos/eos>", "<unk>", *dict.fromkeys(pieces)))
+    assert v.is_byte_level
+    assert v.text([v.tokens.index(piece) for piece in pieces]) == "打开 café 你"
+    assert v.text([v.tokens.index(written[1])]) == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "▁labdien ▁ā č ē ģ ī ķ ļ ņ š ū ž", "▁ą č ę ė į š ų ū ž", "▁où ▁ça é è", "▁zażółć ▁gęślą", "▁hello '",
+        "▁să ş ţ î", "▁şimdi ğ ö ü ç", "▁ő ű á", "你 好 ▁hi",
+    ],
+)  # fmt: skip
+def test_letters_of_other_languages_are_no_bytes(words: str) -> None:
+    v = Vocabulary(("<blk>", "<unk>", *words.split()))
+    assert not v.is_byte_level
+    assert v.text(range(2, len(v.tokens))).replace(" ", "") == words.replace("▁", "").replace(" ", "")
 
 
 @given(st.lists(st.integers(0, 8), max_size=30))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
-from nearword.models import ModelError, ModelFileError, ModelNotFoundError, Transducer
+from nearword.models import ModelError, ModelFileError, ModelNotFoundError, Transducer, resolve
 from toy_models import ToyModel, write_decoder, write_encoder, write_joiner, write_toy_model
 
 
@@ -111,7 +111,7 @@ def test_precision_chooses_the_files(tmp_path: Path) -> None:
     assert Transducer.load(folder).info.precision == "float"
     with pytest.raises(ModelFileError, match="in int8"):
         Transducer.load(folder, precision="int8")
-    with pytest.raises(ModelError, match="expected auto, int8, float"):
+    with pytest.raises(ModelError, match="expected auto, int8, fp16, float"):
         Transducer.load(folder, precision="fp8")
 
 
@@ -193,3 +193,83 @@ def test_several_graphs_of_a_part_are_not_guessed_at(tmp_path: Path) -> None:
     shutil.copy(folder / "encoder.onnx", folder / "encoder-epoch-3.onnx")
     with pytest.raises(ModelFileError, match="one of several"):
         Transducer.load(folder)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_token_list_of_icefall_loads_as_it_is(tmp_path: Path, count: int) -> None:
+    folder = write_toy_model(tmp_path / "m")
+    plain = Transducer.load(folder)
+    with (folder / "tokens.txt").open("a", encoding="utf-8") as file:
+        file.writelines(f"#{number} {len(plain.vocabulary) + number}\n" for number in range(count))
+    model = Transducer.load(folder)
+    assert model.vocabulary == plain.vocabulary
+    assert model.info.vocab_size == plain.info.vocab_size
+
+
+@pytest.mark.parametrize("feature", ["whisper", "Whisper", "mfcc", "whisper-80"])
+def test_features_of_another_kind_are_refused_in_one_line(tmp_path: Path, feature: str) -> None:
+    folder = write_toy_model(tmp_path / "m")
+    write_encoder(folder / "encoder.onnx", ToyModel(), feature=feature)
+    with pytest.raises(ModelFileError, match=f"'feature' is '{feature}'.*filter bank") as caught:
+        Transducer.load(folder)
+    assert "\n" not in str(caught.value)
+    write_encoder(folder / "encoder.onnx", ToyModel(), feature="fbank")
+    Transducer.load(folder)
+
+
+VARIANTS = ("chunk-16-left-64", "chunk-16-left-128", "chunk-32-left-128", "chunk-32-left-256")
+
+
+def folder_of_variants(folder: Path, *encoders: str, others: str = "-epoch-99-avg-1") -> Path:
+    """A folder as icefall's zipformer recipes publish it."""
+    write_toy_model(folder)
+    for name in encoders:
+        shutil.copy(folder / "encoder.onnx", folder / f"encoder{name}.onnx")
+    for part in ("decoder", "joiner"):
+        (folder / f"{part}.onnx").rename(folder / f"{part}{others}.onnx")
+    (folder / "encoder.onnx").unlink()
+    return folder
+
+
+def test_of_several_chunks_and_contexts_the_least_delay_and_the_longest_context_runs(tmp_path: Path) -> None:
+    names = [f"-epoch-99-avg-1-{variant}" for variant in VARIANTS]
+    folder = folder_of_variants(tmp_path / "m", *names, *(f"{name}.int8" for name in names))
+    assert Transducer.load(folder).info.graphs[0].name == "encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx"
+    assert Transducer.load(folder, precision="float").info.graphs[0].name.endswith("16-left-128.onnx")
+    chosen = folder / "encoder-epoch-99-avg-1-chunk-32-left-256.onnx"
+    model = Transducer.load(resolve(chosen))
+    assert model.info.graphs[0] == chosen
+    assert (model.info.folder, model.info.name, model.info.precision) == (folder, "m", "float")
+
+
+def test_decoder_and_joiner_are_those_of_the_encoder(tmp_path: Path) -> None:
+    folder = folder_of_variants(tmp_path / "m", *(f"-epoch-99-avg-1-{one}" for one in VARIANTS))
+    for one in VARIANTS:
+        for part in ("decoder", "joiner"):
+            source = folder / f"{part}-epoch-99-avg-1.onnx"
+            shutil.copy(source, folder / f"{part}-epoch-99-avg-1-{one}.onnx")
+    assert [
+        path.name for path in Transducer.load(folder / f"encoder-epoch-99-avg-1-{VARIANTS[2]}.onnx").info.graphs
+    ] == [f"{part}-epoch-99-avg-1-{VARIANTS[2]}.onnx" for part in ("encoder", "decoder", "joiner")]
+
+
+def test_half_precision_is_told_from_float(tmp_path: Path) -> None:
+    folder = write_toy_model(tmp_path / "m")
+    for part in ("encoder", "decoder", "joiner"):
+        shutil.copy(folder / f"{part}.onnx", folder / f"{part}.fp16.onnx")
+    assert Transducer.load(folder).info.graphs[0].name == "encoder.onnx"
+    half = Transducer.load(folder, precision="fp16").info
+    assert half.precision == "fp16"
+    assert [path.name for path in half.graphs] == [f"{part}.fp16.onnx" for part in ("encoder", "decoder", "joiner")]
+    with pytest.raises(ModelFileError, match=r"in int8 .*found encoder\.fp16\.onnx, encoder\.onnx"):
+        Transducer.load(folder, precision="int8")
+    for part in ("encoder", "decoder", "joiner"):
+        (folder / f"{part}.onnx").unlink()
+    assert Transducer.load(folder).info.precision == "fp16"
+
+
+def test_encoders_that_differ_otherwise_are_named_and_one_can_be(tmp_path: Path) -> None:
+    folder = folder_of_variants(tmp_path / "m", "-epoch-30-avg-4-chunk-16-left-64", "-epoch-99-avg-1-chunk-16-left-64")
+    with pytest.raises(ModelFileError, match=r"one of several .*--model .*/encoder-epoch"):
+        Transducer.load(folder)
+    Transducer.load(folder / "encoder-epoch-99-avg-1-chunk-16-left-64.onnx")
