@@ -15,6 +15,7 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGES = sorted(path.name for path in (DOCS / "guide").glob("*.md") if path.name != "README.md")
 CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAID = {
+    "audio.md": "channel 1: tell my brother i am on my way",
     "recordings.md": "confidence 0.9",
     "listening.md": "you said: set an alarm for seven\n",
     "phrases.md": "5 phrases here, 2 for all\n",
