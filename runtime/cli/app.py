@@ -27,7 +27,7 @@ from . import (
     transcribe,
     understand,
 )
-from .interrupt import exit_code, install
+from .interrupt import exit_code, install, was_stopped
 
 app = typer.Typer(
     name="nearword",
@@ -85,6 +85,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(exit_code())
     except Exception as error:
+        if was_stopped():
+            sys.exit(exit_code())  # in the middle of an import an interruption comes out as any error
         from ...models.errors import NearwordError
 
         # what can go wrong outside this program is one line; anything else is a bug and shows its trace

@@ -8,7 +8,7 @@ from types import FrameType
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """What ends a command with what was recognised so far: Ctrl-C, a service manager, a terminal that is closed."""
 
-_stopped_by = int(signal.SIGINT)
+_stopped_by: int | None = None
 
 
 def note(number: int) -> None:
@@ -19,7 +19,12 @@ def note(number: int) -> None:
 
 def exit_code() -> int:
     """Return the exit code of a command that a signal has ended, as shells have it: 130 of Ctrl-C, 143 of SIGTERM."""
-    return 128 + _stopped_by
+    return 128 + (_stopped_by or signal.SIGINT)
+
+
+def was_stopped() -> bool:
+    """Whether a signal has asked the command to end."""
+    return _stopped_by is not None
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -164,23 +164,31 @@ def test_a_recording_without_words_is_an_empty_line(run_cli, toy_folder: Path, t
 def test_a_signal_prints_what_was_recognised(
     bundled: Transducer, first: np.ndarray, command: str, number: int, code: int
 ) -> None:
-    data = wav(0xFFFFFFFF, data=(np.concatenate([first, np.zeros(8000)]) * 32767).astype("<i2").tobytes())
+    twice = np.concatenate([first, np.zeros(24000, np.float32), first])
+    data = wav(0xFFFFFFFF, data=(twice * 32767).astype("<i2").tobytes())
     with subprocess.Popen(
-        [*PROGRAM, command, "-f", "json", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*PROGRAM, command, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as process:
         assert process.stdin
-        process.stdin.write(data)
-        process.stdin.flush()
         assert process.stdout
-        if command == "listen":
-            while b'"partial"' not in process.stdout.readline():
-                pass
-        else:
-            threading.Event().wait(4.0)  # nothing is printed before the end: there is no sign to wait for
+        process.stdin.write(data)
+        assert process.stdout.readline().decode() == f"{FIRST}\n"
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (code, b"")
-    assert "tell my brother" in json.loads(out.splitlines()[-1])["text"]
+    assert FIRST.startswith(out.decode().strip())
+
+
+def test_a_signal_while_the_command_begins_ends_it_quietly() -> None:
+    for wait in (0.2, 0.4, 0.6):
+        with subprocess.Popen(
+            [*PROGRAM, "transcribe", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            threading.Event().wait(wait)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+        assert (out.strip(), err) == (b"", b"")
+        assert process.returncode in (143, -signal.SIGTERM)
 
 
 def test_sigterm_ends_demo_and_evaluate_with_what_there_is(toy_folder: Path, tmp_path: Path, noise: np.ndarray) -> None:
