@@ -111,6 +111,13 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    understand: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Understand requests by this model (see: nearword understand); Wyoming offers "
+            "intents then.", envvar=_ENV + "UNDERSTAND", show_default=False,
+        ),
+    ] = None,
     external_vad: Annotated[
         bool | None,
         typer.Option(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...lattice import Lattice
+from ...lattice.understanding import Understanding
 from ..recognition.events import Command, Event, Final, SpeculativeFinal
 
 RECENT = 32
@@ -28,6 +29,7 @@ class Utterance:
     """As it was given to the client."""
     lattice: Lattice | None
     command: Command | None
+    understanding: Understanding | None
     at: float
     """By the clock of ``time.monotonic``."""
 
@@ -97,7 +99,8 @@ class Hub:
 
     def remember(self, stream: int, protocol: str, text: str, event: Final) -> None:
         """Keep what was said, for a while."""
-        self._recent.append(Utterance(stream, protocol, text, event.lattice, event.command, time.monotonic()))
+        known = event.lattice, event.command, event.understanding
+        self._recent.append(Utterance(stream, protocol, text, *known, time.monotonic()))
 
     def recall(self, text: str) -> Utterance | None:
         """Return the latest utterance of exactly this text, letter case and spaces apart, if it is not long ago."""

@@ -103,7 +103,7 @@ class JsonSession:
 
     async def _begin(self) -> None:
         self._decoder = PcmDecoder(self._form, self._protocol)
-        self._own()
+        await self._own()
         options = StreamOptions(self._protocol, PRESETS[self._preset], self._boosted, self._session)
         self._stream = stream = await self._engine.open(options)
         self._telling = asyncio.create_task(self._tell(stream))
@@ -129,7 +129,7 @@ class JsonSession:
     async def _phrases(self, message: dict[str, Any]) -> None:
         """Boost these, in the place of those that this client named before."""
         phrases = _listed(message, NAME)
-        session, boosted = self._own()
+        session, boosted = await self._own()
         refused = await asyncio.to_thread(_replace, session.phrases, phrases)
         spelling = await asyncio.to_thread(self._engine.phrases.spelling, phrases)
         self._boosted = replace(boosted, spelling=spelling)
@@ -145,15 +145,15 @@ class JsonSession:
             raise ProtocolError("turns: expected a whole number from 1, or null for as long as the connection lasts")
         if seconds is not None and (not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0):
             raise ProtocolError("seconds: expected a number above 0, or null")
-        session, _ = self._own()
+        session, _ = await self._own()
         refused = await asyncio.to_thread(session.show, phrases, turns=turns, seconds=seconds)
         await self._tell_refused(len(phrases), refused)
 
-    def _own(self) -> tuple[ContextSession, Boosted]:
+    async def _own(self) -> tuple[ContextSession, Boosted]:
         """Return what is this client's own: it is made when it is first needed."""
         if self._session is None or self._boosted is None:
             self._boosted = self._engine.phrases.shared
-            self._session = self._engine.make_context_session(self._boosted)
+            self._session = await asyncio.to_thread(self._engine.make_context_session, self._boosted)
         return self._session, self._boosted
 
     async def _tell_refused(self, count: int, refused: Sequence[Refused]) -> None:
@@ -162,7 +162,7 @@ class JsonSession:
 
     async def _set_context(self, message: dict[str, Any]) -> None:
         """Take what was said, asked and shown; the next utterance is heard with it."""
-        session, _ = self._own()
+        session, _ = await self._own()
         try:
             update(session.context, {key: value for key, value in message.items() if key != "type"})
         except ContextError as error:

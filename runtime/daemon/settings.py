@@ -56,6 +56,8 @@ class ServeSettings:
     """How much they are boosted, 0 to 1."""
     grammar: str = ""
     """File with all commands there are; Wyoming offers intents then."""
+    understand: str = ""
+    """Name or file of a model of requests (see ``nearword understand``); Wyoming offers intents then."""
     external_vad: bool = False
     """Whether Wyoming clients end utterances themselves; else the end-pointer here does."""
     max_utterance: float = 15.0

@@ -20,6 +20,7 @@ from ..context import ContextModel, ContextSession, ContextStage, update
 from ..recognition.events import Event, Final, SpeechStarted
 from ..recognition.recognizer import Recognizer
 from ..recognition.session import Session
+from ..recognition.stage import Stage
 from ..search import BeamSettings, SearchOptions
 from ..sources import AudioSink
 from ..streaming.pipeline import Pipeline
@@ -32,6 +33,7 @@ from .settings import ServeSettings
 
 if TYPE_CHECKING:
     from ...biasing.slots import SlotGrammar
+    from ...lattice.understanding import UnderstandingModel
     from ..recognition.grammar import GrammarUnderstanding
     from ..streaming.event_stream import EventStream
 
@@ -248,11 +250,14 @@ class Engine:
         model: Transducer,
         grammar: "SlotGrammar | None" = None,
         understanding: "GrammarUnderstanding | None" = None,
+        requests: "UnderstandingModel | None" = None,
     ) -> None:
         self.settings = settings
         """May be put in place anew; streams that run keep theirs."""
         self.model = model
         self.grammar = grammar
+        self.requests = requests
+        """What understands requests that no grammar knows."""
         self._understanding = understanding
         self.phrases = PhraseBook(model, settings.bias_strength)
         self.hub = Hub()
@@ -285,7 +290,15 @@ class Engine:
             for one in refused:
                 _log.warning("%s", one)
             understanding = GrammarUnderstanding(model, grammar)
-        engine = cls(settings, model, grammar, understanding)
+        requests = None
+        if settings.understand:
+            from ..recognition.understanding_file import (  # noqa: PLC0415 (only with a model of requests)
+                load_understanding,
+                resolve_understanding,
+            )
+
+            requests = load_understanding(resolve_understanding(settings.understand))
+        engine = cls(settings, model, grammar, understanding, requests)
         engine.load_phrases()
         return engine
 
@@ -316,6 +329,7 @@ class Engine:
         recognizer = self.make_recognizer(StreamOptions("warm-up"), self.phrases.shared)
         recognizer.accept(_hum())
         recognizer.finish()
+        self._known_context_model()
 
     def make_recognizer(
         self, options: StreamOptions, boosted: Boosted, endpoints: LiveEndpoints | None = None
@@ -326,21 +340,34 @@ class Engine:
         return Recognizer(
             self.model,
             session=session,
-            stages=[ContextStage(session)] if isinstance(session, ContextSession) else (),
+            stages=self._stages(session),
             speculative=live.speculative,
             final=live.final,
             grammar=self._understanding,
         )
+
+    def _stages(self, session: Session) -> list[Stage]:
+        stages: list[Stage] = []
+        if self.requests is not None:
+            from ..recognition.understanding_stage import UnderstandingStage, listed_of  # noqa: PLC0415 (as above)
+
+            stages.append(UnderstandingStage(self.requests, listed_of(session.phrases)))
+        if isinstance(session, ContextSession):
+            stages.append(ContextStage(session))
+        return stages
 
     def make_session(self, boosted: Boosted) -> Session:
         """Return what a client's streams have of their own."""
         return Session(self.model, self._search(boosted))
 
     def make_context_session(self, boosted: Boosted) -> ContextSession:
-        """Return the same with the context of a dialogue; whoever makes it closes it."""
+        """Return the same with the context of a dialogue; takes its time. Whoever makes it closes it."""
+        return ContextSession(self.model, self._search(boosted), context_model=self._known_context_model())
+
+    def _known_context_model(self) -> ContextModel:
         if self._context_model is None:
             self._context_model = ContextModel(self.model)
-        return ContextSession(self.model, self._search(boosted), context_model=self._context_model)
+        return self._context_model
 
     def _search(self, boosted: Boosted) -> SearchOptions:
         return SearchOptions(BeamSettings(max_active=self.settings.beam), bias=boosted.biasing)

@@ -11,7 +11,9 @@ from wyoming.intent import Entity, Intent, NotRecognized
 from .streams import Engine
 
 if TYPE_CHECKING:
-    from ..recognition.events import Command
+    from collections.abc import Mapping
+
+    from ...lattice.understanding import Understanding
 
 NAME = "nearword"
 MOST_FILLERS = 0.34
@@ -49,34 +51,45 @@ def make_info(engine: Engine) -> Info:
         prefers_auto_gain_enabled=False,
         prefers_noise_reduction_enabled=False,
     )
-    return Info(asr=[asr], intent=[_intents(languages)] if engine.grammar is not None else [])
+    offers = engine.grammar is not None or engine.requests is not None
+    return Info(asr=[asr], intent=[_intents(languages)] if offers else [])
 
 
 def _intents(languages: list[str]) -> IntentProgram:
-    model = IntentModel("grammar", _BY, True, "The commands of a grammar", None, languages)
+    model = IntentModel(NAME, _BY, True, "Commands of a grammar, requests of a model", None, languages)
     return IntentProgram(NAME, _BY, True, "What an utterance asks for", _version(), [model])
 
 
 def intent_answer(engine: Engine, text: str, context: dict[str, Any] | None) -> Event:
     """Return what a text asks for.
 
-    Of a text that was recognised a moment ago, all that may have been said instead is looked at as well.
+    Of a text that was recognised a moment ago, all that may have been said instead has been looked at as well.
     """
     heard = engine.hub.recall(text)
-    command = None if heard is None else heard.command
-    if command is not None:
-        return _answer_of(command, context)
+    if heard is not None and heard.understanding is not None:
+        return _of_understanding(engine, heard.understanding, context)
+    if heard is not None and heard.command is not None:
+        command = heard.command
+        return (
+            _intent(command.intent, command.slots, context)
+            if command.accepted
+            else NotRecognized(None, context).event()
+        )
     filled = None if engine.grammar is None else engine.grammar.fill(text.lower().split())
-    if filled is None or filled.fillers > MOST_FILLERS * len(filled.words):
+    if filled is not None and filled.fillers <= MOST_FILLERS * len(filled.words):
+        return _intent(filled.intent, dict(filled.slots), context)
+    if engine.requests is not None:
+        return _of_understanding(engine, engine.requests.understand_text(text), context)
+    return NotRecognized(None, context).event()
+
+
+def _of_understanding(engine: Engine, found: "Understanding", context: dict[str, Any] | None) -> Event:
+    if not found.accepted:
         return NotRecognized(None, context).event()
-    return _intent(filled.intent, dict(filled.slots), context)
+    spelling = engine.phrases.shared.spelling
+    slots = {slot.name: spelling.text(slot.text.split()) if slot.value is None else slot.value for slot in found.slots}
+    return _intent(found.intent, slots, context)
 
 
-def _answer_of(command: "Command", context: dict[str, Any] | None) -> Event:
-    if not command.accepted:
-        return NotRecognized(None, context).event()
-    return _intent(command.intent, command.slots, context)
-
-
-def _intent(name: str, slots: dict[str, str], context: dict[str, Any] | None) -> Event:
+def _intent(name: str, slots: "Mapping[str, str | int | float]", context: dict[str, Any] | None) -> Event:
     return Intent(name, [Entity(slot, value) for slot, value in slots.items()], None, context).event()

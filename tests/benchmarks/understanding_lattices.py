@@ -132,7 +132,7 @@ def table(model: UnderstandingModel, data: list[Spoken]) -> None:
         texts = sum(
             answer.text != " ".join(t.text for t in one.example.labelled()[0])
             for one, answer in zip(data, found, strict=True)
-        )  # noqa: E501
+        )
         errors[way] = wrong
         print(f"{way:10}{wrong:>14} ({wrong / len(data):6.1%}){wrong_kept:>12} of {len(kept)}{intents:>14}{texts:>14}")
     if errors["words"]:

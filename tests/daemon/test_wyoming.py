@@ -75,11 +75,13 @@ def test_ping_is_answered_with_its_text(engine: Engine) -> None:
     assert served(engine, use) == "there?"
 
 
-async def rest_of(client: AsyncClient, seconds: float = 1.0) -> list[str]:
-    """Return the types of what still comes."""
-    types = []
+async def rest_of(client: AsyncClient) -> list[str]:
+    """Return the types of what still comes: up to a transcript, and a second after it."""
+    types: list[str] = []
     try:
-        while (event := await asyncio.wait_for(client.read_event(), seconds)) is not None:
+        while (
+            event := await asyncio.wait_for(client.read_event(), 1.0 if "transcript" in types else 30.0)
+        ) is not None:
             types.append(event.type)
     except asyncio.TimeoutError:
         pass
@@ -277,3 +279,32 @@ def test_a_unix_socket_speaks_it_too(engine_with: Callable[..., Engine], tmp_pat
             return Transcript.from_event(event).text
 
     assert asyncio.run(run())
+
+
+def test_a_model_of_requests_tells_intents(loaded: Engine, demo: bytes) -> None:
+    from nearword.runtime.recognition.understanding_file import (
+        list_understanding_models,
+        load_understanding,
+        resolve_understanding,
+    )
+
+    if "assistant" not in list_understanding_models():
+        pytest.skip("needs a model of requests in the package")
+    engine = Engine(loaded.settings, loaded.model, requests=load_understanding(resolve_understanding("assistant")))
+
+    async def use(port: int) -> tuple[str, list[str]]:
+        text = (await home_assistant_2026_11(port, demo[96000:])).text
+        kinds = []
+        async with AsyncTcpClient("127.0.0.1", port) as client:
+            await client.write_event(Describe().event())
+            assert Info.from_event(await client.read_event()).intent
+            for asked in (text, "set an alarm for half past six", "colourless green ideas sleep furiously"):
+                await client.write_event(Recognize(asked).event())
+                event = await client.read_event()
+                kinds.append(Intent.from_event(event).name if Intent.is_type(event.type) else event.type)
+        return text, kinds
+
+    text, (heard, typed, _) = served(engine, use)
+    assert "alarm" in text
+    assert heard == typed
+    assert "alarm" in typed

@@ -81,3 +81,15 @@ def test_a_program_prints_what_the_microphone_hears(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "argv", ["microphone.py"])
     runpy.run_path(str(DOCS / "examples" / "microphone.py"), run_name="__main__")
     assert "tell my brother i am on my way." in capsys.readouterr().out
+
+
+def test_a_client_of_the_daemon_prints_each_utterance(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("wyoming")
+    from nearword.runtime.daemon import ServeSettings
+    from nearword.runtime.daemon.streams import Engine
+    from serving import served
+
+    engine = Engine.load(ServeSettings(uri=("tcp://127.0.0.1:0",), http="127.0.0.1:0"))
+    program = runpy.run_path(str(DOCS / "examples" / "daemon_client.py"))
+    served(engine, lambda ports: program["listen"](DEMO, ports.url("/v1/stream")))
+    assert "tell my brother i am on my way  (" in capsys.readouterr().out
