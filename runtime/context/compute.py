@@ -114,7 +114,8 @@ class ContextModel:
         if not isinstance(general, NgramModel):
             raise ContextError("context needs an n-gram beneath it")
         weights = computed.weights
-        return self._language(computed.network, base, general, weights.scale, computed.cache, weights.cache)
+        scale = weights.spelled if ANSWERS[computed.act].spelled else weights.scale
+        return self._language(computed.network, base, general, scale, computed.cache, weights.cache)
 
     def _language(
         self,
@@ -190,9 +191,10 @@ class ContextModel:
         return chosen, left_out
 
     def _predicted(self, given: ContextInput) -> list[Term]:
-        """Return the entries that usually follow such a reply, by the context vector."""
+        """Return the entries that usually follow such a reply, by the context vector; none where an act says more."""
         encoder = self._encoder
-        if encoder is None or not given.reply or len(given.entities) < 2 or not self.weights.sources.get(Source.vector):
+        wanted = self.weights.sources.get(Source.vector, 0.0) > 0 and self.act(given) is Act.open
+        if encoder is None or not wanted or not given.reply or len(given.entities) < 2:
             return []
         likely = encoder.label_probabilities(given.reply)
         return [

@@ -30,7 +30,7 @@ ROUNDS = 60
 """Of expectation and maximisation."""
 LEAST = 1e-30
 """Probability of a text that a source does not have."""
-LEAST_WEIGHT = 0.02
+LEAST_WEIGHT = 0.001
 """Of a source that nothing speaks for in these dialogues: others may be different."""
 SCALES = (0.4, 0.5, 0.6, 0.7, 0.8)
 """Tried one after the other."""

@@ -4,7 +4,7 @@ Templates and the phrases that fill them become a probabilistic automaton (a sto
 the probabilities of all tokens, of the end of the utterance, and of words that no template has add up to one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -53,6 +53,8 @@ class Network:
             {} if begun is None else {node: share * weight for node, weight in begun.starts.items()}
         )
         """Probability of each first node."""
+        self._terms: dict[int, int] = {}
+        """By where terms of the template at hand lead, where they begin."""
 
     def add(self, template: str, weight: float, words: Callable[[str], Ways], terms: Terms) -> None:
         """Add the answers of a template, ``weight`` of all.
@@ -61,6 +63,7 @@ class Network:
             BiasingError: the template cannot be read.
         """
         parsed = _parsed(template)
+        self._terms = {}
         ids: dict[Places, int] = {}
         waiting: list[Places] = []
 
@@ -89,30 +92,34 @@ class Network:
         terms: Terms,
         node_of: Callable[[Places], int],
     ) -> None:
-        by_word: dict[str, Places] = {}
-        by_class: dict[str, Places] = {}
-        ends = False
-        for place in places:
-            for word, target in parsed.by_word[place].items():
-                by_word[word] = by_word.get(word, frozenset()) | target
-            for name, target in parsed.by_class[place].items():
-                if name == _END_CLASS:
-                    ends = True
-                    continue
-                by_class[name] = by_class.get(name, frozenset()) | target
+        by_word = _joined(parsed.by_word[place] for place in places)
+        by_class = _joined(parsed.by_class[place] for place in places)
+        ends = by_class.pop(_END_CLASS, None) is not None
         follow: list[tuple[Sequence[int], float, int]] = []
         for word, after in by_word.items():
             next_node = node_of(after)
             follow += [(way, share, next_node) for way, share in shared(words(word))]
-        if by_class and len(terms):
-            next_node = node_of(next(iter(by_class.values())))
-            follow += [
-                (way, PER_CLASS * value * share, next_node) for ways, value in terms for way, share in shared(ways)
-            ]
+        said = PER_CLASS if by_class and len(terms) else 0.0
+        total = said + len(by_word)
         node = self.nodes[number]
         if ends:
-            node.end, node.escape = (1 - ESCAPE) * PER_END / (PER_END + sum(weight for _, weight, _ in follow)), ESCAPE
-        self._grow(number, follow, 1 - node.end - node.escape)
+            node.end, node.escape = (1 - ESCAPE) * PER_END / (PER_END + total), ESCAPE
+        mass = 1 - node.end - node.escape
+        if follow:
+            self._grow(number, follow, mass * len(by_word) / total)
+        if said:
+            begun = self._begun(node_of(next(iter(by_class.values()))), terms)
+            for token, arcs in begun.arcs.items():
+                for next_node, probability in arcs:
+                    node.add(token, next_node, mass * said / total * probability)
+
+    def _begun(self, target: int, terms: Terms) -> Node:
+        """Return where terms begin that lead to a node: the same for all places of a template."""
+        if target not in self._terms:
+            self._terms[target] = self._new()
+            follow = [(way, value * share, target) for ways, value in terms for way, share in shared(ways)]
+            self._grow(self._terms[target], follow, 1.0)
+        return self.nodes[self._terms[target]]
 
     def _grow(self, number: int, follow: Iterable[tuple[Sequence[int], float, int]], mass: float) -> None:
         """Add token sequences with weights and where each leads, as a tree below a node."""
@@ -136,6 +143,15 @@ class Network:
                 below = self._new()
                 self.nodes[number].add(token, below, mass * sum(weight for _, weight, _ in longer) / total)
                 self._grow(below, longer, 1.0)
+
+
+def _joined(leading: Iterable[Mapping[str, Places]]) -> dict[str, Places]:
+    """Return where each name leads from several places at once."""
+    found: dict[str, Places] = {}
+    for one in leading:
+        for name, target in one.items():
+            found[name] = found.get(name, frozenset()) | target
+    return found
 
 
 @lru_cache(256)

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -42,19 +42,28 @@ class ContextWeights:
 
     scale: float = 0.6
     """How much the ratio of likely answers to general speech counts beside the acoustic score."""
+    spelled: float = 0.9
+    """The same of answers that are spelled: letters are hard to hear, and nothing else is expected."""
     expected: float = 0.8
     """Prior probability that an act that asks for something is answered."""
     unasked: float = 0.3
     """The same of terms where nothing in particular was asked."""
-    cache: float = 0.05
+    cache: float = 0.01
     """Share of the dialogue's own words in general speech."""
-    strength: float = 0.3
+    strength: float = 0.15
     """Of context's phrases where they are boosted at their places in templates and found by their sound."""
     sources: Mapping[Source, float] = field(default_factory=lambda: dict.fromkeys(Source, 1.0))
     """Of each source, relative to the others that are there; 0 switches it off."""
 
     def __post_init__(self) -> None:
-        for name, most in (("scale", 4.0), ("expected", 0.99), ("unasked", 0.99), ("cache", 0.5), ("strength", 1.0)):
+        for name, most in (
+            ("scale", 4.0),
+            ("spelled", 4.0),
+            ("expected", 0.99),
+            ("unasked", 0.99),
+            ("cache", 0.5),
+            ("strength", 1.0),
+        ):
             if not 0 <= getattr(self, name) <= most:
                 raise ContextError(f"{name} is {getattr(self, name)}: expected 0 to {most:g}")
         for source, weight in self.sources.items():
@@ -71,11 +80,12 @@ class ContextWeights:
     def without(self, *sources: Source) -> "ContextWeights":
         """Return the weights with some sources switched off."""
         kept = {source: 0.0 if source in sources else weight for source, weight in self.sources.items()}
-        return ContextWeights(self.scale, self.expected, self.unasked, self.cache, self.strength, kept)
+        return replace(self, sources=kept)
 
     def to_json(self) -> str:
         """Return the weights as a file holds them."""
-        values = asdict(self) | {"sources": {source.value: round(weight, 4) for source, weight in self.sources.items()}}
+        values = {name: round(value, 4) for name, value in asdict(self).items() if name != "sources"}
+        values |= {"sources": {source.value: round(weight, 4) for source, weight in self.sources.items()}}
         return json.dumps(values, indent=2) + "\n"
 
 
