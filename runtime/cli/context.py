@@ -36,6 +36,12 @@ LEARN_EXAMPLES = (
     '{"context": {"reply": "Meg Jones or Meg Bauer?", "act": "clarify"}, "text": "bauer", "path": "0017.flac"}\n\n'
     "Requests whose context does not fit belong among them; without, everything is taken for an answer."
 )
+VECTOR_EXAMPLES = (
+    "[bold]Examples[/bold]\n\n"
+    "nearword context vector requests.jsonl --turns dialogues.txt -o vector.npz\n\n"
+    "[bold]Requests[/bold]\n\n"
+    '{"text": "call meg bauer", "slots": \\[{"slot": "person", "start": 5, "end": 14}]}'
+)
 app = typer.Typer(help="Show, purge and learn the context of dialogues.", no_args_is_help=True)
 StorePath = Annotated[
     str | None,
@@ -145,6 +151,32 @@ def learn(
         weights = _scaled(loaded, weights, spoken)
     output.write_text(weights.to_json(), encoding="utf-8")
     print(f"weights in {output}", file=sys.stderr)
+
+
+@app.command(epilog=VECTOR_EXAMPLES)
+def vector(
+    requests: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Requests, as JSON lines with text and slots.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the encoder (.npz).")],
+    turns: Annotated[
+        list[Path] | None,
+        typer.Option("--turns", metavar="FILE", help="Dialogues, a turn a line. Repeatable.", show_default=False),
+    ] = None,
+    passes: Annotated[int, typer.Option(min=1, max=100, help="Passes over all of it.")] = 6,
+) -> None:
+    """Train the encoder that tells what follows what: from requests with slots, and from turns of dialogues."""
+    from ..context.vector import save_encoder
+    from ..context.vector_training import read_requests, read_turns, train
+
+    examples, pairs = read_requests(requests), read_turns(turns or [])
+    print(f"{len(examples)} beginnings of requests, {len(pairs)} pairs of turns", file=sys.stderr)
+
+    def told(number: int, labels: float, following: float) -> None:
+        print(f"pass {number}: {labels:.1%} of labels right, {following:.1%} of next turns", file=sys.stderr)
+
+    save_encoder(train(examples, pairs, passes=passes, progress=told), output)
+    print(f"encoder in {output}", file=sys.stderr)
 
 
 def _scaled(loaded: "Transducer", weights: "ContextWeights", spoken: "list[Dialogue]") -> "ContextWeights":

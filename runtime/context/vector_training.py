@@ -109,6 +109,7 @@ def train(
     pairs: Sequence[Pair],
     *,
     passes: int = 6,
+    repeated: int = REPEATED,
     seed: int = 0,
     progress: Callable[[int, float, float], None] = lambda *_: None,
 ) -> ContextEncoder:
@@ -118,6 +119,7 @@ def train(
         examples: texts with what follows them.
         pairs: turns with those that follow them.
         passes: over all of it.
+        repeated: times that what a device asks is seen in each pass.
         seed: of all chances.
         progress: told a pass, the share of labels and of next turns (among ``BATCH``) that were right.
 
@@ -127,7 +129,7 @@ def train(
     if not examples:
         raise ContextError("there is no request with slots to learn from")
     rng, order = np.random.default_rng(seed), random.Random(seed)  # noqa: S311
-    own = asked() * REPEATED
+    own = asked() * repeated
     tables = [rng.normal(0, 0.05, (BUCKETS, DIMENSIONS)).astype(np.float32) for _ in range(2)]
     labels = rng.normal(0, 0.3, (len(LABELS), DIMENSIONS)).astype(np.float32)
     values = [*tables, labels, np.zeros(len(LABELS), np.float32)]

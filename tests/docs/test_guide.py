@@ -22,6 +22,7 @@ SAID = {
     "commands.md": "tell {'who': 'brother', 'what': 'on my way'}\nalarm {'time': 'seven'}\n",
     "stages.md": "set an alarm for seven Rescoring(reason=",
     "embedding.md": "missing.wav",
+    "dialogues.md": "set an alarm for seven (",
 }
 """What stands in what each page prints."""
 
