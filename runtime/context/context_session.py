@@ -78,6 +78,8 @@ class ContextSession(Session):
         self._turn_lock = threading.Lock()
         self._speaking = False
         self._taken = NONE_READY
+        self._before: Computed | None = None
+        """Of the utterance before."""
         self.context = SessionContext(clock=clock)
         """What came before."""
         self._live = LiveContext(self.context, self, store=store, interaction=interaction, clock=clock, failed=_told)
@@ -132,6 +134,7 @@ class ContextSession(Session):
         """Return a search for a new utterance."""
         search = super().begin_search()
         self._speaking = False
+        self._before = self._taken.computed or self._before
         self._taken = NONE_READY
         self._use(search)
         return search
@@ -149,11 +152,12 @@ class ContextSession(Session):
         """Return the words that may not leave the device: also all that the context brought."""
         from ...lattice.rescoring import Masking  # noqa: PLC0415 (only where something leaves the device)
 
-        masking, computed = super().private(classes), self._taken.computed
-        given = self.context.snapshot()
-        texts = [*given.screen, *given.heard, *(text for entries in given.entities.values() for text in entries)]
-        texts += [given.device, given.room, *(() if computed is None else computed.private)]
-        words = [text for text in texts if text]
+        masking, given = super().private(classes), self.context.snapshot()
+        texts = [*given.screen, *(text for entries in given.entities.values() for text in entries)]
+        # results of the utterance before may be on their way still
+        computed = [one for one in (self._taken.computed, self._before) if one is not None]
+        texts += [given.device, given.room, *(text for one in computed for text in one.private)]
+        words = [text for text in dict.fromkeys(texts) if text]
         return Masking({**masking.classes, MASKED: words}) if words else masking
 
     def _use(self, search: Search) -> None:

@@ -35,11 +35,11 @@ def interaction(store: ContextStore, name: str, number: int) -> None:
 
 def timed(path: Path, name: str, seconds: float, counts: Any) -> None:
     with ContextStore(SqliteTables(path), Cipher(KEY)) as store:
-        end, count = time.monotonic() + seconds, 0
+        end, count, spent = time.monotonic() + seconds, 0, time.process_time()
         while time.monotonic() < end:
             interaction(store, f"{name}{count}", count)
             count += 1
-    counts.put(count)
+    counts.put((count, time.process_time() - spent))
 
 
 def speed(folder: Path, processes: int, seconds: float) -> None:
@@ -49,10 +49,14 @@ def speed(folder: Path, processes: int, seconds: float) -> None:
     workers = [context.Process(target=timed, args=(path, f"w{k}-", seconds, counts)) for k in range(processes)]
     for worker in workers:
         worker.start()
-    each = [counts.get() for _ in workers]
+    each, spent = zip(*(counts.get() for _ in workers), strict=True)
     for worker in workers:
         worker.join()
-    print(f"{processes} process(es): {sum(each) / seconds:.0f} interactions of 4 events a second ({each})", flush=True)
+    print(
+        f"{processes} process(es): {sum(each) / seconds:.0f} interactions of 4 events a second {each}, "
+        f"{sum(each) / sum(spent):.0f} a second of processor time",
+        flush=True,
+    )
 
 
 def write_for_ever(path: Path, pipe: Any, begin: int) -> None:

@@ -140,6 +140,10 @@ def test_context_is_private_wherever_something_leaves(bundled: Transducer, conte
     assert session.wait(20)
     session.begin_search()
     private = session.private().words
+    session.context.heard("lancelot")
+    assert session.wait(20)
+    session.begin_search()  # the next utterance; the result of the last one may be on its way to a service still
+    assert private.keys() <= session.private().words.keys()
     session.close()
     assert {"wuthering", "heights", "metropolis", "scullery", "lamp", "guinevere", "lancelot"} <= private.keys()
 
