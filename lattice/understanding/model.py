@@ -43,14 +43,16 @@ _TRANSITION = hash_of("slot transition")
 class PathSettings:
     """What the parts have to say where a lattice's paths are compared."""
 
-    posterior_scale: float = 0.5
+    posterior_scale: float = 1.0
     """Of the search's scores, where they become probabilities: below 1 the alternatives count more."""
     search: float = 1.0
     """Weight of the search's scores (natural logarithm)."""
-    language: float = 0.4
+    language: float = 0.1
     """Weight of the n-gram model of requests (natural logarithm)."""
-    labels: float = 0.1
+    labels: float = 0.03
     """Weight of the CRF's scores."""
+    word: float = 0.0
+    """What each word is worth: makes up for what the others have for or against long paths."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class UnderstandingModel:
             at, best = best_path(windows, emissions, transitions)
         else:
             base = paths.search * windows.score
-            base += paths.language * language_scores(graph, windows.words, self.language_weights)
+            base += paths.language * language_scores(graph, windows.words, self.language_weights) + paths.word
             weight = paths.labels
             at, best = best_path(windows, weight * emissions + base[:, None], weight * transitions)
         arcs = windows.arc[at]

@@ -89,7 +89,7 @@ def sections_of(model: UnderstandingModel, precision: Precision) -> Sections:
         "rejection": list(rejection.weights),
         "least": rejection.least,
         "label_temperature": model.label_temperature,
-        "paths": [paths.posterior_scale, paths.search, paths.language, paths.labels],
+        "paths": [paths.posterior_scale, paths.search, paths.language, paths.labels, paths.word],
     }
     whole = Sections({"model": values}, {"allowed": np.packbits(model.allowed.ravel())})
     whole |= _stored(model.intent_weights, precision).sections("intents")
@@ -161,7 +161,7 @@ def _model(stored: Sections) -> UnderstandingModel:
     if any(label[:2] not in {"B-", "I-"} for label in labels[1:]):
         raise CompressionError("has a label that is none")
     rejection = _finite(values, "rejection", 4)
-    paths = _finite(values, "paths", 4)
+    paths = _finite(values, "paths", 5)
     temperature = values.number("label_temperature")
     if temperature <= 0 or paths[0] <= 0:
         raise CompressionError("has a temperature or a scale that is not above 0")

@@ -12,8 +12,8 @@ right if intent and all slots are, with all their words. Compared are
 - lattice: as ``understand_lattice`` has it
 - said: the true words, which no recogniser can beat
 
-All are accepted in the first table; in the second each refuses the tenth it is least sure of. ``--sweep`` tries settings of
-how paths are compared; choose them on other texts than those that are reported.
+All are accepted in the first column; in the second each refuses the tenth it is least sure of. ``--sweep`` tries
+settings of how paths are compared; choose them on other texts than those that are reported.
 """
 
 import argparse
@@ -143,7 +143,7 @@ def table(model: UnderstandingModel, data: list[Spoken]) -> None:
 def sweep(model: UnderstandingModel, data: list[Spoken]) -> None:
     """Print what is wrong with other settings of how paths are compared."""
     for scale, language, labels in itertools.product((0.3, 0.6, 1.0), (0.0, 0.3, 0.6, 1.0), (0.0, 0.05, 0.1, 0.2)):
-        paths = PathSettings(scale, 1.0, language, labels)
+        paths = PathSettings(scale, 1.0, language, labels, model.paths.word)
         other = dataclasses.replace(model, paths=paths)
         wrong = sum(not is_right(one.example, other.understand_lattice(one.lattice)) for one in data)
         print(f"scale {scale} language {language} labels {labels}: {wrong} wrong", flush=True)

@@ -133,3 +133,20 @@ def test_a_mutated_file_is_one_clear_error_or_a_model(home_file, tmp_path):
         else:
             assert 0 <= found.confidence <= 1
     assert refused > 50
+
+
+def test_the_model_in_the_package_understands_what_people_ask_of_assistants():
+    path = resolve_understanding("assistant")
+    assert path.stat().st_size <= 400_000
+    model = load_understanding(path)
+    for text, intent, slots in (
+        ("set a timer for an hour and a half", "timer_set", {"duration": "an hour and a half"}),
+        ("turn on the kitchen lights", "light_on", {"room": "kitchen"}),
+        ("call doctor brown", "call", {"contact": "doctor brown"}),
+        ("play some jazz by miles davis", "play_music", {"genre": "jazz", "artist": "miles davis"}),
+        ("what's the weather like in paris on friday", "weather", {"place": "paris", "date": "on friday"}),
+    ):
+        found = model.understand_text(text)
+        assert (found.accepted, found.intent, said(found)) == (True, intent, slots), text
+    for text in ("what is the meaning of life", "how do i file my taxes"):
+        assert not model.understand_text(text).accepted

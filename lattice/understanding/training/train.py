@@ -15,6 +15,7 @@ from ..weights import ExactWeights, Ints
 from ..words import tokenize
 from . import intents, language, slots
 from .examples import Example
+from .paths import path_settings
 from .temperature import fit_temperature
 
 NONE_OF_THEM = ("oos", "out_of_scope")
@@ -25,6 +26,8 @@ PER_ROW = 18.0
 """Bits that a row takes beside its weights: hash, fingerprint, length."""
 HEADER = 6_000
 """Bytes that names and the like take."""
+SAMPLE = 400
+"""Texts of which it is taken what a word is worth on average."""
 HELD_PART = 8
 """One text in so many is held out from the first CRF, for the temperature."""
 FEATURES_MORE = 1.6
@@ -130,10 +133,16 @@ def train(
         slot_data = slots.SlotData(features, [some for _, some in tagged] + [tagged[place][1] for place in cased])
         model, all_slots = _learn_slots(model, slot_data, both, guessed, listed, settings, budget["slots"], told)
     told("n-grams")
+    texts = len(examples)
     asking = [some for some, place in zip(words, wanted, strict=True) if not (none_of_them and place == len(names) - 1)]
     ngrams = language.learn(asking, int(budget["language"] / LANGUAGE_NGRAM) if settings.max_bytes else 1 << 20)
+    model = replace(model, language_weights=ngrams)
+    sample = [place for place, one in enumerate(examples) if one.intent not in NONE_OF_THEM][:: max(1, texts // SAMPLE)]
+    model = replace(
+        model, paths=path_settings(model, [graphs[place] for place in sample], [wanted[place] for place in sample])
+    )
     return Trained(
-        replace(model, language_weights=ngrams),
+        model,
         held_out.accuracy,
         held_out.refused,
         {"intents": all_intents, "slots": all_slots, "language": len(ngrams.weights)},
