@@ -38,7 +38,8 @@ class Windows:
 
 def windows_of(graph: Graph, limit: int) -> Windows | None:
     """Return the windows of a graph, None if there are more than ``limit``."""
-    if (np.diff(graph.source) > 0).all() and np.array_equal(graph.target, graph.source + 1):
+    one_way = np.array_equal(graph.source, np.arange(graph.num_nodes - 1))
+    if one_way and np.array_equal(graph.target, graph.source + 1) and (graph.final_totals[:-1] == -np.inf).all():
         return _of_one_path(graph)
     begins = np.searchsorted(graph.source, np.arange(graph.num_nodes + 1)).tolist()
     targets, ending = graph.target.tolist(), (graph.final_totals > -np.inf).tolist()
