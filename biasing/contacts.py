@@ -1,13 +1,19 @@
 """Contacts: vCard files, read by a library."""
 
+import quopri
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from .errors import BiasingError
 from .phrases import Phrase, PhraseList, Refused, shortened
+from .readings import in_order
 
-_CARD = re.compile(r"^BEGIN:VCARD\s*$.*?^END:VCARD\s*$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
-_NICKNAMES = re.compile(r"^(?:[\w-]+\.)?NICKNAME[^:\n]*:.*$", re.IGNORECASE | re.MULTILINE)
+_BEGIN = re.compile(r"^BEGIN:VCARD[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
+_END = re.compile(r"^END:VCARD[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
+_NAME = re.compile(r"(?:[\w-]+\.)?(FN|N|NICKNAME)((?:;[^:\r\n]*)?):(.*)", re.IGNORECASE | re.DOTALL)
+_QUOTED = re.compile(r";(?:ENCODING=)?QUOTED-PRINTABLE\b", re.IGNORECASE)
+_CHARSET = re.compile(r";CHARSET=([\w-]+)", re.IGNORECASE)
 FIRST_NAME_BOOST = 0.7
 """Given names alone are short and many people's: they count less than whole names."""
 
@@ -23,27 +29,27 @@ def read_contacts(text: str, source: str = "", cls: str = "contact") -> PhraseLi
     try:
         import vobject  # noqa: PLC0415 (an extra)
     except ImportError as error:
-        raise BiasingError("vCards need the library vobject: pip install 'nearword[contacts]'") from error
+        raise BiasingError("vCards need the library vobject: pip install 'vobject>=0.9.9'") from error
     phrases: dict[tuple[str, str], Phrase] = {}
     refused = []
-    line, place, cards = 1, 0, 0
-    for card in _CARD.finditer(text):
-        cards += 1
-        line += text.count("\n", place, card.start())
-        place = card.start()
+    text = text.replace("\r\n", "\n")
+    begins = [card.start() for card in _BEGIN.finditer(text)]
+    for begin, following in pairwise([*begins, len(text)]):
+        line = text.count("\n", 0, begin) + 1
+        end = _END.search(text, begin, following)
+        lines = list(_name_lines(text[begin : end.start() if end else following]))
         try:
-            # the library keeps the first of several nicknames; a comma that is part of one it keeps
-            escaped = _NICKNAMES.sub(lambda m: re.sub(r"(?<!\\),", r"\\,", m[0]), card[0])
-            names = list(_names(vobject.readOne(escaped, ignoreUnreadable=True).contents))
+            card = "\r\n".join(["BEGIN:VCARD", "VERSION:3.0", *lines, "END:VCARD", ""])
+            names = list(_names(vobject.readOne(card, ignoreUnreadable=True).contents))
         except Exception as error:  # noqa: BLE001 (the library raises what its parts raise)
-            refused.append(Refused(line, shortened(_title(card[0])), f"is not a vCard ({error})"[:200], source))
+            refused.append(Refused(line, shortened(_title(lines)), f"is not a vCard ({error})"[:200], source))
             continue
         if not names:
-            refused.append(Refused(line, shortened(_title(card[0])), "has no name (FN, N or NICKNAME)", source))
+            refused.append(Refused(line, shortened(_title(lines)), "has no name (FN, N or NICKNAME)", source))
         for name, boost in names:
             # two people of one given name: once is enough, and nobody's fault
             phrases.setdefault((cls, name.casefold()), Phrase(name, cls, boost, source, line))
-    if not cards:
+    if not begins:
         raise BiasingError(f"{source or 'contacts'}: holds no vCard; expected BEGIN:VCARD ... END:VCARD")
     return PhraseList.of(phrases.values(), refused)
 
@@ -63,7 +69,7 @@ def _names(contents: dict[str, list[object]]) -> Iterator[tuple[str, float]]:
 
 
 def _one(name: str, boost: float) -> Iterator[tuple[str, float]]:
-    name = " ".join(name.split())
+    name = in_order(" ".join(name.split()))
     if name:
         yield name, boost
 
@@ -72,6 +78,38 @@ def _word(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _title(card: str) -> str:
-    named = re.search(r"^(?:FN|N)[^:\n]{0,100}:(.{0,100})", card, re.IGNORECASE | re.MULTILINE)
-    return named[1].strip() if named else "vCard"
+def _name_lines(card: str) -> Iterator[str]:
+    """Yield the lines of a card that hold names, unfolded, decoded, and as version 3.0 writes them.
+
+    Version 2.1 writes letters as quoted-printable, whose lines end in ``=`` where they go on.
+    """
+    lines = iter(card.split("\n"))
+    held = next(lines, None)
+    while held is not None:
+        line, held = held.rstrip("\r"), next(lines, None)
+        quoted = bool(_QUOTED.search(line.split(":", 1)[0]))
+        while held is not None and ((quoted and line.endswith("=")) or (held[:1] in (" ", "\t") and held.strip())):
+            line = line[:-1] + held.rstrip("\r") if quoted and line.endswith("=") else line + held[1:].rstrip("\r")
+            held = next(lines, None)
+        found = _NAME.fullmatch(line)
+        if found is None:
+            continue
+        name, parameters, value = found.groups()
+        if quoted:
+            charset = _CHARSET.search(parameters)
+            value = _decoded(value.rstrip("="), charset[1] if charset else "utf-8")
+        if name.upper() != "N":  # the library keeps what is before the first comma, unless that is part of the name
+            value = re.sub(r"(?<!\\),", r"\\,", value)
+        yield f"{name.upper()}:{' '.join(value.split())}"
+
+
+def _decoded(value: str, charset: str) -> str:
+    data = quopri.decodestring(re.sub("=3B", r"\\;", value, flags=re.IGNORECASE).encode())
+    try:
+        return data.decode(charset)
+    except (LookupError, UnicodeDecodeError):
+        return data.decode("cp1252", "replace")
+
+
+def _title(lines: Sequence[str]) -> str:
+    return next((value for line in lines if (value := line.partition(":")[2].strip(" ;"))), "vCard")

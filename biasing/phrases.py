@@ -99,4 +99,6 @@ def shortened(text: str) -> str:
 
 
 def _is_strange(char: str) -> bool:
-    return char != "\t" and unicodedata.category(char) in ("Cc", "Cs", "Cn")
+    # emoji of a newer Unicode than Python's are no reason to refuse a name
+    newer = "\U0001f000" <= char <= "\U0001fbff"
+    return char != "\t" and not newer and unicodedata.category(char) in ("Cc", "Cs", "Cn")

@@ -14,6 +14,8 @@ from .weights import DEFAULT_OUTSIDE, DEFAULT_STRENGTH, ClassSettings
 MAX_BYTES = 256_000_000
 """Larger files are no phrase lists."""
 _BOOST = re.compile(r"^(.*?)(?:\s+:|(?<=[^\s\d]):)\s*([0-9.]+)$")
+_KEYWORD = re.compile(r"^(.*?)((?:\s+(?::[0-9.]+|#[0-9.]+|@\S+)){2,})$")
+"""A line of sherpa-onnx's keyword spotter: phrase, boost, threshold, what to show, in any order."""
 _SECTION = re.compile(r"^\[([\w-]+)\]$")
 
 
@@ -72,7 +74,9 @@ def read_text(path: Path) -> str:
 def read_lines(text: str, source: str = "", cls: str = DEFAULT_CLASS) -> PhraseList:
     """Return the phrases of a plain text: one a line.
 
-    ``phrase :2`` has a boost of 2, ``# ...`` is a comment, ``[contact]`` says the class of what follows.
+    ``phrase :2`` has a boost of 2, ``# ...`` is a comment, ``[contact]`` says the class of what follows. Lines as
+    sherpa-onnx has them are read too: tokens (``▁HE LLO``) are put together, a threshold (``#0.5``) and what to show
+    (``@HELLO``), which its keyword spotter alone knows, are left out.
     """
     return PhraseList.of(*_read_lines(text, source, cls))
 
@@ -88,7 +92,12 @@ def _read_lines(text: str, source: str, cls: str) -> tuple[list[Phrase], list[Re
             cls = section[1]
             continue
         # a line of megabytes is refused by its length; looking for a boost in it would take for ever
-        marked = _BOOST.match(entry) if len(entry) <= 2 * MAX_CHARACTERS else None
+        is_short = len(entry) <= 2 * MAX_CHARACTERS
+        keyword = _KEYWORD.match(entry) if is_short else None
+        if keyword:
+            marks = [mark for mark in keyword[2].split() if mark.startswith(":")]
+            entry = " ".join([keyword[1], *marks[:1]])
+        marked = _BOOST.match(entry) if is_short else None
         if marked:
             entry = marked[1].strip()
             try:
@@ -96,6 +105,8 @@ def _read_lines(text: str, source: str, cls: str) -> tuple[list[Phrase], list[Re
             except ValueError:
                 refused.append(Refused(number, shortened(line.strip()), f"{marked[2]!r} is no boost", source))
                 continue
+        if "\u2581" in entry:
+            entry = "".join(entry.split()).replace("\u2581", " ").strip()
         phrases.append(Phrase(entry, cls, boost, source, number))
     return phrases, refused
 

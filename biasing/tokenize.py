@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .numerals import readings
 from .phrases import Phrase, Refused, problem_of, shortened
+from .readings import in_order, said
 from .vocabulary import BiasVocabulary
 
 MAX_TOKENS = 64
@@ -92,7 +93,9 @@ class Tokenizer:
 
     def spellings(self, phrase: Phrase, lexicon: frozenset[str] = frozenset()) -> list[str]:
         """Return what may be said for a phrase, words with single spaces; the plainest first."""
-        text = unicodedata.normalize("NFKC", phrase.text).translate(_APOSTROPHES)
+        is_name = phrase.cls == "contact"
+        text = said(in_order(phrase.text) if is_name else phrase.text, is_name=is_name)
+        text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
         found: dict[str, None] = {}
         for written in _writings(text):
             for dash in (" ", "") if "-" in written.strip("- ") else (" ",):

@@ -19,9 +19,11 @@ Floats = npt.NDArray[np.float32]
 ACOUSTIC, BIAS, LANGUAGE = 0, 1, 2
 """Columns of ``scores`` and ``final``: natural log-probabilities of the transducer, added biasing, language model."""
 NUM_SCORES = 3
+SHOWN_CHARACTERS, SHOWN_ARCS = 60, 40
+"""At most so much of a lattice is shown to people."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Lattice:
     """Words with times and scores between nodes. Arrays are read-only and checked when it is made.
 
@@ -124,6 +126,28 @@ class Lattice:
 
     def __hash__(self) -> int:
         return hash((self.words, self.word.tobytes(), self.scores.tobytes()))
+
+    def __repr__(self) -> str:
+        """Return what it is in one line; ``str`` shows its arcs."""
+        said = self.text(self.best_path())
+        said = said if len(said) <= SHOWN_CHARACTERS else f"{said[:SHOWN_CHARACTERS]}..."
+        return f"<Lattice of {self.num_nodes} nodes and {self.num_arcs} arcs, best {said!r}>"
+
+    def __str__(self) -> str:
+        """Return the best words, and a line for each arc: nodes, seconds, word, total score."""
+        best = set(self.best_path())
+        lines = [
+            self.text(sorted(best)) or "(nothing)",
+            f"{self.num_nodes} nodes, {self.num_arcs} arcs (* the best path)",
+        ]
+        lines += [
+            f"{'*' if arc in best else ' '} {self.source[arc]:>3} -> {self.target[arc]:<3} {self.start[arc]:7.2f} to"
+            f" {self.end[arc]:.2f} s  {self.totals[arc]:8.2f}  {self.words[self.word[arc]]}"
+            for arc in range(min(self.num_arcs, SHOWN_ARCS))
+        ]
+        if self.num_arcs > SHOWN_ARCS:
+            lines.append(f"  ... and {self.num_arcs - SHOWN_ARCS} more")
+        return "\n".join(lines)
 
     def text(self, path: Sequence[int]) -> str:
         """Return the words of a path of arcs with single spaces."""

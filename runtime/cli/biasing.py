@@ -105,6 +105,8 @@ def _print(vocabulary: "BiasVocabulary", pronounce: "Pronouncer | None", used: "
     for each in used:
         boost = f" :{each.phrase.boost:g}" if each.phrase.boost != 1 else ""
         print(f"{each.phrase.text}{boost}  [{each.phrase.cls}]")
+        if each.spellings[0].casefold() != each.phrase.text.casefold():
+            print(f"    said as: {each.spellings[0]}")
         for way in each.ways:
             print(f"    {_pieces(vocabulary, way)}")
         if sounds := _sounds(pronounce, each):

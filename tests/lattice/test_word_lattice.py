@@ -79,3 +79,24 @@ def test_lattices_are_equal_to_the_last_bit_and_cannot_be_written_to() -> None:
 def test_what_is_no_lattice_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(LatticeError, match=message):
         make(**changes)
+
+
+def test_it_is_shown_in_one_line_and_told_in_a_few() -> None:
+    import numpy as np
+
+    count = 60
+    final = np.full((count + 1, 3), -np.inf, np.float32)
+    final[:, 1:], final[-1] = 0, 0
+    places = np.arange(count, dtype=np.int32)
+    lattice = Lattice(
+        ("hello",), places, places + 1, np.zeros(count, np.int32), places.astype(np.float32),
+        (places + 1).astype(np.float32), np.zeros((count, 3), np.float32), final,
+    )  # fmt: skip
+    assert len(repr(lattice)) < 140
+    assert "\n" not in repr(lattice)
+    assert "61 nodes and 60 arcs" in repr(lattice)
+    lines = str(lattice).splitlines()
+    assert lines[0].startswith("hello hello")
+    assert len(lines) < 50
+    assert "0.00 to 1.00 s" in lines[2]
+    assert "array" not in str(lattice)
