@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from .errors import BiasingError
 from .slots import SlotGrammar
+from .token_trie import TokenTrie
 from .tokenize import Tokenizer
 from .vocabulary import GREATEST_SURPRISE, Surprise
 
@@ -30,23 +31,6 @@ _Position = tuple[int, str, int]
 tokens. Between words it is ("", 0)."""
 _State = tuple[frozenset[_Position], tuple[int, ...]]
 """All places at once, and the tokens before, if they matter."""
-
-
-class _Tokens:
-    """All tokenisations of a word or a class as a trie."""
-
-    def __init__(self, ways: Iterable[tuple[int, ...]]) -> None:
-        self.follow: list[dict[int, int]] = [{}]
-        self.is_end = [False]
-        for way in ways:
-            node = 0
-            for token in way:
-                new = len(self.follow)
-                node = self.follow[node].setdefault(token, new)
-                if node == new:
-                    self.follow.append({})
-                    self.is_end.append(False)
-            self.is_end[node] = node > 0
 
 
 class GrammarScorer:
@@ -92,8 +76,11 @@ class GrammarScorer:
         self._surprise, self._share = surprise, share
         vocabulary = tokenizer.vocabulary
         self._blank, self._vocab_size = vocabulary.blank, len(vocabulary.tokens)
-        self._tries = {f"${name}": _Tokens(_ways(tokenizer, phrases)) for name, phrases in grammar.phrases.items()} | {
-            word: _Tokens(_ways(tokenizer, [word])) for word in {word for edges in grammar.by_word for word in edges}
+        self._tries = {
+            f"${name}": TokenTrie({name: _ways(tokenizer, phrases)}) for name, phrases in grammar.phrases.items()
+        } | {
+            word: TokenTrie({word: _ways(tokenizer, [word])})
+            for word in {word for edges in grammar.by_word for word in edges}
         }
         self._lock = threading.Lock()
         self._ids: dict[_State, int] = {}
@@ -156,7 +143,7 @@ class GrammarScorer:
                     after = found.setdefault(token, set())
                     if self._tries[name].follow[child]:
                         after.add((place, name, child))
-                    if self._tries[name].is_end[child]:
+                    if self._tries[name].ends[child]:
                         targets = (
                             self._grammar.by_class[place][name[1:]]
                             if name[0] == "$"

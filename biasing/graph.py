@@ -19,12 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .templates import Places, Templates
-from .trie import Floats, Trie, View
+from .token_trie import DEAD, TokenTrie
+from .trie import Floats, PhraseTrie, View
 
 Row = Floats
 ROW_BYTES = 16_000_000
 """Memory for rows of scores that were asked for lately; twice that at most."""
-_DEAD = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class ScoredClass:
 
     name: str
     """Lower case, as in templates."""
-    tries: tuple[Trie, ...]
+    tries: tuple[PhraseTrie, ...]
     """Tokenised phrases with weights; more than one where a list was edited."""
     inside: float
     """Score per weight where a template has the class next, and everywhere if no template names it."""
@@ -45,28 +45,6 @@ class ScoredClass:
     """How many there are."""
 
 
-class _Words:
-    """The words of the templates by their tokens."""
-
-    def __init__(self, sequences: Mapping[str, Sequence[Sequence[int]]]) -> None:
-        self._next: dict[tuple[int, int], int] = {}
-        self._ends: list[set[str]] = [set()]
-        for word, ways in sequences.items():
-            for way in ways:
-                node = 0
-                for token in way:
-                    follow = self._next.setdefault((node, token), len(self._ends))
-                    if follow == len(self._ends):
-                        self._ends.append(set())
-                    node = follow
-                self._ends[node].add(word)
-        self.ends = [frozenset(words) for words in self._ends]
-        """[nodes] Words that may end here."""
-
-    def step(self, node: int, token: int) -> int:
-        return self._next.get((node, token), _DEAD)
-
-
 _Live = tuple[int, int, float, int]
 """An unfinished phrase: view, node, what had been earned where it began less what is now, places after it."""
 
@@ -74,7 +52,7 @@ _Live = tuple[int, int, float, int]
 class _State:
     """What matters of the tokens so far."""
 
-    __slots__ = ("end", "follow", "lives", "opening", "pending", "places", "settled", "word")
+    __slots__ = ("after_word", "end", "follow", "lives", "opening", "pending", "places", "word")
 
     def __init__(self, lives: tuple[_Live, ...], word: int, places: int, pending: float, end: float) -> None:
         self.lives = lives
@@ -87,7 +65,7 @@ class _State:
         self.end = end
         """Earned if a word ends here."""
         self.follow: dict[int, int] = {}
-        self.settled: int | None = None
+        self.after_word: int | None = None
         """Places in the templates if a word ends here."""
 
 
@@ -119,7 +97,7 @@ class BiasGraph:
         self._starts = np.asarray(word_starts, bool)
         self._is_start: list[bool] = self._starts.tolist()
         self._templates = templates or Templates()
-        self._words = _Words(template_words or {})
+        self._words = TokenTrie(template_words or {})
         self._blank = blank
         self._views: list[View] = []
         self._roots: list[Floats] = []
@@ -146,7 +124,7 @@ class BiasGraph:
         self._max_rows = max(64, ROW_BYTES // max(4, 4 * len(self._starts)))
         self._nowhere = self._place(frozenset())
         self._intern((), 0, self._nowhere)
-        self._states[0].settled = self._place(self._templates.beginning)
+        self._states[0].after_word = self._place(self._templates.beginning)
 
     def __len__(self) -> int:
         """Return the number of states that were needed so far."""
@@ -251,7 +229,7 @@ class BiasGraph:
 
     def _settle(self, state: _State) -> int:
         """Return the places in the templates if a word ends in ``state``."""
-        if state.settled is None:
+        if state.after_word is None:
             if self._templates.texts:
                 places = self._templates.anywhere
                 words = self._words.ends[state.word] if state.word > 0 else None
@@ -260,10 +238,10 @@ class BiasGraph:
                 for view, node, _, after in state.lives:
                     if after != self._nowhere and self._views[view].end[node] > 0:
                         places = places | self._places[after]
-                state.settled = self._place(places)
+                state.after_word = self._place(places)
             else:
-                state.settled = self._nowhere
-        return state.settled
+                state.after_word = self._nowhere
+        return state.after_word
 
     def _step(self, state: _State, token: int) -> int:
         lives = []
@@ -285,8 +263,8 @@ class BiasGraph:
             for live in lives
             if live[3] != self._nowhere or live[2] + float(self._views[live[0]].best[live[1]]) > 0
         ]
-        word = self._words.step(word, token) if word >= 0 else _DEAD
-        return self._intern(tuple(sorted(lives)), word, self._nowhere if word == _DEAD else places)
+        word = self._words.step(word, token) if word >= 0 else DEAD
+        return self._intern(tuple(sorted(lives)), word, self._nowhere if word == DEAD else places)
 
     def _intern(self, lives: tuple[_Live, ...], word: int, places: int) -> int:
         key = (lives, word, places)

@@ -13,7 +13,7 @@ from .sources import BiasSource
 from .spotting import Listed, PhraseSounds, Pronounce, Spotter
 from .templates import Templates
 from .tokenize import TokenizedPhrase, Tokenizer
-from .trie import Costs, Trie
+from .trie import Costs, PhraseTrie
 from .vocabulary import BiasVocabulary
 from .weights import ClassSettings, price
 
@@ -29,7 +29,7 @@ class _Part:
     """Some phrases of a class, and their trie."""
 
     entries: dict[_Key, TokenizedPhrase]
-    trie: Trie
+    trie: PhraseTrie
     nodes: dict[_Key, tuple[int, ...]] | None = None
     """Where phrases end, once somebody asked."""
     shared: dict[int, list[_Key]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class _Part:
     def of(cls, entries: dict[_Key, TokenizedPhrase], costs: Costs) -> "_Part":
         counts = [len(each.ways) for each in entries.values()]
         boosts = np.repeat([each.phrase.boost for each in entries.values()], counts)
-        trie, ends = Trie.build_with_ends(
+        trie, ends = PhraseTrie.build_with_ends(
             chain.from_iterable(each.ways for each in entries.values()), boosts.tolist(), costs
         )
         owner = np.repeat(np.arange(len(entries)), counts)

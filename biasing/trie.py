@@ -28,7 +28,7 @@ def on_grid(values: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Trie:
+class PhraseTrie:
     """Token sequences by their common beginnings. Node 0 is the root; children have greater numbers than parents."""
 
     parent: Ints
@@ -56,7 +56,9 @@ class Trie:
     """By scale and price, what was made of it before."""
 
     @classmethod
-    def build(cls, sequences: Iterable[Sequence[int]], boosts: Iterable[float], costs: Costs | None = None) -> "Trie":
+    def build(
+        cls, sequences: Iterable[Sequence[int]], boosts: Iterable[float], costs: Costs | None = None
+    ) -> "PhraseTrie":
         """Build from sequences of one token or more and their boosts, greater than 0; without costs, a token costs 1.
 
         Of a sequence that is there more than once the greatest boost counts.
@@ -66,7 +68,7 @@ class Trie:
     @classmethod
     def build_with_ends(
         cls, sequences: Iterable[Sequence[int]], boosts: Iterable[float], costs: Costs | None = None
-    ) -> "tuple[Trie, Ints]":
+    ) -> "tuple[PhraseTrie, Ints]":
         """Build; returns also the node at which each sequence ends, [sequences]."""
         sequences = list(sequences)
         count = len(sequences)
@@ -150,7 +152,7 @@ class Trie:
             view = self.views[scale, price] = View(self, scale, price, *_scores(self, scale, price, slice(None)))
         return view
 
-    def with_boosts(self, nodes: Sequence[int], boosts: Sequence[float]) -> "Trie":
+    def with_boosts(self, nodes: Sequence[int], boosts: Sequence[float]) -> "PhraseTrie":
         """Return a trie in which what ends in ``nodes`` has other boosts; 0 takes a sequence out."""
         end, best, boost = self.end.copy(), self.best.copy(), self.boost.copy()
         touched: dict[int, None] = {}
@@ -173,7 +175,7 @@ class Trie:
         return edited
 
 
-def _scores(trie: Trie, scale: float, price: float, nodes: Ints | slice) -> tuple[Floats, Floats, Floats]:
+def _scores(trie: PhraseTrie, scale: float, price: float, nodes: Ints | slice) -> tuple[Floats, Floats, Floats]:
     """Return what ``View`` has of the nodes: end, best and going."""
     end, best = trie.end[nodes], trie.best[nodes]
     factor, price = np.float32(scale), np.float32(price)
@@ -185,7 +187,7 @@ def _scores(trie: Trie, scale: float, price: float, nodes: Ints | slice) -> tupl
 class View:
     """A trie whose weights are scaled to scores."""
 
-    trie: Trie
+    trie: PhraseTrie
     scale: float
     """Score per weight."""
     price: float
@@ -204,7 +206,7 @@ class View:
         row[self.trie.token[children]] = self.going[children]
         return row
 
-    def patched(self, trie: Trie, nodes: Ints) -> "View":
+    def patched(self, trie: PhraseTrie, nodes: Ints) -> "View":
         """Return the view of a trie that differs in ``nodes``."""
         arrays = self.end.copy(), self.best.copy(), self.going.copy()
         for array, scores in zip(arrays, _scores(trie, self.scale, self.price, nodes), strict=True):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .errors import LanguageModelError
 from .ngram import SENTENCE, SENTENCE_END, NgramModel
-from .trie import Trie
+from .trie import NgramTrie
 
 MAX_NGRAMS = 50_000_000
 MAX_ORDER = 16
@@ -138,7 +138,7 @@ class _Symbols:
             self.names.append(name)
 
 
-def _build(levels: list[tuple[Longs, Doubles]], size: int) -> Trie:
+def _build(levels: list[tuple[Longs, Doubles]], size: int) -> NgramTrie:
     """Return the trie of n-grams [count, n] with score and back-off to base 10 [count, 2]."""
     word, scores = [np.array([-1])], [np.zeros((1, 2))]
     children: list[Longs] = []
@@ -160,7 +160,7 @@ def _build(levels: list[tuple[Longs, Doubles]], size: int) -> Trie:
         scores.append(values[order])
     children.append(np.zeros(len(word[-1]), np.int64))
     joined = np.concatenate(scores) * LOG_10
-    return Trie(
+    return NgramTrie(
         np.concatenate(word).astype(np.int32),
         joined[:, 0].astype(np.float32),
         joined[:, 1].astype(np.float32),

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .counts import Counts, count_ngrams
 from .errors import LanguageModelError
-from .trie import Trie
+from .trie import NgramTrie
 
 Doubles = npt.NDArray[np.float64]
 MAX_ORDER = 8
@@ -19,7 +19,7 @@ NEVER = -99.0 * np.log(10.0)
 
 def estimate(
     sentences: Iterable[Sequence[int]], num_symbols: int, order: int, absent: Iterable[int] = ()
-) -> tuple[Trie, npt.NDArray[np.float64]]:
+) -> tuple[NgramTrie, npt.NDArray[np.float64]]:
     """Return the smoothed n-grams of a text, and how often each was seen (for pruning).
 
     Args:
@@ -74,7 +74,7 @@ def _unigrams(counts: Counts, predicted: npt.NDArray[np.bool_]) -> Doubles:
 
 def _trie(
     counts: list[Counts], probability: list[Doubles], backoffs: list[Doubles], predicted: npt.NDArray[np.bool_]
-) -> tuple[Trie, Doubles]:
+) -> tuple[NgramTrie, Doubles]:
     # tokens without a probability are left out; the beginning of a sentence stays, it is a history
     begin = len(predicted) - 1
     stays = predicted.copy()
@@ -93,7 +93,7 @@ def _trie(
     log_probs = [np.zeros(1), first_order[kept], *(np.log(one) for one in probability[1:])]
     log_backoffs = [np.zeros(1), np.log(backoffs[0])[kept], *(np.log(one) for one in backoffs[1:])]
     seen = [np.array([counts[0].raw.sum()]), counts[0].raw[kept], *(one.raw for one in counts[1:])]
-    trie = Trie(
+    trie = NgramTrie(
         np.concatenate(word).astype(np.int32),
         np.concatenate(log_probs).astype(np.float32),
         np.concatenate(log_backoffs).astype(np.float32),

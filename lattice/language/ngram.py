@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .trie import Trie
+from .trie import NgramTrie
 
 Row = npt.NDArray[np.float32]
 States = npt.NDArray[np.int32]
@@ -76,7 +76,7 @@ class NgramModel:
 
     symbols: tuple[str, ...]
     """The tokens by number: word pieces as in ``tokens.txt``, or words."""
-    trie: Trie
+    trie: NgramTrie
     """N-grams over token numbers; V is the end of a sentence and V + 1 its beginning."""
     unit: str = "pieces"
     """What a token is: ``pieces`` or ``words``."""
@@ -196,7 +196,7 @@ class NgramModel:
         return row, after
 
 
-def _renumbered(trie: Trie, table: npt.NDArray[np.int32]) -> Trie:
+def _renumbered(trie: NgramTrie, table: npt.NDArray[np.int32]) -> NgramTrie:
     """Return the trie with other numbers for the words, sorted by them again."""
     word = np.concatenate([[-1], table[trie.word[1:]]]).astype(np.int32)
     place = np.zeros(trie.num_nodes, np.int64)  # the new number of each node
@@ -208,4 +208,4 @@ def _renumbered(trie: Trie, table: npt.NDArray[np.int32]) -> Trie:
         place[nodes] = np.arange(begin, end)
     sizes = np.diff(trie.first)[order]
     first = np.concatenate([[1], 1 + np.cumsum(sizes)]).astype(np.int32)
-    return Trie(word[order], trie.log_prob[order], trie.backoff[order], first)
+    return NgramTrie(word[order], trie.log_prob[order], trie.backoff[order], first)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from .arpa import LOG_10, read_arpa, write_arpa
 from .errors import LanguageModelError
 from .ngram import NgramModel
-from .trie import Trie
+from .trie import NgramTrie
 
 Array: TypeAlias = "npt.NDArray[Any]"
 MAX_BYTES = 2_000_000_000
@@ -155,7 +155,7 @@ def _from_arrays(arrays: Mapping[str, Array]) -> NgramModel:
         raise LanguageModelError("its arrays do not fit together")
     backoff = np.zeros(len(children), np.float32)
     backoff[children > 0] = inner
-    trie = Trie(
+    trie = NgramTrie(
         np.concatenate([[-1], word]).astype(np.int32),
         np.concatenate([[0.0], log_prob]).astype(np.float32),
         backoff,

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import LanguageModelError
-from .trie import Trie
+from .trie import NgramTrie
 
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -14,7 +14,7 @@ HEADER_BYTES = 4096
 """What it takes beside them, the names of tokens not counted."""
 
 
-def to_size(trie: Trie, seen: Doubles, max_bytes: int) -> Trie:
+def to_size(trie: NgramTrie, seen: Doubles, max_bytes: int) -> NgramTrie:
     """Return the n-grams worth most of those that fit in ``max_bytes`` of the binary form, unpacked; all if they do.
 
     How often a history occurs is taken from the text: the lower orders of Kneser-Ney models do not say it
@@ -47,7 +47,7 @@ def to_size(trie: Trie, seen: Doubles, max_bytes: int) -> Trie:
     return subset(trie, _closure(trie, gain > steps[high - 1]))
 
 
-def losses(trie: Trie, seen: Doubles) -> Doubles:
+def losses(trie: NgramTrie, seen: Doubles) -> Doubles:
     """Return for each n-gram how much relative entropy the model would lose without it alone; inf for single tokens."""
     parent = trie.parent
     probability = np.exp(trie.log_prob.astype(np.float64))
@@ -65,7 +65,7 @@ def losses(trie: Trie, seen: Doubles) -> Doubles:
     return np.asarray(gain, np.float64)
 
 
-def subset(trie: Trie, keep: Mask) -> Trie:
+def subset(trie: NgramTrie, keep: Mask) -> NgramTrie:
     """Return the trie without some n-grams, backed off so that every state adds up to one again.
 
     Args:
@@ -84,10 +84,10 @@ def subset(trie: Trie, keep: Mask) -> Trie:
     backoff[changed & (sizes == 0)] = 0.0
     backoff = np.where(np.isfinite(backoff), backoff, trie.backoff)
     first = np.concatenate([[1], 1 + np.cumsum(sizes[keep])]).astype(np.int32)
-    return Trie(trie.word[keep], trie.log_prob[keep], backoff[keep].astype(np.float32), first)
+    return NgramTrie(trie.word[keep], trie.log_prob[keep], backoff[keep].astype(np.float32), first)
 
 
-def _shorter(trie: Trie) -> Doubles:
+def _shorter(trie: NgramTrie) -> Doubles:
     """Return for each node the log-probability of its word after the history without its first word, [nodes]."""
     suffix, parent = trie.suffix, trie.parent
     # the suffix of an n-gram is one word shorter unless the model lacks it: then a back-off lies between
@@ -101,7 +101,7 @@ def _shorter(trie: Trie) -> Doubles:
     return np.asarray(scores, np.float64)
 
 
-def _closure(trie: Trie, keep: Mask) -> Mask:
+def _closure(trie: NgramTrie, keep: Mask) -> Mask:
     """Return the n-grams to keep with all that they need: their histories and suffixes."""
     keep = keep.copy()
     keep[: trie.levels[2]] = True

@@ -16,7 +16,7 @@ Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Trie:
+class NgramTrie:
     """N-grams with their log-probabilities. Node 0 is the empty history; nodes are numbered level by level.
 
     Raises:

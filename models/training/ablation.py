@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..pieces import open_pieces
 from .augment import AugmentConfig
 from .dataset import Batches, Corpus, Item
 from .decode import DevSet, word_error_rate
@@ -106,9 +107,7 @@ def reshaped(weights: Mapping[str, Tensor], old: ModelConfig, new: ModelConfig) 
 @torch.inference_mode()
 def dev_loss(model: TransducerModel, dev: DevSet, corpus: Corpus, *, phones: bool = False) -> float:
     """Return the transducer loss per token on ``dev``, or the CTC loss per phone; natural logarithm."""
-    import sentencepiece
-
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(corpus.folder / "bpe.model"))
+    pieces = open_pieces(corpus.folder / "bpe.model")
     lexicon = build_lexicon(dev.texts) if phones else {}
     quiet = AugmentConfig(strength=0.0)
     batches = Batches(corpus, model.config, batch_frames=1, max_frames=1600, augmentation=quiet, seed=0)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..pieces import open_pieces
 from .augment import AugmentConfig, Features, change_tempo, distort, pad_with_floor
 from .model import ModelConfig
 
@@ -61,13 +62,12 @@ class Corpus:
     """A prepared folder, in memory maps."""
 
     def __init__(self, folder: Path) -> None:
-        import sentencepiece
 
         self.folder = folder
         self.features = np.memmap(folder / "features.f16", np.float16, mode="r").reshape(-1, 80)
         self.noise = np.load(folder / "noise.npy").astype(np.float32)
         lexicon = json.loads((folder / "lexicon.json").read_text())
-        pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "bpe.model"))
+        pieces = open_pieces(folder / "bpe.model")
         self.vocab_size = pieces.get_piece_size()
         self.items: list[Item] = []
         for line in (folder / "index.jsonl").read_text().splitlines():

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from ..audio import read_audio
+from ..pieces import open_pieces
 from .model import TransducerModel
 from .phrases import normalise
 from .prepare import fbank
@@ -73,9 +74,8 @@ def greedy(model: TransducerModel, features: Sequence[npt.NDArray[np.float32]]) 
 def word_error_rate(model: TransducerModel, dev: DevSet, bpe_model: Path) -> tuple[float, list[str]]:
     """Return the word error rate on ``dev`` and the hypotheses."""
     import jiwer
-    import sentencepiece
 
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(bpe_model))
+    pieces = open_pieces(bpe_model)
     order = sorted(range(len(dev.texts)), key=lambda i: len(dev.features[i]))
     hypotheses = [""] * len(order)
     for start in range(0, len(order), 24):

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..pieces import open_pieces
 from .phrases import generate
 
 UNKNOWN_ID, BEGIN_ID, END_ID = 0, 1, 2
@@ -136,7 +137,7 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int, path: Path) -> Encode
     except RuntimeError as error:
         raise ValueError(f"vocab_size is {vocab_size}; the text is too little for it ({error})") from error
     path.write_bytes(trained.getvalue())
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    processor = open_pieces(path)
     return lambda text: cast("list[int]", processor.encode(text))
 
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ..audio import Samples, read_audio
 from ..errors import NearwordError
 from ..features import NUM_BINS, FeatureExtractor, Features
+from ..pieces import open_pieces
 from .lexicon import build_lexicon
 from .phrases import normalise
 from .voices import another_voice
@@ -185,7 +186,7 @@ def train_vocabulary(texts: Iterable[str], size: int, folder: Path, seed: int = 
         why = str(error).rpartition("] ")[2]
         raise NearwordError(f"no vocabulary of {size} pieces can be made of {len(texts)} sentences: {why}") from error
     (folder / "bpe.vocab").unlink()
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "bpe.model"))
+    pieces = open_pieces(folder / "bpe.model")
     lines = [f"{pieces.id_to_piece(i)} {i}\n" for i in range(pieces.get_piece_size())]
     (folder / "tokens.txt").write_text("".join(lines))
 

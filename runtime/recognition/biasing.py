@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ...biasing import Biasing, BiasVocabulary, ClassSettings, Refused, Surprise, read_source
 from ...models import Transducer
+from ...models.pieces import open_pieces
 from ...models.tokens import Vocabulary
 from ..search.internal import internal_log_probs
 
@@ -56,10 +57,8 @@ def _nbest(bpe_model: Path | None) -> Callable[[str, int], Sequence[Sequence[str
     """Return what gives the likeliest pieces of a word; None without a tokeniser that can."""
     if bpe_model is None:
         return None
-    import sentencepiece  # noqa: PLC0415 (only where phrases are boosted)
-
     try:
-        processor = sentencepiece.SentencePieceProcessor(model_file=str(bpe_model))
+        processor = open_pieces(bpe_model)
         processor.nbest_encode("a", nbest_size=2, out_type=str)
     except (RuntimeError, OSError, ValueError):
         return None  # byte-pair encoding knows one way only: tokens.txt says more

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ...models import ModelFileError
+from ...models.pieces import open_pieces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +31,7 @@ def piece_encoder(vocabulary: "Vocabulary", folder: "Path") -> Callable[[str], l
     """
     if vocabulary.bpe_model is None:
         raise ModelFileError(folder / "bpe.model", "missing; it is needed to split words into pieces")
-    import sentencepiece  # noqa: PLC0415 (needed here only)
-
-    processor = sentencepiece.SentencePieceProcessor()
-    try:
-        processor.Load(str(vocabulary.bpe_model))
-    except (OSError, RuntimeError) as error:
-        raise ModelFileError(vocabulary.bpe_model, f"is no SentencePiece model ({error})") from error
+    processor = open_pieces(vocabulary.bpe_model)
     numbers = {token: number for number, token in enumerate(vocabulary.tokens)}
     unknown = vocabulary.unk_id
     upper = not any(letter.islower() for token in vocabulary.tokens if token[:1] != "<" for letter in token)

@@ -19,19 +19,19 @@ import numpy.typing as npt
 
 from ...lattice import TokenLattice
 from ...models import Transducer
-from .added import Scorers, States
 from .candidates import Candidate, Limits, candidate_score, follow, log_sum, pending, states_of
+from .fusion import ScoreFusion, States
+from .joiner_scores import KEPT_CANDIDATES, JoinerScores
 from .nodes import EPSILON, Arc, Emitted, Key, Node, collect, common_prefix, leads_through, tokens_of
 from .scorer import BiasScorer, TokenScorer
 from .settings import DEFAULT_BEAM, BeamSettings
-from .step import KEPT_CANDIDATES, Step
 
 Array = npt.NDArray[np.float32]
 
 PHRASES_REACH = 2.0
 """Log-probability by which tokens of phrases may be worse than the beam allows others, at most: what is further from
 what was said is no part of a phrase. Less in narrow beams, which cannot hold it anyway."""
-SETTLED_BEAM = 3.0
+BEAM_WITHOUT_PENDING = 3.0
 """Log-probability by which hypotheses may be worse than the best one to live on by what they have without phrases that
 are under way, while one of these leads; as many as live on with them, at most. Wider finds no more."""
 
@@ -75,7 +75,7 @@ class BeamSearch:
         more = min(2 * settings.max_active, 1024)
         self._phrase_settings = replace(settings, beam=settings.beam + reach, max_active=more)
         """How far tokens are looked at, and how many, where phrases are boosted: names begin far from the top."""
-        self._scorers = Scorers(len(model.vocabulary), bias, language)
+        self._scorers = ScoreFusion(len(model.vocabulary), bias, language)
         self._numbers = itertools.count(1)
         context = (-1,) * (model.info.context_size - 1) + (model.vocabulary.blank_id,)
         states = self._scorers.start
@@ -139,9 +139,9 @@ class BeamSearch:
         if language is self.language:
             return
         bias = self._scorers.bias if self._scorers.has_bias else None
-        self._move_to(Scorers(len(self.model.vocabulary), bias, language))
+        self._move_to(ScoreFusion(len(self.model.vocabulary), bias, language))
 
-    def _move_to(self, new: Scorers) -> None:
+    def _move_to(self, new: ScoreFusion) -> None:
         old, self._scorers = self._scorers, new
         groups: dict[tuple[Key, States], list[Arc]] = {}
         for node, blanks in self._live:
@@ -168,7 +168,7 @@ class BeamSearch:
         """Search on through encoder frames [n, joiner_dim]."""
         # with a language model, tokens that phrases lift are found wherever they stand, see ``follow``
         settings = self._settings if self._scorers.has_language else self._token_settings
-        step = Step(self.model, settings, encoder_out)
+        step = JoinerScores(self.model, settings, encoder_out)
         blanks = 0.0
         for position in range(len(encoder_out)):
             blanks += self._frame(step, position)
@@ -240,7 +240,7 @@ class BeamSearch:
             self._path_is_new = True
         return self._path
 
-    def _frame(self, step: Step, position: int) -> float:
+    def _frame(self, step: JoinerScores, position: int) -> float:
         """Search one encoder frame; returns the probability of the blank in the hypothesis that led before it."""
         settings = self._settings
         moving: list[tuple[Node, float]] = self._live
@@ -292,7 +292,7 @@ class BeamSearch:
             given = [scorers.at(node.states).pending for node, _ in moving]
             if any(given):
                 ranked = sorted(map(operator.sub, staying, given))
-            lead = ranked[-1] - min(SETTLED_BEAM, settings.beam)
+            lead = ranked[-1] - min(BEAM_WITHOUT_PENDING, settings.beam)
             if len(ranked) >= settings.max_active:
                 lead = max(lead, ranked[-settings.max_active])
         return Limits(threshold, floor, lead, KEPT_CANDIDATES * self._token_settings.max_active, settings.recombine)
@@ -308,7 +308,7 @@ class BeamSearch:
         least = scored[0][0] + self._settings.beam
         chosen = [one for one in scored[: self._settings.max_active] if one[0] <= least]
         if self._scorers.has_bias and pending(chosen[0][2][0], self._scorers):
-            chosen += self._settled(scored, len(chosen))
+            chosen += self._without_pending(scored, len(chosen))
         out = []
         for cost, _, group in chosen:
             if len(group) == 1 and group[0].token == EPSILON:
@@ -317,22 +317,22 @@ class BeamSearch:
                 out.append((self._make(-cost, group), 0.0))
         return out
 
-    def _settled(self, scored: list[Scored], chosen: int) -> list[Scored]:
+    def _without_pending(self, scored: list[Scored], chosen: int) -> list[Scored]:
         """Return what else lives on: a phrase under way that leads must not push out what is better if it fails.
 
         Counted without phrases, as many live on as with them, of which the first ``chosen`` of ``scored`` do already.
         """
         given = [pending(group[0], self._scorers) for _, _, group in scored[:chosen]]
         costs = [one[0] + advance for one, advance in zip(scored, given, strict=False)]
-        least = min(costs) + min(SETTLED_BEAM, self._settings.beam)
+        least = min(costs) + min(BEAM_WITHOUT_PENDING, self._settings.beam)
         for cost, _, group in scored[chosen:]:
             # nothing given in advance is below 0: what costs too much with it does so without
             if cost > least:
                 break
             costs.append(cost + pending(group[0], self._scorers))
-        least = min(costs) + min(SETTLED_BEAM, self._settings.beam)
-        settled = nsmallest(self._settings.max_active, zip(costs, itertools.count()))
-        return [scored[place] for place in sorted([k for cost, k in settled if cost <= least and k >= chosen])]
+        least = min(costs) + min(BEAM_WITHOUT_PENDING, self._settings.beam)
+        best = nsmallest(self._settings.max_active, zip(costs, itertools.count()))
+        return [scored[place] for place in sorted([k for cost, k in best if cost <= least and k >= chosen])]
 
     def _groups(self, candidates: list[Candidate]) -> list[tuple[int, list[Candidate]]]:
         """Return which candidates have one future, each with the place of the first of them."""

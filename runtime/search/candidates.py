@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .added import Scorers, States
+from .fusion import ScoreFusion, States
+from .joiner_scores import LEAST_SCORE, Following, JoinerScores
 from .nodes import EPSILON, Key, Node
-from .step import LEAST_SCORE, Following, Step
 
 Array = npt.NDArray[np.float32]
 ROUNDING = 1e-6
@@ -51,13 +51,13 @@ class Limits(NamedTuple):
     """Whether equal futures are one."""
 
 
-def states_of(candidate: Candidate, scorers: Scorers) -> States:
+def states_of(candidate: Candidate, scorers: ScoreFusion) -> States:
     """Return the states of the scorers after a candidate."""
     states = candidate.node.states
     return states if candidate.token == EPSILON else scorers.at(states).after(candidate.token)
 
 
-def pending(candidate: Candidate, scorers: Scorers) -> float:
+def pending(candidate: Candidate, scorers: ScoreFusion) -> float:
     """Return what a candidate was given in advance for phrases."""
     node, token = candidate.node, candidate.token
     if token == EPSILON:
@@ -66,12 +66,12 @@ def pending(candidate: Candidate, scorers: Scorers) -> float:
 
 
 def follow(
-    step: Step,
+    step: JoinerScores,
     position: int,
     live: list[tuple[Node, float]],
     following: list[Following],
     scores: list[float],
-    scorers: Scorers,
+    scorers: ScoreFusion,
     limits: Limits,
 ) -> list[Candidate]:
     """Return the tokens worth following on a frame after live hypotheses, which have ``scores``."""
@@ -79,7 +79,7 @@ def follow(
     meeting = floor > threshold
     met = {(node.key, node.states) for node, _ in live} if meeting else ()
     met_tokens = {node.context[-1] for node, _ in live} if meeting else ()
-    settled: list[tuple[float, int]] = []
+    without_pending: list[tuple[float, int]] = []
     out: list[Candidate] = []
     for (node, blanks), (_, pairs, least), score in zip(live, following, scores, strict=True):
         added = scorers.at(node.states)
@@ -98,10 +98,10 @@ def follow(
                 key = (*node.context[1:], token) if recombine else (node.key, token)
                 if good or (key, added.after(token)) in met:
                     if plain > leading:
-                        settled.append((score - added.pending + plain, len(out)))
+                        without_pending.append((score - added.pending + plain, len(out)))
                     bias = bias_of(token)
                     out.append(Candidate(score + gain, key, node, blanks, token, log_prob, bias, item(token) - bias))
-    return _best_of(out, most, settled)
+    return _best_of(out, most, without_pending)
 
 
 def _boosted(log_probs: Array, added: Array, best: list[tuple[float, int]], least: float) -> list[tuple[float, int]]:
@@ -111,13 +111,13 @@ def _boosted(log_probs: Array, added: Array, best: list[tuple[float, int]], leas
     return [(log_probs.item(token), token) for token in found.tolist() if token not in taken]
 
 
-def _best_of(candidates: list[Candidate], limit: int, settled: list[tuple[float, int]]) -> list[Candidate]:
+def _best_of(candidates: list[Candidate], limit: int, without_pending: list[tuple[float, int]]) -> list[Candidate]:
     """Return the best candidates, and as many of those with the best of other scores, which come with their places."""
     if len(candidates) <= limit:
         return candidates
     best = sorted(candidates, key=candidate_score, reverse=True)[:limit]
     least = best[-1].score
-    others = [candidates[place] for _, place in nlargest(limit, settled)]
+    others = [candidates[place] for _, place in nlargest(limit, without_pending)]
     return best + [candidate for candidate in others if candidate.score < least]
 
 

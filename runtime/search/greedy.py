@@ -1,7 +1,7 @@
 """Greedy transducer search: at most one token per encoder frame, the best one, nothing kept of the rest.
 
 Same search as sherpa-onnx's ``greedy_search`` and icefall's ``--max-sym-per-frame 1``. The joiner is run on all
-frames left of a step at once with the present context; the frames up to the first token are settled by that one
+frames left of a step at once with the present context; the frames up to the first token are decided by that one
 run, the rest is run again with the new context. The tokens are those of the frame-by-frame search.
 """
 
@@ -44,8 +44,8 @@ class GreedySearch:
             logits = model.join(encoder_out[position:], self._decoder_out)
             best = logits.argmax(axis=1).tolist()
             skip = next((k for k, token in enumerate(best) if token not in (blank, unknown)), None)
-            settled = logits if skip is None else logits[: skip + 1]
-            weights = np.exp(settled - settled.max(axis=1, keepdims=True))
+            decided = logits if skip is None else logits[: skip + 1]
+            weights = np.exp(decided - decided.max(axis=1, keepdims=True))
             blanks += float((weights[:, blank] / weights.sum(axis=1)).sum())
             if skip is None:
                 break

@@ -89,17 +89,17 @@ def common_prefix(histories: Sequence[Emitted | None]) -> int:
     """Return how many first tokens all histories have in common."""
     shortest = min(0 if history is None else history.length for history in histories)
     level = [_at(history, shortest) for history in histories]
-    settled = shortest
+    common = shortest
     # histories share their beginnings: where all are one object, all before is common
-    while settled and any(history is not level[0] for history in level):
+    while common and any(history is not level[0] for history in level):
         tokens = {history.token for history in level if history is not None}
         before = [None if history is None else history.before for history in level]
         if len(tokens) > 1:
-            settled = level[0].length - 1 if level[0] is not None else 0
+            common = level[0].length - 1 if level[0] is not None else 0
         level = before
         if level[0] is None:
             break
-    return settled
+    return common
 
 
 def _at(history: Emitted | None, count: int) -> Emitted | None:

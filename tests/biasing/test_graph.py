@@ -5,14 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.biasing.graph import BiasGraph, ScoredClass
 from nearword.biasing.templates import Templates
-from nearword.biasing.trie import Trie
+from nearword.biasing.trie import PhraseTrie
 
 STARTS = [False, True, True, True, False, False]
 """Token 0 is the blank; 1 to 3 begin words."""
 
 
 def trie(phrases):
-    return Trie.build(phrases, [weight / len(phrase) for phrase, weight in phrases.items()])
+    return PhraseTrie.build(phrases, [weight / len(phrase) for phrase, weight in phrases.items()])
 
 
 def graph(phrases, **rest):

@@ -14,12 +14,12 @@ KEPT = 512
 """Pairs of states that are remembered."""
 
 
-class Added:
+class FusedScores:
     """What is added in one pair of states."""
 
     __slots__ = ("_final", "_follow", "_scorers", "bias", "highest", "item", "pending", "reach", "states", "values")
 
-    def __init__(self, scorers: "Scorers", states: States) -> None:
+    def __init__(self, scorers: "ScoreFusion", states: States) -> None:
         self._scorers = scorers
         self._follow: dict[int, States] = {}
         self.states = states
@@ -58,7 +58,7 @@ class Added:
         return found
 
 
-class Scorers:
+class ScoreFusion:
     """Both scorers; what they add in states that were met is remembered."""
 
     def __init__(self, vocab_size: int, bias: BiasScorer | None, language: TokenScorer | None) -> None:
@@ -69,17 +69,17 @@ class Scorers:
         self.has_language = language is not None
         self.start: States = (self.bias.start, self.language.start)
         """The states before the first token."""
-        self._known: dict[States, Added] = {}
+        self._known: dict[States, FusedScores] = {}
 
-    def at(self, states: States) -> Added:
+    def at(self, states: States) -> FusedScores:
         """Return what is added in ``states``."""
         found = self._known.get(states)
         if found is None:
             if len(self._known) >= KEPT:
                 self._known.clear()
-            found = self._known[states] = Added(self, states)
+            found = self._known[states] = FusedScores(self, states)
         return found
 
-    def with_bias(self, vocab_size: int, bias: BiasScorer | None) -> "Scorers":
+    def with_bias(self, vocab_size: int, bias: BiasScorer | None) -> "ScoreFusion":
         """Return scorers with another bias."""
-        return Scorers(vocab_size, bias, self.language if self.has_language else None)
+        return ScoreFusion(vocab_size, bias, self.language if self.has_language else None)

@@ -17,7 +17,7 @@ Following = tuple[float, list[tuple[float, int]], float]
 best tokens; what no other token has more than. (A plain tuple: there are hundreds a second.)"""
 
 
-class Step:
+class JoinerScores:
     """Log-probabilities of the encoder frames of one step, for every predictor context that comes up."""
 
     def __init__(self, model: Transducer, settings: BeamSettings, encoder_out: Array) -> None:
