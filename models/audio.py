@@ -10,7 +10,7 @@ import numpy as np
 from typing_extensions import Self
 
 from .byte_stream import ByteStream
-from .containers import FLAC, MP3, TEXT, Kind, look
+from .containers import FLAC, MP3, TEXT, Kind, look, mpeg_frame
 from .containers import Reader as Route
 from .errors import AudioError
 from .ffmpeg import FfmpegReader
@@ -46,7 +46,7 @@ __all__ = [
 MISSING_SECONDS = 0.1
 """Audio that a header promises beyond what is there, from which a recording counts as cut short."""
 RAW_NAMES = (".raw", ".pcm", ".s16", ".sln", ".s16le")
-PIPE = "ffmpeg -i FILE -f wav - | nearword ... -"
+PIPE = "ffmpeg -i FILE -f wav - | nearword transcribe -"
 """What makes a stream that is read from one that is not."""
 
 
@@ -260,7 +260,7 @@ def _open_regular(stream: ByteStream, kind: Kind | None) -> FrameReader:
     failure: Exception | None = None
     if kind is None or kind.reader is not Route.ffmpeg:
         try:
-            if kind is MP3 and not _tells_length(stream.peek(256)):
+            if kind is MP3 and not _tells_length(stream):
                 # libsndfile would guess the length from the first frames, and end there
                 return PipeReader(stream, window=False)
             if kind is FLAC and stream.taken:
@@ -274,9 +274,21 @@ def _open_regular(stream: ByteStream, kind: Kind | None) -> FrameReader:
     return FfmpegReader(path, kind)
 
 
-def _tells_length(first: bytes) -> bool:
-    """Whether an MP3 begins with a frame that says how many follow (Xing, Info or VBRI)."""
-    return any(tag in first for tag in (b"Xing", b"Info", b"VBRI"))
+def _tells_length(stream: ByteStream) -> bool:
+    """Whether an MP3 begins with a frame that says how many follow (Xing, Info or VBRI), and says it of all.
+
+    Where files were put together, what the first one says is taken away: libsndfile would end with it.
+    """
+    first = stream.peek(256)
+    place = max(first.find(b"Xing"), first.find(b"Info"))
+    if place < 0:
+        return b"VBRI" in first
+    flags, _, told = (int.from_bytes(first[place + n : place + n + 4], "big") for n in (4, 8, 12))
+    behind = stream.glance(told, 4) if flags & 3 == 3 else b""
+    if not (behind.startswith(b"ID3") or mpeg_frame(behind)):
+        return True
+    stream.exactly(mpeg_frame(first))
+    return False
 
 
 def _has_end_mark(stream: ByteStream) -> bool:

@@ -101,6 +101,10 @@ class ByteStream:
                 return not self._stopped
         return False
 
+    def glance(self, ahead: int, count: int) -> bytes:
+        """Return bytes of a regular file so far ahead of the next one, without taking any."""
+        return os.pread(self._fd, count, self.taken + ahead)
+
     def rewound(self) -> int:
         """Return the descriptor of a regular file, at its beginning, for another reader or for this one."""
         self._peeked, self._ended, self.taken = b"", False, 0

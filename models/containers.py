@@ -126,7 +126,7 @@ def _synchronised(stream: ByteStream) -> Kind | None:
     head = stream.peek(LOOK_BYTES)
     if head[:1] == b"\x47" and stream.peek(377)[188::188] == b"\x47\x47":
         return Kind("an MPEG transport stream", _FFMPEG)
-    for kind, length_of in ((MP3, _mpeg_frame), (AAC, _adts_frame)):
+    for kind, length_of in ((MP3, mpeg_frame), (AAC, _adts_frame)):
         length = length_of(head)
         if length:
             following = stream.peek(length + 8)[length:]
@@ -147,7 +147,7 @@ _BIT_RATES = {
 _RATES = (44100, 48000, 32000)
 
 
-def _mpeg_frame(head: bytes) -> int:
+def mpeg_frame(head: bytes) -> int:
     """Return the bytes of an MPEG audio frame (ISO 11172-3, 13818-3), 0 if it is none."""
     if len(head) < 4:
         return 0

@@ -196,6 +196,9 @@ def test_mp3_of_any_bit_rate_is_heard_whole_and_told_when_it_is_cut(tmp_path: Pa
         assert len(whole) / RATE == pytest.approx(4, abs=0.15)
         np.testing.assert_array_equal(read_audio(tmp_path / name), whole)  # in blocks of another size
         np.testing.assert_array_equal(from_pipe(data, 700), whole)
+    data = (tmp_path / "vbr.mp3").read_bytes()
+    (tmp_path / "together.mp3").write_bytes(data * 4)
+    assert len(heard(tmp_path / "together.mp3")) / RATE == pytest.approx(16, abs=0.6)
     (tmp_path / "cut.mp3").write_bytes((tmp_path / "vbr.mp3").read_bytes()[: len(data) // 2])
     audio = AudioStream(tmp_path / "cut.mp3")
     found = sum(map(len, audio)) / RATE
