@@ -26,6 +26,8 @@ FEATURES = ("", "fbank", "kaldi", "kaldi-fbank")
 PHONES = "phones"
 """Name of the encoder's output, and of its metadata, where it has heard phones; after the layout's own outputs."""
 PRONUNCIATION = "pronounce.onnx"
+DELAY = "delay_frames"
+"""Metadata of an encoder whose output lies behind its input: by how many feature frames, beyond what it is fed."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class ModelInfo:
     """Encoder frames that come out per step."""
     frame_seconds: float
     """Seconds per encoder frame."""
+    delay_frames: int
+    """Feature frames that what comes out of a step lies behind what goes in."""
     vocab_size: int
     """Tokens, blank included."""
     context_size: int
@@ -66,8 +70,13 @@ class ModelInfo:
 
     @property
     def look_ahead_seconds(self) -> float:
-        """Seconds beyond a chunk that must be heard before it can be encoded."""
-        return (self.chunk_frames - self.chunk_shift) * FRAME_SECONDS
+        """Seconds beyond a frame that must be heard before it can be encoded, the rest of its step not counted."""
+        return (self.chunk_frames - self.chunk_shift + self.delay_frames) * FRAME_SECONDS
+
+    @property
+    def delay_seconds(self) -> float:
+        """Seconds that what comes out of a step lies behind what goes in."""
+        return self.delay_frames * FRAME_SECONDS
 
 
 def check_features(path: Path, metadata: dict[str, str]) -> None:
@@ -134,6 +143,7 @@ class Transducer:
         states = self._read_encoder(paths["encoder"])
         chunk_frames = self._read_chunk(paths["encoder"], metadata)
         chunk_shift = metadata_int(paths["encoder"], metadata, "decode_chunk_len", 1, chunk_frames)
+        delay = metadata_int(paths["encoder"], {DELAY: "0", **metadata}, DELAY, 0, 1000)
         self._initial_states = [zeros(state) for state in states]
         context_size = self._read_decoder(paths["decoder"])
         self._read_joiner(paths["joiner"])
@@ -150,6 +160,7 @@ class Transducer:
             chunk_shift=chunk_shift,
             encoder_frames=len(encoded),
             frame_seconds=chunk_shift * FRAME_SECONDS / len(encoded),
+            delay_frames=delay,
             vocab_size=len(self.vocabulary),
             context_size=context_size,
             joiner_dim=encoded.shape[1],

@@ -42,6 +42,18 @@ def prepare(
     extra: Annotated[
         list[Path] | None, typer.Option(help="More manifests (TSV: path, text), paths beside them.")
     ] = None,
+    whisper: Annotated[
+        Path | None,
+        typer.Option(
+            help="Whisper's weights to start from and to follow: CTranslate2's model.bin or the hub's"
+            " model.safetensors, tiny.en or another; without, training starts from nothing."
+        ),
+    ] = None,
+    kokoro: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the neural synthesiser Kokoro (*.onnx, vocab.json, voices/*.bin), to speak too."),
+    ] = None,
+    spoken: Annotated[int, typer.Option(min=0, help="Sentences that Kokoro speaks.")] = 10_000,
     vocab_size: Annotated[int, typer.Option(help="SentencePiece vocabulary.")] = 256,
     seed: int = 1,
 ) -> None:
@@ -69,27 +81,30 @@ def prepare(
             except FileNotFoundError as error:
                 raise typer.BadParameter(f"{error}; or leave it out", param_hint="--engine") from None
         recordings += read_manifest(folder / "manifest.tsv", folder, "synthetic")
-    run(recordings, sorted((speech / "noise").glob("*.flac")), work / "prepared", vocab_size, seed)
+    if kokoro is not None:
+        from .kokoro import Kokoro, speak_all
+
+        manifest = speak_all(Kokoro.read(kokoro), read_texts(speech), spoken, work / "kokoro", seed)
+        recordings += read_manifest(manifest, manifest.parent, "kokoro")
+    noises = sorted(path for path in (speech / "noise").glob("*") if path.suffix in (".flac", ".opus", ".wav"))
+    run(recordings, noises, work / "prepared", vocab_size, seed, whisper)
 
 
 @app.command()
 def train(
     speech: Speech,
     work: Work = Path("work"),
-    updates: Annotated[int, typer.Option(help="Length of the learning-rate schedule.")] = 52_000,
-    restart: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Updates after these, in which the rate goes up once more, and down.",
-            show_default="30 for every 52 of --updates",
-        ),
+    updates: Annotated[int, typer.Option(help="Length of the learning-rate schedule.")] = 40_000,
+    peak_rate: Annotated[float, typer.Option(help="Highest learning rate of all but the encoder.")] = 1.5e-3,
+    encoder_rate: Annotated[
+        float | None,
+        typer.Option(help="Highest learning rate of the encoder.", show_default="1e-4, from nothing as --peak-rate"),
     ] = None,
-    peak_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     init_from: Annotated[
         Path | None, typer.Option(help="Start from a checkpoint's averaged weights or an exported model folder.")
     ] = None,
     run_name: Annotated[str, typer.Option("--run", help="Folder of the run, inside the work folder.")] = "run",
+    device: Annotated[str, typer.Option(help="Where to train: cpu, cuda.")] = "cpu",
     threads: int = 2,
     seed: int = 1,
 ) -> None:
@@ -99,17 +114,27 @@ def train(
     from .decode import load_dev_sets
     from .export import read_weights
     from .model import ModelConfig
-    from .train import Run, TrainConfig, load_weights
+    from .train import CURRICULUM, FROM_NOTHING, Run, TrainConfig, load_weights
     from .train import train as go
+    from .whisper import shape_of
 
-    corpus = Corpus(made_by("prepare", work / "prepared" / "index.jsonl", work).parent)
-    restart = updates * 30 // 52 if restart is None else restart
-    config = TrainConfig(updates=updates, restart=restart, peak_rate=peak_rate, threads=threads, seed=seed)
-    run = Run(work / run_name, ModelConfig(vocab_size=corpus.vocab_size), config)
-    if init_from is not None and run.update == 0:
-        load_weights(run, read_weights(init_from))
+    corpus = Corpus(made_by("prepare", work / "prepared" / "index.jsonl", work).parent, device)
+    pretrained = bool(corpus.start) or init_from is not None
+    config = TrainConfig(
+        updates=updates,
+        peak_rate=peak_rate,
+        encoder_rate=encoder_rate or (1e-4 if pretrained else peak_rate),
+        threads=threads,
+        seed=seed,
+    )
+    shape = ModelConfig(vocab_size=corpus.vocab_size)
+    if corpus.start:
+        shape = shape_of({k.removeprefix("encoder."): v for k, v in corpus.start.items()}, corpus.vocab_size)
+    run = Run(work / run_name, shape, config, device)
+    if run.update == 0:
+        load_weights(run, read_weights(init_from) if init_from is not None else corpus.start)
     print({name: len(items) for name, items in corpus.by_corpus.items()}, f"{run.model.parameter_count()} parameters")
-    go(corpus, run, load_dev_sets(speech))
+    go(corpus, run, load_dev_sets(speech), CURRICULUM if pretrained else FROM_NOTHING)
 
 
 @app.command()
@@ -122,22 +147,13 @@ def export(
     temperature: Annotated[
         float, typer.Option(min=0.1, max=10.0, help="Logits are divided by it: above 1 for a model too sure of itself.")
     ] = 1.0,
-    earlier: Annotated[
-        Path | None,
-        typer.Option(
-            help="Mix in the weights of this checkpoint, kept from an earlier low of the learning rate.",
-            exists=True,
-            dir_okay=False,
-        ),
-    ] = None,
-    share: Annotated[float, typer.Option(min=0, max=1, help="Its part in the mixture.")] = 0.3,
 ) -> None:
     """Write the averaged weights as ONNX graphs with cached states, float and int8."""
     from .export import export as write
     from .train import load_averaged
 
     write(
-        load_averaged(made_by("train", work / run_name / "checkpoint.pt", work).parent, earlier, share),
+        load_averaged(made_by("train", work / run_name / "checkpoint.pt", work).parent),
         made_by("prepare", work / "prepared" / "tokens.txt", work).parent,
         folder,
         per_channel=per_channel,
@@ -211,6 +227,28 @@ def ablate(
     config = TrainConfig(updates=updates, peak_rate=peak_rate, warmup=min(50, updates // 4), threads=threads)
     folder = work / f"ablate-{subject.value}"
     print(table(go(variants, work / "prepared", folder, load_dev_sets(speech), config, start, print)))
+
+
+@app.command()
+def label(
+    folder: Annotated[Path, typer.Argument(help="Recordings without text, also in folders below.", exists=True)],
+    output: Annotated[Path, typer.Argument(callback=writable, help="Manifest (TSV) to write, for `prepare --extra`.")],
+    recogniser: Annotated[
+        str, typer.Option(help="Whisper's size (fetched), or a folder of faster-whisper's.")
+    ] = "base.en",
+    least: Annotated[float, typer.Option(min=0, max=1, help="Certainty that a recording needs to be taken.")] = 0.7,
+    beam: Annotated[int, typer.Option(min=1)] = 5,
+    threads: int = 2,
+) -> None:
+    """Have a bigger recogniser say what is in recordings without text; what it is unsure of is left out. Resumable."""
+    from rich.progress import track
+
+    from .label import label_folder, recordings_in, whisper_labeller
+
+    recordings_in(folder)
+    labeller = whisper_labeller(recogniser, threads, beam)
+    labelled, kept = label_folder(folder, output, labeller, least, lambda paths: iter(track(paths, "labelling")))
+    print(f"{output}: {kept} of {labelled} recordings, those of certainty {least} and more")
 
 
 @app.command()

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from ..pieces import open_pieces
-from .augment import AugmentConfig
-from .dataset import Batches, Corpus, Item
+from .augment import FLOOR, AugmentConfig
+from .dataset import Batch, Corpus, padded
 from .decode import DevSet, word_error_rate
 from .lexicon import build_lexicon
 from .model import ModelConfig, TransducerModel
@@ -48,27 +48,32 @@ class Variant:
     """Whether it begins with random weights."""
 
 
-REAL = ("speechocean762", "wuw", "wakeword", "digits")
-DISTORTIONS = ("stretch", "warp", "room", "tilt", "noise", "telephone", "level", "mask")
+REAL = (
+    *("speechocean762", "wuw", "wakeword", "digits", "kathleen", "librispeech", "librispeech_voices", "ljprompts"),
+    "commonvoice",
+)
+SYNTHETIC = ("rhvoice", "synthetic", "kokoro")
+DISTORTIONS = ("stretch", "warp", "room", "tilt", "noise", "burst", "telephone", "level", "mask")
 PARTS = (
     Variant("all of it"),
-    *(Variant(f"without {name}", without=(name,)) for name in ("speechocean762", "wuw", "rhvoice")),
-    Variant("without wakeword and digits", without=("wakeword", "digits")),
-    Variant("without speech of our own synthesis", without=("synthetic",)),
+    *(Variant(f"without {name}", without=(name,)) for name in (*REAL, *SYNTHETIC)),
+    Variant("without synthetic voices", without=SYNTHETIC),
     Variant("without real voices", without=REAL),
     Variant("without augmentation", augmentation={"strength": 0.0}),
     *(Variant(f"without {name}", augmentation={name: 0.0}) for name in DISTORTIONS),
     Variant("without helper CTC", stage={"phone": 0.0, "token": 0.0}),
-    Variant("without a second view", stage={"consistency": 0.0}),
+    Variant("without a teacher", stage={"follow": 0.0}),
+    Variant("with a second view", stage={"consistency": 0.2}),
 )
 SHAPES = (
     Variant("as it is"),
     *(Variant(f"{10 * frames} ms chunks", model={"chunk_frames": frames}) for frames in (16, 64)),
-    *(Variant(f"{40 * frames} ms look-ahead", model={"look_ahead": frames}) for frames in (0, 7)),
-    *(Variant(f"{blocks} of 9 slow blocks", model={"slow_blocks": blocks}) for blocks in (7, 5, 3)),
+    *(Variant(f"{80 * frames} ms look-ahead", model={"look_ahead": frames}) for frames in (0, 1, 4)),
+    *(Variant(f"{left * 0.02:.2f} s before", model={"left": left}) for left in (48, 96)),
+    *(Variant(f"{layers} of 4 layers", model={"layers": layers}) for layers in (3, 2)),
 )
-PHONES_ONLY = {"strength": 0.3, "transducer": 0.0, "phone": 1.0, "token": 0.0, "consistency": 0.0}
-SMALL = {"slow_blocks": 1}
+PHONES_ONLY = {"strength": 0.3, "transducer": 0.0, "phone": 1.0, "token": 0.0, "follow": 0.0}
+SMALL = {"layers": 2, "width": 192, "heads": 3}
 SCRATCH = tuple(replace(variant, model=SMALL, stage=PHONES_ONLY, fresh=True) for variant in PARTS if not variant.stage)
 AMOUNTS = tuple(
     Variant(f"{name} of {kind}", model=SMALL, stage=PHONES_ONLY, share=share, only=heard, fresh=True)
@@ -79,29 +84,25 @@ AMOUNTS = tuple(
 
 
 def reshaped(weights: Mapping[str, Tensor], old: ModelConfig, new: ModelConfig) -> dict[str, Tensor]:
-    """Return weights for a network of another chunk, look-ahead or number of slow blocks; what is new is zero."""
-    out = dict(weights)
-    taps = out["encoder.look_ahead.weight"][..., : new.look_ahead + 1]
-    missing = new.look_ahead + 1 - taps.shape[-1]
-    out["encoder.look_ahead.weight"] = torch.nn.functional.pad(taps, (0, missing))
-    kept = [round(k * (old.slow_blocks - 1) / max(1, new.slow_blocks - 1)) for k in range(new.slow_blocks)]
-    order = [*range(old.fast_blocks), *(old.fast_blocks + k for k in kept)]
-    for key in [key for key in out if key.startswith("encoder.blocks.")]:
-        del out[key]
-    for target, source in enumerate(order):
-        divisor = 4 if target < old.fast_blocks else 8
-        before, after = old.chunk_frames // divisor, new.chunk_frames // divisor
-        start = f"encoder.blocks.{source}."
-        block = {key.removeprefix(start): value for key, value in weights.items() if key.startswith(start)}
-        count = -(-after // before)
-        square = torch.zeros(count, before, count, before, old.dim)
-        source_frame, later_frame = torch.triu_indices(before, before, 1)
-        for k in range(count):
-            square[k, source_frame, k, later_frame] = block["ahead"]
-        square = square.reshape(count * before, count * before, old.dim)
-        block["ahead"] = square[tuple(torch.triu_indices(after, after, 1))]
-        out.update({f"encoder.blocks.{target}.{key}": value for key, value in block.items()})
+    """Return weights for a network of as many or fewer layers; chunk, look-ahead and reach need no others."""
+    kept = [round(k * (old.layers - 1) / max(1, new.layers - 1)) for k in range(new.layers)]
+    out = {name: value for name, value in weights.items() if not name.startswith("encoder.layers.")}
+    for target, source in enumerate(kept):
+        start = f"encoder.layers.{source}."
+        for name, value in weights.items():
+            if name.startswith(start):
+                out[f"encoder.layers.{target}.{name.removeprefix(start)}"] = value
     return out
+
+
+def plain_batch(config: ModelConfig, examples: Sequence[tuple[Tensor, Sequence[int], Sequence[int]]]) -> Batch:
+    """Return a batch of features [frames, 80], tokens and phones, without any distortion."""
+    frames = torch.tensor([(len(features) + 7) // 8 for features, _, _ in examples])
+    x = torch.full((len(examples), config.padded_frames(8 * int(frames.max())), 80), FLOOR)
+    for row, (features, _, _) in zip(x, examples, strict=True):
+        row[: len(features)] = features
+    tokens, phones = padded([e[1] for e in examples]), padded([e[2] for e in examples])
+    return Batch(x, frames, *tokens, *phones, torch.zeros(len(examples), dtype=torch.int64))
 
 
 @torch.inference_mode()
@@ -109,27 +110,21 @@ def dev_loss(model: TransducerModel, dev: DevSet, corpus: Corpus, *, phones: boo
     """Return the transducer loss per token on ``dev``, or the CTC loss per phone; natural logarithm."""
     pieces = open_pieces(corpus.folder / "bpe.model")
     lexicon = build_lexicon(dev.texts) if phones else {}
-    quiet = AugmentConfig(strength=0.0)
-    batches = Batches(corpus, model.config, batch_frames=1, max_frames=1600, augmentation=quiet, seed=0)
-    stage = Stage(1, 1, 1, 0.0, transducer=0.0 if phones else 1.0, phone=0.0, token=0.0)
+    stage = Stage(1, 1, 1, 0.0, transducer=0.0 if phones else 1.0, phone=1.0, token=0.0)
     examples = [
         (
-            [features],
-            Item(
-                0,
-                len(features),
-                dev.name,
-                tuple(pieces.encode(text)),
-                tuple(phone for word in text.split() for phone in lexicon.get(word, ())),
-            ),
+            torch.from_numpy(features),
+            pieces.encode(text),
+            [phone for word in text.split() for phone in lexicon.get(word, ())],
         )
         for text, features in sorted(zip(dev.texts, dev.features, strict=True), key=lambda pair: len(pair[1]))
     ]
     total = count = 0.0
     for start in range(0, len(examples), 12):
-        batch = batches.collate(examples[start : start + 12])
+        batch = plain_batch(model.config, examples[start : start + 12])
         labels = float((batch.phone_lengths if phones else batch.token_lengths).sum())
-        total += labels * losses(model, batch, stage)[1 if phones else 0].item()
+        values = losses(model, batch, stage)
+        total += labels * (values.phone if phones else values.transducer).item()
         count += labels
     return total / count
 
@@ -160,7 +155,7 @@ def run_variant(
         "variant": variant.name,
         "million parameters": round(run.model.parameter_count() / 1e6, 2),
         "chunk ms": 10 * shape.chunk_frames,
-        "look-ahead ms": 40 * shape.look_ahead,
+        "look-ahead ms": 20 * shape.delay,
     }
     if variant.fresh:
         items = [item for items in corpus.by_corpus.values() for item in items]

@@ -11,6 +11,7 @@ import torch
 
 from ..audio import read_audio
 from ..pieces import open_pieces
+from .augment import FLOOR
 from .model import TransducerModel
 from .phrases import normalise
 from .prepare import fbank
@@ -50,13 +51,14 @@ def load_dev_sets(speech: Path) -> list[DevSet]:
 def greedy(model: TransducerModel, features: Sequence[npt.NDArray[np.float32]]) -> list[list[int]]:
     """Return token ids per utterance; at most one token per encoder frame, as the runtime searches."""
     config = model.config
-    lengths = [max(1, (len(f) - config.extra_frames) // 8) for f in features]
+    device = next(model.parameters()).device
+    lengths = [max(1, len(f) // 8) for f in features]
     total = config.padded_frames(8 * max(lengths))
-    batch = torch.full((len(features), total, 80), -15.9)
+    batch = torch.full((len(features), total, 80), FLOOR)
     for row, values in zip(batch, features, strict=True):
         row[: len(values)] = torch.from_numpy(values[:total])
-    encoded = model.encoder(batch, model.encoder.initial_state(len(features))).out
-    context = torch.full((len(features), config.context_size), -1)
+    encoded = model.encoder(batch.to(device)).out
+    context = torch.full((len(features), config.context_size), -1, device=device)
     context[:, -1] = 0
     predicted = model.predictor(context)
     tokens: list[list[int]] = [[] for _ in features]

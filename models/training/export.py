@@ -1,17 +1,18 @@
 """Weights to a model folder: ONNX graphs with cached states in the icefall / sherpa-onnx layout, float and int8.
 
 The graphs are written node by node rather than traced, so that one step of the encoder is as few operators as it
-can be: a small device pays for every one of them. The caches of the convolutions (14 frames per block)
-travel as ``h0`` (the older half) and ``c0`` (the newer half), the two states sherpa-onnx's ``lstm`` type carries.
+can be: a small device pays for every one of them. What the layers keep of the past travels as ``h0`` and ``c0``, the
+two states that sherpa-onnx's ``lstm`` type carries.
 """
 
 import logging
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +20,16 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from ..transducer import PHONES
+from ..transducer import DELAY, PHONES
 from . import lexicon
-from .model import NUM_BINS, ModelConfig, TransducerModel
+from .augment import FLOOR
+from .model import NUM_BINS, ModelConfig, TransducerModel, frequencies
 
 Array = npt.NDArray[Any]
 OPSET = 17
 QUANTISED_OPERATORS = ["MatMul", "Gather"]
+KEPT_FLOAT = ["encoder.adapt", "encoder.conv1"]
+"""Products of features, in which small differences between large numbers count: int8 there costs four errors in ten."""
 
 
 @dataclass
@@ -54,7 +58,7 @@ class Graph:
 
     def linear(self, x: str, name: str, output: str = "") -> str:
         """X @ weight + bias, of a ``torch.nn.Linear``."""
-        product = self.op("MatMul", x, self.constant(f"{name}.weight", self.weights[f"{name}.weight"].T))
+        product = self.op("MatMul", x, self.constant(f"{name}.weight", self.weights[f"{name}.weight"].T), name=name)
         return self.op("Add", product, self.constant(f"{name}.bias", self.weights[f"{name}.bias"]), output=output)
 
     def norm(self, x: str, name: str) -> str:
@@ -90,101 +94,160 @@ def info(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT) -> on
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def depthwise(graph: Graph, window: str, name: str, frames: int, kernel: int) -> str:
-    """Depthwise convolution within a chunk of a window [N, kernel - 1 + frames, dim] to [N, frames, dim].
+def gelu(graph: Graph, x: str) -> str:
+    """X times the normal distribution function of x, in operators that onnxruntime joins to one."""
+    half, one = (graph.constant(name, np.float32(value)) for name, value in (("half", 0.5), ("one", 1.0)))
+    scaled = graph.op("Div", x, graph.constant("sqrt2", np.float32(math.sqrt(2))))
+    share = graph.op("Add", graph.op("Erf", scaled), one)
+    return graph.op("Mul", graph.op("Mul", x, share), half)
 
-    Multiplied out and summed: a grouped Conv of this shape runs channel by channel in onnxruntime. The weights of
-    every frame, [frames, kernel - 1 + frames, dim], are laid out from the kernel's when the graph is loaded.
+
+def convolution(graph: Graph, x: str, name: str, frames: int, stride: int) -> str:
+    """Convolution of three frames [N, stride * frames + 3 - stride, in] to [N, frames, out], as a matrix product.
+
+    So it is quantised like all others.
     """
-    source, later = np.triu_indices(frames, 1)
-    layout = np.full((frames, kernel - 1 + frames), kernel + len(later), np.int64)
-    layout[np.arange(frames)[:, None], np.arange(frames)[:, None] + np.arange(kernel)] = np.arange(kernel)
-    layout[source, later + kernel - 1] = kernel + np.arange(len(later))
-    dim = graph.weights[f"{name}.ahead"].shape[1]
-    weights = graph.op(
-        "Concat",
-        graph.constant(f"{name}.conv.weight", graph.weights[f"{name}.conv.weight"][:, 0].T),
-        graph.constant(f"{name}.ahead", graph.weights[f"{name}.ahead"]),
-        graph.constant("no_weight", np.zeros((1, dim), np.float32)),
-        axis=0,
+    ends = [k + stride * (frames - 1) + 1 for k in range(3)]
+    parts = [
+        graph.op("Slice", x, graph.ints(k), graph.ints(end), graph.ints(1), graph.ints(stride))
+        for k, end in enumerate(ends)
+    ]
+    kernel = graph.weights[f"{name}.weight"].transpose(2, 1, 0)
+    product = graph.op(
+        "MatMul",
+        graph.op("Concat", *parts, axis=2),
+        graph.constant(f"{name}.weight", kernel.reshape(-1, kernel.shape[2])),
+        name=name,
     )
-    weights = graph.op("GatherND", weights, graph.constant(f"layout_{frames}", layout[..., None]))
-    weighted = graph.op("Mul", graph.op("Unsqueeze", window, graph.ints(1)), weights)
-    summed = graph.op("ReduceSum", weighted, graph.ints(2), keepdims=0)
-    return graph.op("Add", summed, graph.constant(f"{name}.conv.bias", graph.weights[f"{name}.conv.bias"]))
+    return graph.op("Add", product, graph.constant(f"{name}.bias", graph.weights[f"{name}.bias"]))
+
+
+def attention(graph: Graph, name: str, keys: str, values: str, normed: str, mask: str, config: ModelConfig) -> str:
+    """Attention of the first ``step`` frames of ``normed`` over keys and values [N, left + step, width]."""
+    head = config.width // config.heads
+
+    def by_head(x: str, perm: list[int]) -> str:
+        return graph.op("Transpose", graph.op("Reshape", x, graph.ints(0, -1, config.heads, head)), perm=perm)
+
+    query = graph.linear(graph.part(normed, 0, config.step), f"{name}.query")
+    query = graph.op("Mul", query, graph.constant("scale", np.float32(head**-0.5)))
+    scores = graph.op("MatMul", by_head(query, [0, 2, 1, 3]), by_head(keys, [0, 2, 3, 1]))
+    weights = graph.op("Softmax", graph.op("Add", scores, mask), axis=-1)
+    heard = graph.op("Transpose", graph.op("MatMul", weights, by_head(values, [0, 2, 1, 3])), perm=[0, 2, 1, 3])
+    return graph.linear(graph.op("Reshape", heard, graph.ints(0, 0, config.width)), f"{name}.out")
+
+
+class Past(NamedTuple):
+    """Names of what a layer keeps, as vectors of all its frames."""
+
+    keys: str
+    values: str
+    waiting: str
+    """Frames that it has got and not given out."""
+    seen: str
+    """Encoder frames before the step, [N, 1]."""
+
+
+def layer_step(g: Graph, k: int, x: str, past: Past, config: ModelConfig) -> tuple[str, str, list[str]]:
+    """Run layer ``k`` on a step x [N, step, width]; returns its output, and its keys and other things to keep."""
+    width, left, step, ahead = config.width, config.left, config.step, config.look_ahead
+    name = f"encoder.layers.{k}"
+    window = g.op("Concat", g.op("Reshape", past.waiting, g.ints(-1, ahead, width)), x, axis=1)
+    normed = g.norm(window, f"{name}.attention_norm")
+    both = g.linear(g.part(normed, ahead, ahead + step), f"{name}.key_value")
+    key, value = (
+        g.op(
+            "Concat", g.op("Reshape", old, g.ints(-1, left, width)), g.part(both, begin, begin + width, axis=2), axis=1
+        )
+        for old, begin in ((past.keys, 0), (past.values, width))
+    )
+    # frames before the first of the stream are nobody's; the newest one always counts, that there be one
+    begin = np.arange(left + step, dtype=np.float32)[None] - (left + k * ahead)
+    begin[0, -1] = 0.0
+    zero = g.constant("zero", np.zeros(1, np.float32))
+    known = g.op("GreaterOrEqual", g.op("Add", past.seen, g.constant(f"begin_{k}", begin)), zero)
+    mask = g.op("Where", known, zero, g.constant("never", np.float32(-1e9)))
+    heard = attention(g, name, key, value, normed, g.op("Unsqueeze", mask, g.ints(1, 2)), config)
+    x = g.op("Add", g.part(window, 0, step), heard)
+    hidden = gelu(g, g.linear(g.norm(x, f"{name}.feed_norm"), f"{name}.expand"))
+    x = g.op("Add", x, g.linear(hidden, f"{name}.contract"))
+    keys, values = (
+        g.op("Reshape", g.part(cache, step, left + step), g.ints(1, -1, left * width)) for cache in (key, value)
+    )
+    late = g.op("Reshape", g.part(window, step, step + ahead), g.ints(1, -1, ahead * width))
+    return x, keys, [values, late]
 
 
 def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConfig) -> onnx.ModelProto:
-    """Write one step of the encoder: x [N, T, 80], h0, c0 -> encoder_out [N, T', dim], next_h0, next_c0, phones.
+    """Write one step of the encoder: x [N, T, 80], h0, c0 -> encoder_out [N, T', joiner_dim], next_h0, next_c0, phones.
 
-    ``phones`` [N, 2 T', classes] are log-probabilities; readers that know the layout only leave them out.
+    ``h0`` holds each layer's past keys; ``c0`` its past values, the frames it has not given out yet, and how many
+    encoder frames there were before. ``phones`` [N, 2 T', classes] are log-probabilities; readers that know the
+    layout only leave them out. Frames that lie before the first of the stream come out as silence does.
     """
     g = Graph(weights)
-    dim, cached = config.dim, config.kernel - 1
-    half = cached // 2 * dim
-    frames = config.chunk_frames // 4
-    x = g.op("Mul", g.op("Add", "x", g.constant("shift", np.float32(6.0))), g.constant("scale", np.float32(0.25)))
-    x = g.op("Unsqueeze", x, g.ints(1))
-    for layer in ("first", "second"):
-        name = f"encoder.subsampling.{layer}"
-        parts = [g.constant(f"{name}.{p}", weights[f"{name}.{p}"]) for p in ("weight", "bias")]
-        x = g.op("Relu", g.op("Conv", x, *parts, kernel_shape=[3, 3], strides=[2, 2], pads=[0, 1, 0, 1]))
-    x = g.op(
-        "Reshape", g.op("Transpose", x, perm=[0, 2, 1, 3]), g.ints(0, frames + config.look_ahead, 32 * NUM_BINS // 4)
-    )
-    x = g.norm(g.linear(x, "encoder.subsampling.project"), "encoder.subsampling.norm")
-    taps = config.look_ahead + 1
-    ahead = g.op("Concat", *(g.part(x, k, k + frames) for k in range(taps)), axis=2)
-    kernel = weights["encoder.look_ahead.weight"].transpose(2, 1, 0).reshape(taps * dim, dim)
-    ahead = g.op("MatMul", ahead, g.constant("encoder.look_ahead.weight", kernel))
-    ahead = g.op("Add", ahead, g.constant("encoder.look_ahead.bias", weights["encoder.look_ahead.bias"]))
-    x = g.op("Add", g.part(x, 0, frames), g.silu(ahead))
+    width, left, step, ahead = config.width, config.left, config.step, config.look_ahead
+    x = g.linear("x", "encoder.adapt")
+    x = gelu(g, convolution(g, x, "encoder.conv1", 2 * step + 1, 1))
+    x = gelu(g, convolution(g, x, "encoder.conv2", step, 2))
 
-    halves: dict[str, list[str]] = {}
-    for state in ("h0", "c0"):
-        halves[state] = [f"{state}_{k}" for k in range(config.blocks)]
-        g.nodes.append(helper.make_node("Split", [state, g.ints(*[1] * config.blocks)], halves[state], axis=0))
-    tails = []
-    for k in range(config.blocks):
-        if k == config.fast_blocks:
-            heard = g.linear(g.norm(x, "encoder.phone_norm"), "encoder.phone_head")
-            frames //= 2
-            x = g.linear(g.op("Reshape", x, g.ints(0, frames, 2 * dim)), "encoder.merge")
-        name = f"encoder.blocks.{k}"
-        older, newer = (g.op("Reshape", halves[state][k], g.ints(-1, cached // 2, dim)) for state in ("h0", "c0"))
-        window = g.op("Concat", older, newer, g.norm(x, f"{name}.conv_norm"), axis=1)
-        tails.append(g.part(window, frames, frames + cached))
-        mixed = depthwise(g, window, name, frames, config.kernel)
-        x = g.op("Add", x, g.linear(g.silu(mixed), f"{name}.gate"))
-        hidden = g.silu(g.linear(g.norm(x, f"{name}.norm"), f"{name}.expand"))
-        x = g.op("Add", x, g.linear(hidden, f"{name}.contract"))
-    x = g.norm(x, "encoder.final_norm")
-    g.linear(x, "encoder.project", output="encoder_out")
-    refined = g.linear(g.silu(g.linear(x, "encoder.phone_hidden")), "encoder.phone_refine")
-    heard = g.op("Add", heard, g.op("Reshape", refined, g.ints(0, 2 * frames, config.phones)))
-    g.op("LogSoftmax", heard, axis=-1, output=PHONES)
-    packed = g.op("Reshape", g.op("Concat", *tails, axis=0), g.ints(config.blocks, -1, 2 * half))
-    g.nodes.append(helper.make_node("Split", [packed, g.ints(half, half)], ["next_h0", "next_c0"], axis=2))
+    pending = [left * width, ahead * width, 1]
+    keys, rows, values, waiting, counts = ([f"{name}_{k}" for k in range(config.layers)] for name in "krvwn")
+    for state, names in (("h0", keys), ("c0", rows)):
+        g.nodes.append(helper.make_node("Split", [state, g.ints(*[1] * config.layers)], names, axis=0))
+    for row, *parts in zip(rows, values, waiting, counts, strict=True):
+        g.nodes.append(helper.make_node("Split", [row, g.ints(*pending)], parts, axis=2))
+    count = g.op("Reshape", counts[0], g.ints(-1, 1))
+    frame = g.op("Add", count, g.constant("frame", np.arange(step, dtype=np.float32)[None]))
+    turns = g.constant("frequencies", frequencies(config).numpy())
+    angles = g.op("Mul", g.op("Unsqueeze", frame, g.ints(2)), turns)
+    x = g.op("Add", x, g.op("Concat", g.op("Sin", angles), g.op("Cos", angles), axis=2))
 
-    state_shape: list[int | str] = [config.blocks, "N", half]
+    next_keys, next_rest = [], []
+    for k in range(config.layers):
+        past = Past(keys[k], values[k], waiting[k], count)
+        x, key, rest = layer_step(g, k, x, past, config)
+        next_keys.append(key)
+        next_rest.append(rest)
+    x = g.norm(x, "encoder.norm")
+    place = g.op("Add", frame, g.constant("delay", np.float32(-config.delay)))
+    heard = g.op("Unsqueeze", g.op("GreaterOrEqual", place, g.constant("zero", np.zeros(1, np.float32))), g.ints(2))
+    x = g.op("Where", heard, x, g.constant("silence", weights["silence"]))
+    g.linear(g.op("Reshape", x, g.ints(0, step // 4, 4 * width)), "encoder.project", output="encoder_out")
+    hidden = g.silu(g.linear(g.op("Reshape", x, g.ints(0, step // 2, 2 * width)), "encoder.phone_hidden"))
+    g.op("LogSoftmax", g.linear(hidden, "encoder.phone_head"), axis=-1, output=PHONES)
+
+    # positions go round, and all that was cached stays known
+    grown = g.op("Add", count, g.constant("step", np.float32(step)))
+    most = g.constant("most", np.float32(config.positions + left + config.delay))
+    round_ = g.op("Sub", grown, g.constant("positions", np.float32(config.positions)))
+    grown = g.op("Where", g.op("GreaterOrEqual", grown, most), round_, grown)
+    grown = g.op("Reshape", grown, g.ints(1, -1, 1))
+    g.op("Concat", *next_keys, axis=0, output="next_h0")
+    rest = [g.op("Concat", *parts, grown, axis=2) for parts in next_rest]
+    g.op("Concat", *rest, axis=0, output="next_c0")
+
+    state_sizes = {"h0": left * width, "c0": sum(pending)}
+    shapes: dict[str, list[int | str]] = {name: [config.layers, "N", size] for name, size in state_sizes.items()}
     return g.model(
-        [info("x", ["N", config.input_frames, NUM_BINS]), info("h0", state_shape), info("c0", state_shape)],
+        [info("x", ["N", config.input_frames, NUM_BINS]), info("h0", shapes["h0"]), info("c0", shapes["c0"])],
         [
-            info("encoder_out", ["N", frames, dim]),
-            info("next_h0", state_shape),
-            info("next_c0", state_shape),
-            info(PHONES, ["N", 2 * frames, config.phones]),
+            info("encoder_out", ["N", step // 4, config.joiner_dim]),
+            info("next_h0", shapes["h0"]),
+            info("next_c0", shapes["c0"]),
+            info(PHONES, ["N", step // 2, config.phones]),
         ],
         {
             "model_type": "lstm",
             "version": "1",
             "model_author": "nearword",
-            "comment": "chunked convolutions, caches as h0 and c0",
-            "num_encoder_layers": config.blocks,
-            "d_model": half,
-            "rnn_hidden_size": half,
+            "comment": "chunked self-attention, caches as h0 and c0",
+            "num_encoder_layers": config.layers,
+            "d_model": state_sizes["h0"],
+            "rnn_hidden_size": state_sizes["c0"],
             "T": config.input_frames,
             "decode_chunk_len": config.chunk_frames,
+            DELAY: 2 * config.delay,
             PHONES: " ".join(("blank", *lexicon.PHONES)),
         },
     )
@@ -203,7 +266,7 @@ def decoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
     g.linear(hidden, "predictor.project", output="decoder_out")
     return g.model(
         [info("y", ["N", config.context_size], TensorProto.INT64)],
-        [info("decoder_out", ["N", config.dim])],
+        [info("decoder_out", ["N", config.joiner_dim])],
         {"vocab_size": config.vocab_size, "context_size": config.context_size},
     )
 
@@ -213,9 +276,9 @@ def joiner_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConfi
     g = Graph(weights)
     g.linear(g.op("Tanh", g.op("Add", "encoder_out", "decoder_out")), "joiner.output", output="logit")
     return g.model(
-        [info("encoder_out", ["N", config.dim]), info("decoder_out", ["N", config.dim])],
+        [info("encoder_out", ["N", config.joiner_dim]), info("decoder_out", ["N", config.joiner_dim])],
         [info("logit", ["N", config.vocab_size])],
-        {"joiner_dim": config.dim, "vocab_size": config.vocab_size},
+        {"joiner_dim": config.joiner_dim, "vocab_size": config.vocab_size},
     )
 
 
@@ -239,6 +302,15 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return out
 
 
+@torch.inference_mode()
+def frames_of_silence(model: TransducerModel) -> npt.NDArray[np.float32]:
+    """Return what the encoder's last layer makes of digital silence, [width]."""
+    config = model.config
+    silence = torch.full((1, config.padded_frames(4 * config.chunk_frames), NUM_BINS), FLOOR)
+    frames: npt.NDArray[np.float32] = model.encoder(silence).frames[0, -config.step :].mean(0).numpy()
+    return frames
+
+
 def export(
     model: TransducerModel, vocabulary: Path, folder: Path, *, per_channel: bool = True, temperature: float = 1.0
 ) -> None:
@@ -251,6 +323,7 @@ def export(
 
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.detach().float().numpy() for k, v in model.state_dict().items()}
+    weights["silence"] = frames_of_silence(model)
     for part in ("weight", "bias"):
         weights[f"joiner.output.{part}"] = weights[f"joiner.output.{part}"] / np.float32(temperature)
     for name, build in (("encoder", encoder_graph), ("decoder", decoder_graph), ("joiner", joiner_graph)):
@@ -263,7 +336,7 @@ def export(
                 op_types_to_quantize=QUANTISED_OPERATORS,
                 per_channel=per_channel,
                 weight_type=QuantType.QInt8,
-                nodes_to_exclude=[],
+                nodes_to_exclude=KEPT_FLOAT,
             )
         if name != "encoder":  # these run in float
             onnx.save(halved(graph), path)
@@ -302,7 +375,7 @@ def read_weights(source: Path) -> dict[str, torch.Tensor]:
                 zero = values[f"{base}_zero_point"].astype(np.float32)
                 values[base] = (values[key].astype(np.float32) - zero) * values[f"{base}_scale"]
         for key, value in values.items():
-            if "." not in key or key.rsplit(".", 1)[1] not in ("weight", "bias", "weights", "ahead"):
+            if "." not in key or key.rsplit(".", 1)[1] not in ("weight", "bias", "weights"):
                 continue
             weights[key] = torch.from_numpy(np.array(_as_parameter(key, value), np.float32))
     return weights
@@ -312,7 +385,6 @@ def _as_parameter(name: str, value: Array) -> Array:
     """Undo the layout changes that the graphs make."""
     if not name.endswith(".weight") or value.ndim != 2 or name == "predictor.embedding.weight":
         return value
-    if name == "encoder.look_ahead.weight":
-        dim = value.shape[1]
-        return np.asarray(value.reshape(-1, dim, dim).transpose(2, 1, 0))
-    return np.asarray(value.T[:, None] if name.endswith(".conv.weight") else value.T)
+    if name.startswith("encoder.conv"):
+        return np.asarray(value.reshape(3, -1, value.shape[1]).transpose(2, 1, 0))
+    return np.asarray(value.T)

@@ -27,11 +27,11 @@ def transducer_loss(
     batch, max_frames, states = log_blank.shape
     if delay_penalty:
         middle = (frames.to(log_token.dtype) - 1) / 2
-        earliness = middle[:, None] - torch.arange(max_frames)[None]
+        earliness = middle[:, None] - torch.arange(max_frames, device=log_token.device)[None]
         log_token = log_token + delay_penalty * earliness[:, :, None]
-    alpha = torch.full((batch, states), NEGATIVE)
+    alpha = torch.full((batch, states), NEGATIVE, device=log_blank.device)
     alpha[:, 0] = 0.0
-    before_first = torch.full((batch, 1), NEGATIVE)
+    before_first = torch.full((batch, 1), NEGATIVE, device=log_blank.device)
     rows = [alpha]
     for t in range(max_frames):
         stay = alpha + log_blank[:, t]
@@ -39,5 +39,5 @@ def transducer_loss(
         alpha = torch.logaddexp(stay, move)
         rows.append(alpha)
     lattice = torch.stack(rows, dim=1)
-    index = torch.arange(batch)
+    index = torch.arange(batch, device=log_blank.device)
     return -lattice[index, frames, labels]

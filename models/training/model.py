@@ -1,12 +1,18 @@
-"""The network: depthwise convolutions within reach of a chunk, a stateless predictor and an additive joiner.
+"""The network: Whisper's encoder made streaming, a stateless predictor and an additive joiner.
 
-Encoder after ConvNeXt (Liu et al. 2022, arXiv 2201.03545) turned streaming: each block is a depthwise convolution
-over time and a feed-forward layer. The convolution sees frames before the present one and, as in Zipformer (Yao
-et al. 2023, arXiv 2310.11230), those after it in its own chunk, which are there at no delay. Predictor after Ghodsi
-et al. 2020 ("RNN-Transducer with stateless prediction network"). The streaming state is nothing but the last frames
-each convolution has seen, so chunked and whole-utterance computation are the same sums.
+Encoder after Radford et al. 2022 ("Robust speech recognition via large-scale weak supervision", Whisper): two
+convolutions and a few layers of self-attention over frames of 20 ms. It becomes streaming by what each layer may see:
+audio comes in chunks, each layer gives out what lies ``look_ahead`` frames behind its newest input, and attends to the
+frames of that step and to ``left`` frames before (chunk-wise attention with a look-ahead per layer, as in Shi et al.
+2021, "Emformer", arXiv 2010.10759, without computing anything twice). Positions are Whisper's sinusoids, each frequency
+moved to the nearest that repeats after ``positions`` frames: a stream of any length goes round and never runs out.
+Predictor after Ghodsi et al. 2020 ("RNN-Transducer with stateless prediction network").
+
+Training computes whole utterances with masks, the exported graph one step at a time with keys and values of the past
+as caches: the same sums.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -19,75 +25,69 @@ NUM_BINS = 80
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shape of the network."""
+    """Shape of the network; by default that of Whisper tiny's encoder."""
 
     vocab_size: int = 256
     phones: int = 41
-    """Classes of the helper CTC at 40 ms, blank included."""
-    dim: int = 256
-    """Width of the encoder and of the joiner."""
-    fast_blocks: int = 3
-    """Blocks at 40 ms per frame."""
-    slow_blocks: int = 9
-    """Blocks at 80 ms per frame."""
-    fast_hidden: int = 512
-    slow_hidden: int = 1024
-    kernel: int = 15
-    """Frames a depthwise convolution sees: the present one and those before."""
-    look_ahead: int = 3
-    """Future frames of 40 ms that the look-ahead layer sees."""
+    """Classes of the phones' CTC at 40 ms, blank included."""
+    width: int = 384
+    """Of the encoder; Whisper tiny has 384, base 512."""
+    heads: int = 6
+    layers: int = 4
+    joiner_dim: int = 256
     context_size: int = 2
     """Tokens the predictor sees."""
     chunk_frames: int = 32
     """Feature frames (10 ms) the encoder advances per step; a multiple of 8."""
-    dropout: float = 0.1
+    look_ahead: int = 2
+    """Encoder frames (20 ms) that each layer's output lies behind its newest input, and so sees ahead at least."""
+    left: int = 192
+    """Encoder frames before the step that each layer attends to."""
+    positions: int = 3000
+    """Encoder frames after which positions begin anew."""
+    dropout: float = 0.05
     """Share of what each layer adds that is left out at random while training."""
 
     @property
-    def blocks(self) -> int:
-        """Blocks in all: the number of cached layers."""
-        return self.fast_blocks + self.slow_blocks
+    def step(self) -> int:
+        """Encoder frames (20 ms) per step."""
+        return self.chunk_frames // 2
+
+    @property
+    def delay(self) -> int:
+        """Encoder frames that the output lies behind the newest input: the look-ahead of all layers."""
+        return self.layers * self.look_ahead
 
     @property
     def input_frames(self) -> int:
-        """Feature frames the exported encoder is fed per step (metadata ``T``)."""
-        return 4 * (self.chunk_frames // 4 + self.look_ahead) + 3
-
-    @property
-    def extra_frames(self) -> int:
-        """Feature frames beyond the chunk: what the front end and the look-ahead layer need."""
-        return self.input_frames - self.chunk_frames
+        """Feature frames the exported encoder is fed per step (metadata ``T``): the convolutions want three more."""
+        return self.chunk_frames + 3
 
     def padded_frames(self, frames: int) -> int:
-        """Return the feature frames that the encoder is fed for ``frames`` of speech: whole chunks and some."""
-        return -(-frames // self.chunk_frames) * self.chunk_frames + self.extra_frames
+        """Return the feature frames that the encoder is fed for ``frames`` of speech: whole chunks and three."""
+        return -(-frames // self.chunk_frames) * self.chunk_frames + 3
 
     def to_dict(self) -> dict[str, int | float]:
         """Return the fields as plain values."""
         return asdict(self)
 
 
-class Subsampling(nn.Module):
-    """Log-mel frames at 10 ms to vectors at 40 ms: [N, 4 n + 3, 80] -> [N, n, dim]."""
+def frequencies(config: ModelConfig) -> Tensor:
+    """Return the angular frequencies of the positions, [width / 2]: each a whole number of turns in ``positions``."""
+    count = config.width // 2
+    whisper = torch.exp(-math.log(10_000) / (count - 1) * torch.arange(count, dtype=torch.float64))
+    turn = 2 * math.pi / config.positions
+    return (turn * torch.round(whisper / turn)).float()
 
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(1, 16, 3, stride=2, padding=(0, 1))
-        self.second = nn.Conv2d(16, 32, 3, stride=2, padding=(0, 1))
-        self.project = nn.Linear(32 * (NUM_BINS // 4), dim)
-        self.norm = nn.LayerNorm(dim)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [N, 4 n + 3, 80] to [N, n, dim]."""
-        x = (x.unsqueeze(1) + 6.0) * 0.25
-        x = functional.relu(self.second(functional.relu(self.first(x))))
-        out: Tensor = self.norm(self.project(x.transpose(1, 2).flatten(2)))
-        return out
+def position_codes(positions: Tensor, config: ModelConfig) -> Tensor:
+    """Return the codes [..., width] of ``positions`` [...], in frames."""
+    angles = (positions % config.positions).float()[..., None] * frequencies(config).to(positions.device)
+    return torch.cat([angles.sin(), angles.cos()], -1)
 
 
 class Dropout(nn.Module):
-    """Dropout from eight random bits a value, the share in 256ths: torch's own takes a fifth of a block's time."""
+    """Dropout from eight random bits a value, the share in 256ths: torch's own takes a fifth of a layer's time."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
@@ -97,105 +97,100 @@ class Dropout(nn.Module):
         """Return x, while training with some of its values 0 and the others as much larger."""
         if not (self.training and self.left_out):
             return x
-        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.left_out
         return x * kept.to(x.dtype).mul_(256 / (256 - self.left_out))
 
 
-class Block(nn.Module):
-    """Depthwise convolution within reach of the chunk, then a feed-forward layer, each residual."""
+class Layer(nn.Module):
+    """Self-attention and a feed-forward layer, each after a normalisation and added to what came in."""
 
-    def __init__(self, dim: int, hidden: int, kernel: int, chunk: int, dropout: float) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.chunk = chunk
-        self.conv_norm = nn.LayerNorm(dim)
-        self.conv = nn.Conv1d(dim, dim, kernel, groups=dim)
-        self.ahead = nn.Parameter(torch.zeros(chunk * (chunk - 1) // 2, dim))
-        """Weights of later frames of the chunk: for frame 0 those of 1, 2, ..., for frame 1 those of 2, and so on."""
-        self.gate = nn.Linear(dim, dim)
-        self.norm = nn.LayerNorm(dim)
-        self.expand = nn.Linear(dim, hidden)
-        self.contract = nn.Linear(hidden, dim)
-        self.dropout = Dropout(dropout)
-        nn.init.zeros_(self.contract.bias)
-        with torch.no_grad():
-            self.contract.weight.mul_(0.3)
+        self.heads, width = config.heads, config.width
+        self.attention_norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+        self.feed_norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, 4 * width)
+        self.contract = nn.Linear(4 * width, width)
+        self.dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
-        """Map x [N, T, dim], T in whole chunks, and the last frames [N, kernel - 1, dim] to the same shapes."""
-        present = self.conv_norm(x)
-        window = torch.cat([cache, present], dim=1)
-        # it returns a frame's channels far apart, as then would be those of all that is computed from it
-        mixed = self.conv(window.transpose(1, 2)).transpose(1, 2).contiguous()
-        weights = self.ahead.new_zeros(self.chunk, self.chunk, x.shape[2])
-        weights[tuple(torch.triu_indices(self.chunk, self.chunk, 1))] = self.ahead
-        chunks = present.reshape(len(x), -1, self.chunk, x.shape[2])
-        # sums of products: a batch of matrix products for every channel takes five times as long
-        later = [(chunks[:, :, t + 1 :] * weights[t, t + 1 :]).sum(2) for t in range(self.chunk - 1)]
-        mixed = mixed + torch.stack([*later, torch.zeros_like(chunks[:, :, 0])], 2).reshape(x.shape)
-        x = x + self.dropout(self.gate(functional.silu(mixed)))
-        x = x + self.dropout(self.contract(functional.silu(self.expand(self.norm(x)))))
-        return x, window[:, -cache.shape[1] :]
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Map x [N, T, width] to the same shape; ``mask`` [T, T] says what each frame may attend to, None: all."""
+        batch, frames, width = x.shape
+        normed = self.attention_norm(x)
+
+        def by_head(values: Tensor) -> Tensor:
+            return values.view(batch, frames, self.heads, width // self.heads).transpose(1, 2)
+
+        keys, values = map(by_head, self.key_value(normed).chunk(2, -1))
+        heard = functional.scaled_dot_product_attention(by_head(self.query(normed)), keys, values, attn_mask=mask)
+        x = x + self.dropout(self.out(heard.transpose(1, 2).reshape(batch, frames, width)))
+        out: Tensor = x + self.dropout(self.contract(functional.gelu(self.expand(self.feed_norm(x)))))
+        return out
 
 
 class Encoding(NamedTuple):
     """What the encoder makes of a batch."""
 
     out: Tensor
-    """[N, T', dim] For the joiner."""
+    """[N, T, joiner_dim] For the joiner, a frame per 80 ms."""
     phones: Tensor
-    """[N, 2 T', phones] Logits of the phones that all blocks have heard."""
-    early_phones: Tensor
-    """[N, 2 T', phones] Those that the fast blocks have heard, with which training begins."""
-    state: Tensor
-    """[blocks, N, (kernel - 1) * dim] For the next step."""
+    """[N, 2 T, phones] Logits of the phones."""
+    frames: Tensor
+    """[N, 4 T, width] What both are made of, a frame per 20 ms."""
 
 
 class Encoder(nn.Module):
-    """Log-mel features to joiner inputs at 80 ms, with explicit states."""
+    """Log-mel features to joiner inputs at 80 ms."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        dim = config.dim
-        self.subsampling = Subsampling(dim)
-        self.look_ahead = nn.Conv1d(dim, dim, config.look_ahead + 1)
-        hidden = [config.fast_hidden] * config.fast_blocks + [config.slow_hidden] * config.slow_blocks
-        chunks = [config.chunk_frames // 4] * config.fast_blocks + [config.chunk_frames // 8] * config.slow_blocks
-        self.blocks = nn.ModuleList(
-            Block(dim, size, config.kernel, chunk, config.dropout) for size, chunk in zip(hidden, chunks, strict=True)
-        )
-        self.merge = nn.Linear(2 * dim, dim)
-        self.final_norm = nn.LayerNorm(dim)
-        self.project = nn.Linear(dim, dim)
-        self.phone_norm = nn.LayerNorm(dim)
-        self.phone_head = nn.Linear(dim, config.phones)
-        self.phone_hidden = nn.Linear(dim, dim)
-        self.phone_refine = nn.Linear(dim, 2 * config.phones)
-        nn.init.zeros_(self.phone_refine.weight)
-        nn.init.zeros_(self.phone_refine.bias)
+        width = config.width
+        self.adapt = nn.Linear(NUM_BINS, NUM_BINS)
+        """Our filter bank's logarithms to Whisper's."""
+        self.conv1 = nn.Conv1d(NUM_BINS, width, 3)
+        self.conv2 = nn.Conv1d(width, width, 3, stride=2)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(width)
+        self.project = nn.Linear(4 * width, config.joiner_dim)
+        self.phone_hidden = nn.Linear(2 * width, config.joiner_dim)
+        self.phone_head = nn.Linear(config.joiner_dim, config.phones)
 
-    def initial_state(self, batch: int) -> Tensor:
-        """Return zero states [blocks, N, (kernel - 1) * dim]."""
-        return torch.zeros(self.config.blocks, batch, (self.config.kernel - 1) * self.config.dim)
-
-    def forward(self, x: Tensor, state: Tensor) -> Encoding:
-        """Run on x [N, T, 80], where T is ``padded_frames``: whole chunks and what is beyond."""
+    def masks(self, frames: int, device: torch.device) -> list[Tensor]:
+        """Return for each layer which frames each of ``frames`` may attend to, [frames, frames]."""
         config = self.config
-        x = self.subsampling(x)
-        ahead = self.look_ahead(x.transpose(1, 2)).transpose(1, 2)
-        x = x[:, : ahead.shape[1]] + functional.silu(ahead)
-        states: list[Tensor] = []
-        early_phones = x
-        for index, block in enumerate(self.blocks):
-            if index == config.fast_blocks:
-                early_phones = self.phone_head(self.phone_norm(x))
-                x = self.merge(x.reshape(x.shape[0], x.shape[1] // 2, 2 * config.dim))
-            x, cache = block(x, state[index].reshape(-1, config.kernel - 1, config.dim))
-            states.append(cache.reshape(-1, (config.kernel - 1) * config.dim))
-        x = self.final_norm(x)
-        refined = self.phone_refine(functional.silu(self.phone_hidden(x))).reshape(early_phones.shape)
-        return Encoding(self.project(x), early_phones + refined, early_phones, torch.stack(states))
+        query = torch.arange(frames, device=device)[:, None]
+        key = torch.arange(frames, device=device)[None]
+        masks = []
+        for index in range(config.layers):
+            behind = index * config.look_ahead
+            begin = (query + behind + config.look_ahead) // config.step * config.step - behind
+            masks.append((key < begin + config.step) & (key >= begin - config.left))
+        return masks
+
+    def forward(self, x: Tensor, first: Tensor | None = None) -> Encoding:
+        """Run on x [N, T, 80], T as ``padded_frames`` has it, from position ``first`` [N] on."""
+        x = functional.gelu(self.conv1(self.adapt(x).transpose(1, 2)))
+        x = functional.gelu(self.conv2(x)).transpose(1, 2)
+        frames = x.shape[1] // 4 * 4
+        positions = torch.arange(frames, device=x.device)[None]
+        if first is not None:
+            positions = positions + first[:, None]
+        x = x[:, :frames] + position_codes(positions, self.config).to(x.dtype)
+        for layer, mask in zip(self.layers, self.masks(frames, x.device), strict=True):
+            x = layer(x, mask)
+        return self.heads(self.norm(x))
+
+    def heads(self, frames: Tensor) -> Encoding:
+        """Return what is read off frames [N, 4 T, width] of the last layer."""
+        batch, count, _ = frames.shape
+        out = self.project(frames.reshape(batch, count // 4, -1))
+        hidden = functional.silu(self.phone_hidden(frames.reshape(batch, count // 2, -1)))
+        return Encoding(out, self.phone_head(hidden), frames)
 
 
 class Predictor(nn.Module):
@@ -203,12 +198,12 @@ class Predictor(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(config.vocab_size, config.dim)
-        self.weights = nn.Parameter(torch.full((config.context_size, config.dim), 1.0))
-        self.project = nn.Linear(config.dim, config.dim)
+        self.embedding = nn.Embedding(config.vocab_size, config.joiner_dim)
+        self.weights = nn.Parameter(torch.full((config.context_size, config.joiner_dim), 1.0))
+        self.project = nn.Linear(config.joiner_dim, config.joiner_dim)
 
     def forward(self, y: Tensor) -> Tensor:
-        """Map contexts [..., context_size] (int64, negative: none) to [..., dim]."""
+        """Map contexts [..., context_size] (int64, negative: none) to [..., joiner_dim]."""
         embedded = self.embedding(y.clamp(min=0)) * (y >= 0).unsqueeze(-1)
         out: Tensor = self.project(functional.relu((embedded * self.weights).sum(-2)))
         return out
@@ -219,16 +214,16 @@ class Joiner(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.output = nn.Linear(config.dim, config.vocab_size)
+        self.output = nn.Linear(config.joiner_dim, config.vocab_size)
 
     def forward(self, encoder_out: Tensor, decoder_out: Tensor) -> Tensor:
-        """Map [..., dim] and [..., dim] to [..., vocab_size]."""
+        """Map [..., joiner_dim] and [..., joiner_dim] to [..., vocab_size]."""
         out: Tensor = self.output(torch.tanh(encoder_out + decoder_out))
         return out
 
 
 class TransducerModel(nn.Module):
-    """Encoder, predictor and joiner, plus the CTC helpers that only training uses."""
+    """Encoder, predictor and joiner, plus the CTC over word pieces that only training uses."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -236,7 +231,7 @@ class TransducerModel(nn.Module):
         self.encoder = Encoder(config)
         self.predictor = Predictor(config)
         self.joiner = Joiner(config)
-        self.token_head = nn.Linear(config.dim, config.vocab_size)
+        self.token_head = nn.Linear(config.joiner_dim, config.vocab_size)
 
     def parameter_count(self) -> int:
         """Return the number of parameters that are exported."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -24,8 +25,16 @@ from ..pieces import open_pieces
 from .lexicon import build_lexicon
 from .phrases import normalise
 from .voices import another_voice
+from .whisper import FeatureFit, Teacher, log_mel, read_encoder, start_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHORTEST = 15
+"""Feature frames of a recording that is taken, at least."""
 
 SPEEDS: dict[str, tuple[float, ...]] = {
+    "librispeech_voices": (0.94, 1.0, 1.06),
     "speechocean762": (0.88, 0.94, 1.0, 1.06, 1.13),
     "wuw": (0.92, 1.0, 1.08),
     "wakeword": (0.92, 1.0, 1.08),
@@ -139,10 +148,32 @@ def clatter(seconds: float, rng: np.random.Generator) -> Samples:
     return np.asarray(np.clip(sound, -1, 1), np.float32)
 
 
-def _features_of(job: tuple[Recording, int]) -> npt.NDArray[np.float16]:
+class Prepared(NamedTuple):
+    """What training reads of one recording."""
+
+    features: npt.NDArray[np.float16]
+    """[frames, 80]"""
+    teacher: npt.NDArray[np.float16] | None
+    """[frames / 2, width] What Whisper's encoder makes of it; None without one."""
+
+
+_teachers: dict[Path, Teacher] = {}
+"""Of this process, by the file of their weights."""
+
+
+def _teacher(whisper: Path) -> Teacher:
+    if whisper not in _teachers:
+        import torch
+
+        torch.set_num_threads(1)
+        _teachers[whisper] = Teacher(read_encoder(whisper))
+    return _teachers[whisper]
+
+
+def _features_of(job: tuple[Recording, int, Path | None]) -> Prepared:
     import soxr
 
-    recording, seed = job
+    recording, seed, whisper = job
     rng = np.random.default_rng(seed)
     samples = trim(read_audio(recording.path))
     if recording.speed != 1.0:
@@ -151,9 +182,21 @@ def _features_of(job: tuple[Recording, int]) -> npt.NDArray[np.float16]:
         samples = another_voice(samples, rng)
     peak = float(np.abs(samples).max()) or 1.0
     samples = samples * np.float32(10 ** (rng.uniform(-18, -1) / 20) / peak)
+    taught = None
+    if whisper is not None and len(samples) >= 16 * SHORTEST * 10:
+        taught = _teacher(whisper)(samples)
     floor = 10 ** (rng.uniform(-85, -55) / 20)
     samples = samples + rng.normal(0, floor, len(samples)).astype(np.float32)
-    return fbank(samples).astype(np.float16)
+    return Prepared(fbank(samples).astype(np.float16), taught)
+
+
+def fit_features(recordings: Sequence[Recording], count: int = 400) -> "tuple[Tensor, Tensor]":
+    """Return the linear layer from our features to Whisper's: least squares over up to ``count`` recordings."""
+    fit = FeatureFit()
+    for recording in recordings[:: max(1, len(recordings) // count)]:
+        samples = trim(read_audio(recording.path))
+        fit.add(fbank(samples), log_mel(samples))
+    return fit.solve()
 
 
 def train_vocabulary(texts: Iterable[str], size: int, folder: Path, seed: int = 0) -> None:
@@ -192,12 +235,23 @@ def train_vocabulary(texts: Iterable[str], size: int, folder: Path, seed: int = 
 
 
 def prepare(
-    recordings: Sequence[Recording], noises: Sequence[Path], folder: Path, vocab_size: int, seed: int = 0
+    recordings: Sequence[Recording],
+    noises: Sequence[Path],
+    folder: Path,
+    vocab_size: int,
+    seed: int = 0,
+    whisper: Path | None = None,
 ) -> None:
     """Write ``features.f16``, ``index.jsonl``, ``noise.npy``, the vocabulary and ``lexicon.json`` into ``folder``.
 
-    Features that an interrupted call has computed of the same recordings are kept; the index comes last.
+    With ``whisper``, a file of its weights, also ``teacher.f16``, what its encoder makes of the recordings, and
+    ``start.pt``, the weights to start from. Features that an interrupted call has computed of the same recordings are
+    kept; the index comes last.
+
+    Raises:
+        WhisperFileError: ``whisper`` holds no encoder of Whisper's.
     """
+    encoder = None if whisper is None else read_encoder(whisper)
     folder.mkdir(parents=True, exist_ok=True)
     recordings = [recording for recording in recordings if recording.text]
     texts = [recording.text for recording in recordings]
@@ -208,38 +262,51 @@ def prepare(
     rng = np.random.default_rng(seed)
     sounds = [*map(read_audio, noises), melodies(180.0, rng), clatter(240.0, rng), melodies(240.0, rng)]
     np.save(folder / "noise.npy", np.concatenate([fbank(samples) for samples in sounds]).astype(np.float16))
-    _compute_features(recordings, folder, seed)
+    if encoder is not None:
+        import torch
+
+        torch.save(start_weights(encoder, fit_features(recordings)), folder / "start.pt")
+    _compute_features(recordings, folder, seed, whisper)
 
 
-def _compute_features(recordings: Sequence[Recording], folder: Path, seed: int) -> None:
-    """Write ``features.f16`` and ``index.jsonl``, going on where an interrupted call with the same jobs stopped."""
+def _compute_features(recordings: Sequence[Recording], folder: Path, seed: int, whisper: Path | None) -> None:
+    """Write features, teacher's frames and index, going on where an interrupted call with the same jobs stopped."""
     from rich.progress import track
 
-    jobs = [(recording, seed * 1_000_003 + number) for number, recording in enumerate(recordings)]
+    jobs = [(recording, seed * 1_000_003 + number, whisper) for number, recording in enumerate(recordings)]
     partial = folder / f"index-{crc32(repr(jobs).encode()):08x}.part"
     for other in (folder / "index.jsonl", *set(folder.glob("index-*.part")) - {partial}):
         other.unlink(missing_ok=True)
     done = _complete_lines(partial)
-    last = json.loads(done[-1]) if done else {"offset": 0, "frames": 0, "number": -1}
-    offset, first = last["offset"] + last["frames"], last["number"] + 1
-    features_file = folder / "features.f16"
+    last = {"offset": 0, "frames": 0, "number": -1, "teacher_end": 0, **(json.loads(done[-1]) if done else {})}
+    offset, first, taught = last["offset"] + last["frames"], last["number"] + 1, last["teacher_end"]
+    mode = "r+b" if done else "wb"
+    width = 0 if whisper is None else read_encoder(whisper)["norm.weight"].numel()
     with (
         ProcessPoolExecutor(2) as pool,
-        features_file.open("r+b" if done else "wb", buffering=0) as out,
+        (folder / "features.f16").open(mode, buffering=0) as out,
+        (folder / "teacher.f16").open(mode, buffering=0) as frames_out,
         partial.open("w", buffering=1) as index,
     ):
         index.writelines(done)
-        out.truncate(offset * NUM_BINS * 2)
-        out.seek(0, 2)
+        for file, size in ((out, offset * NUM_BINS * 2), (frames_out, taught * width * 2)):
+            file.truncate(size)
+            file.seek(0, 2)
         computed = pool.map(_features_of, jobs[first:], chunksize=32)
-        for number, features in enumerate(track(computed, "features", total=len(jobs) - first), first):
-            if len(features) < 15:
+        for number, (features, teacher) in enumerate(track(computed, "features", total=len(jobs) - first), first):
+            if len(features) < SHORTEST:
                 continue
             out.write(features.tobytes())
             recording = recordings[number]
             line = {"offset": offset, "frames": len(features), "corpus": recording.corpus, "text": recording.text}
-            index.write(json.dumps({**line, "number": number}) + "\n")
+            if teacher is not None:
+                frames_out.write(teacher.tobytes())
+                line |= {"teacher": taught, "teacher_frames": len(teacher)}
+                taught += len(teacher)
+            index.write(json.dumps({**line, "number": number, "teacher_end": taught}) + "\n")
             offset += len(features)
+    if not taught:
+        (folder / "teacher.f16").unlink()
     partial.replace(folder / "index.jsonl")
 
 

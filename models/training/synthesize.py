@@ -51,6 +51,8 @@ PROGRAMS = {
     "festival": ("text2wave", "festival festvox-kdlpc16k"),
 }
 """Each engine's program, and the Debian packages that bring it and its voices (pico and RHVoice: section non-free)."""
+LEFT_OUT = ("taskmaster4",)
+"""Texts that are near a dev set: orders in a coffee shop."""
 FLITE_PITCH = {"slt": 170.0, "rms": 95.0, "awb": 130.0, "kal16": 105.0}
 
 
@@ -210,13 +212,20 @@ def synthesize(utterances: Iterable[Utterance], folder: Path, workers: int = 2) 
     return partial.replace(manifest)
 
 
+def text_files(speech: Path) -> list[Path]:
+    """Return the files of sentences in ``speech/text/``."""
+    return [path for path in sorted((speech / "text").rglob("*.txt")) if path.stem not in LEFT_OUT]
+
+
 def read_texts(speech: Path) -> list[str]:
-    """Read the sentences of ``speech/text/*.txt`` and of the read-speech training set, normalised.
+    """Read the sentences of ``speech/text/``, its folders included, and of the read-speech training set, normalised.
+
+    Of ``general/`` the files named in ``LEFT_OUT`` are not read.
 
     Raises:
         FileNotFoundError: there are none of either.
     """
-    texts = [line for file in sorted((speech / "text").glob("*.txt")) for line in file.read_text().splitlines()]
+    texts = [line for file in text_files(speech) for line in file.read_text().splitlines()]
     read = speech / "train" / "speechocean762.tsv"
     if read.exists():
         with read.open() as table:

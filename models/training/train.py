@@ -1,7 +1,8 @@
-"""Training: a curriculum from clean and short to hard and long, resumable at any moment.
+"""Training: first the streaming encoder follows the offline one, then the rest learns on it, then all of it together.
 
-Small data and random weights sit for a long time on the plateau where only the language model is learnt, so
-stage one is short, clean utterances in small batches with the CTC helpers leading.
+What Whisper's encoder knows must not be forgotten: the following loss stays to the end (distillation of a streaming
+student from an offline teacher, as in Yu et al. 2021, arXiv 2010.06030). Resumable at any moment, on a processor or a
+GPU, and from one to the other.
 """
 
 import json
@@ -12,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from .augment import AugmentConfig
@@ -24,6 +26,8 @@ from .loss import NEGATIVE, transducer_loss
 from .model import ModelConfig, TransducerModel
 
 AUGMENTATION = AugmentConfig()
+IMPOSSIBLE = 1e6
+"""Loss of an utterance that has more labels than frames; it teaches nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,34 +45,46 @@ class Stage:
     """Weight of the transducer loss; the phone CTC's weight is ``phone``, the token CTC's is ``token``."""
     phone: float
     token: float
+    follow: float = 0.0
+    """Weight of how far the encoder's frames are from the teacher's."""
+    encoder: float = 1.0
+    """Learning rate of the encoder beside its highest; 0 holds it."""
     delay_penalty: float = 0.0
     consistency: float = 0.0
     """Weight of what two views of a recording differ in; above 0 a batch holds two of each."""
 
 
 CURRICULUM = (
+    Stage(1500, 6000, 700, 0.4, 0.0, 0.0, 0.0, follow=1.0),
+    Stage(2000, 9000, 700, 0.4, 0.0, 0.5, 1.0, encoder=0.0),
+    Stage(6000, 9000, 1000, 0.7, 1.0, 0.5, 0.3, encoder=0.0, delay_penalty=0.004),
+    Stage(10**9, 6000, 1300, 1.0, 1.0, 0.5, 0.3, follow=1.0, delay_penalty=0.004),
+)
+FROM_NOTHING = (
     Stage(500, 3000, 300, 0.0, 0.0, 1.0, 0.3),
     Stage(1500, 3500, 400, 0.15, 0.5, 1.0, 0.3),
     Stage(3500, 5000, 700, 0.4, 1.0, 0.5, 0.2),
-    Stage(8000, 3500, 700, 0.5, 1.0, 0.5, 0.15),
-    Stage(14000, 3500, 1000, 0.8, 1.0, 0.5, 0.1, 0.004),
-    Stage(10**9, 3500, 1000, 1.0, 1.0, 0.5, 0.1, 0.004, 0.2),
+    Stage(14000, 3500, 1000, 0.7, 1.0, 0.5, 0.1, delay_penalty=0.004),
+    Stage(10**9, 3500, 1000, 1.0, 1.0, 0.5, 0.1, delay_penalty=0.004, consistency=0.2),
 )
+"""Without Whisper's weights: phones and short, clean utterances lead, or words alone stay for long on the plateau where
+only the language model is learnt."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Settings of a run; everything that is not the network's shape."""
 
-    updates: int = 52_000
-    """Length of the learning-rate schedule, to its first low."""
-    restart: int = 0
-    """Updates after that, in which the rate goes up once more, and down."""
-    peak_rate: float = 2e-3
-    restart_rate: float = 0.4
-    """Where it goes to then, relative to the peak."""
-    warmup: int = 300
-    final_rate: float = 0.01
+    updates: int = 40_000
+    """Length of the learning-rate schedule."""
+    peak_rate: float = 1.5e-3
+    """Highest rate of all but the encoder."""
+    encoder_rate: float = 1e-4
+    """Highest rate of the encoder, what it starts from must not be forgotten; as ``peak_rate`` where it starts from
+    nothing."""
+    warmup: int = 200
+    """Updates in which the rate rises, at the beginning and wherever the encoder is let go."""
+    final_rate: float = 0.02
     """Learning rate at the end, relative to the peak (cosine)."""
     weight_decay: float = 0.02
     average: float = 0.999
@@ -80,25 +96,21 @@ class TrainConfig:
     threads: int = 2
     bfloat16: bool = True
     """Round the factors of matrix products to bfloat16 (sums stay float32) where the processor has instructions for
-    that: twice as fast."""
+    that, or on a GPU: twice as fast."""
     seed: int = 1
 
 
 def learning_rate(config: TrainConfig, update: int) -> float:
-    """Linear warm-up, then a cosine down to ``final_rate``; both again in a restart (Loshchilov and Hutter 2017)."""
-    length, peak = config.updates, config.peak_rate
-    if update >= length and config.restart:
-        update, length, peak = update - length, config.restart, peak * config.restart_rate
+    """Return the rate beside its peak: a linear warm-up, then a cosine down to ``final_rate``."""
     if update < config.warmup:
-        return peak * (update + 1) / config.warmup
-    progress = min(1.0, (update - config.warmup) / max(1, length - config.warmup))
-    lowest = config.final_rate * config.peak_rate
-    return lowest + (peak - lowest) * 0.5 * (1 + math.cos(math.pi * progress))
+        return (update + 1) / config.warmup
+    progress = min(1.0, (update - config.warmup) / max(1, config.updates - config.warmup))
+    return config.final_rate + (1 - config.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def contexts(tokens: Tensor, size: int) -> Tensor:
     """Return the predictor's context before each label and after the last: [N, U] -> [N, U + 1, size]."""
-    start = torch.full((tokens.shape[0], size), -1, dtype=tokens.dtype)
+    start = torch.full((tokens.shape[0], size), -1, dtype=tokens.dtype, device=tokens.device)
     start[:, -1] = 0
     return torch.cat([start, tokens], dim=1).unfold(1, size, 1)
 
@@ -112,7 +124,7 @@ def disagreement(log_probs: Tensor, frames: Tensor) -> Tensor:
     first, second = log_probs.chunk(2)
     other = torch.cat([second, first]).detach()
     per_frame = (other.exp() * (other - log_probs)).sum(-1)
-    return (per_frame * (torch.arange(log_probs.shape[1]) < frames[:, None])).sum()
+    return (per_frame * (torch.arange(log_probs.shape[1], device=log_probs.device) < frames[:, None])).sum()
 
 
 def phone_loss(logits: Tensor, batch: Batch, consistency: float) -> Tensor:
@@ -133,8 +145,8 @@ def arc_scores(model: TransducerModel, encoded: Tensor, batch: Batch) -> tuple[T
     The joiner runs where paths can be, which is a third of all; elsewhere is ``NEGATIVE``.
     """
     predicted = model.predictor(contexts(batch.tokens, model.config.context_size))
-    frame = torch.arange(encoded.shape[1])[None, :, None]
-    label = torch.arange(predicted.shape[1])[None, None, :]
+    frame = torch.arange(encoded.shape[1], device=encoded.device)[None, :, None]
+    label = torch.arange(predicted.shape[1], device=encoded.device)[None, None, :]
     frames_left, labels_left = batch.frames[:, None, None] - frame, batch.token_lengths[:, None, None] - label
     reached = (label <= frame) & (labels_left >= 0) & (frames_left > 0) & (labels_left <= frames_left)
     row, at, behind = reached.nonzero(as_tuple=True)
@@ -147,45 +159,78 @@ def arc_scores(model: TransducerModel, encoded: Tensor, batch: Batch) -> tuple[T
     )
     log_probs = functional.log_softmax(joined, -1)[: len(row)]
     next_token = functional.pad(batch.tokens, (0, 1))[row, behind]
-    nowhere = torch.full(reached.shape, NEGATIVE)
+    nowhere = torch.full(reached.shape, NEGATIVE, device=encoded.device)
     log_token = nowhere.masked_scatter(reached, log_probs.gather(1, next_token[:, None]))
     return nowhere.masked_scatter(reached, log_probs[:, 0]), log_token[:, :, :-1]
 
 
-def losses(model: TransducerModel, batch: Batch, stage: Stage) -> tuple[Tensor, Tensor, Tensor]:
-    """Return transducer, phone CTC and token CTC losses, each per label; CTC with what two views differ in."""
-    state = model.encoder.initial_state(len(batch.features))
-    encoding = model.encoder(batch.features, state)
-    encoded = encoding.out
-    labels = batch.token_lengths.sum().clamp(min=1)
-    token_log_probs = functional.log_softmax(model.token_head(functional.silu(encoded)), -1)
-    phone = 0.5 * (
-        phone_loss(encoding.phones, batch, stage.consistency)
-        + phone_loss(encoding.early_phones, batch, stage.consistency)
-    )
-    token = (
-        functional.ctc_loss(
-            token_log_probs.transpose(0, 1),
-            batch.tokens,
-            batch.frames,
-            batch.token_lengths,
-            reduction="sum",
-            zero_infinity=True,
+class Losses(NamedTuple):
+    """What an update minimises, each per label or frame; 0 where the stage has no use for it."""
+
+    transducer: Tensor
+    phone: Tensor
+    token: Tensor
+    follow: Tensor
+
+    def weighted(self, stage: Stage) -> Tensor:
+        """Return their sum as ``stage`` weights them."""
+        return (
+            stage.transducer * self.transducer
+            + stage.phone * self.phone
+            + stage.token * self.token
+            + stage.follow * self.follow
         )
-        / labels
+
+
+def following_loss(frames: Tensor, batch: Batch) -> Tensor:
+    """Return how far frames [N, T, width] are from the teacher's: 1 - cosine, and a tenth of smooth L1."""
+    if batch.teacher is None or batch.followed is None:
+        return frames.new_zeros(())
+    count = frames.shape[1]
+    followed = batch.followed[:, :count]
+    if not followed.any():
+        return frames.new_zeros(())
+    own, other = frames[followed], batch.teacher[:, :count][followed]
+    apart = 1 - functional.cosine_similarity(own, other, dim=-1)
+    return apart.mean() + 0.1 * functional.smooth_l1_loss(own, other)
+
+
+def losses(model: TransducerModel, batch: Batch, stage: Stage) -> Losses:
+    """Return what ``stage`` asks for; CTC with what two views differ in."""
+    with torch.set_grad_enabled(torch.is_grad_enabled() and stage.encoder > 0):
+        encoding = model.encoder(batch.features, batch.first)
+    if stage.encoder == 0:
+        encoding = model.encoder.heads(encoding.frames.detach())
+    zero = encoding.out.new_zeros(())
+    follow = following_loss(encoding.frames, batch) if stage.follow else zero
+    if not (stage.transducer or stage.phone or stage.token):
+        return Losses(zero, zero, zero, follow)
+    encoded = encoding.out.float()
+    frames = batch.frames.clamp(max=encoded.shape[1])
+    batch = replace(batch, frames=frames)
+    labels = batch.token_lengths.sum().clamp(min=1)
+    phone = phone_loss(encoding.phones.float(), batch, stage.consistency)
+    log_probs = functional.log_softmax(model.token_head(functional.silu(encoded)).float(), -1)
+    token = functional.ctc_loss(
+        log_probs.transpose(0, 1), batch.tokens, frames, batch.token_lengths, reduction="sum", zero_infinity=True
     )
     if stage.consistency:
-        token = token + stage.consistency * disagreement(token_log_probs, batch.frames) / labels
+        token = token + stage.consistency * disagreement(log_probs, frames)
     if stage.transducer == 0:
-        return torch.zeros(()), phone, token
+        return Losses(zero, phone, token / labels, follow)
     log_blank, log_token = arc_scores(model, encoded, batch)
-    value = transducer_loss(log_blank, log_token, batch.frames, batch.token_lengths, stage.delay_penalty)
-    return value.sum() / labels, phone, token
+    value = transducer_loss(log_blank, log_token, frames, batch.token_lengths, stage.delay_penalty)
+    possible = value < IMPOSSIBLE
+    return Losses(torch.where(possible, value, 0.0).sum() / labels, phone, token / labels, follow)
 
 
 @contextmanager
-def fast_products(wanted: bool) -> Iterator[None]:
-    """Have float32 matrix products take factors rounded to bfloat16, if ``wanted`` and the processor is made for it."""
+def fast_products(wanted: bool, device: torch.device) -> Iterator[None]:
+    """Have matrix products take factors rounded to bfloat16, if ``wanted`` and the device is made for it."""
+    if device.type != "cpu":
+        with torch.autocast(device.type, torch.bfloat16, enabled=wanted):
+            yield
+        return
     products = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = products.fp32_precision
     if wanted and torch.cpu.get_capabilities().get("avx512_bf16"):
@@ -199,26 +244,30 @@ def fast_products(wanted: bool) -> Iterator[None]:
 class Run:
     """A training run in a folder: its weights, optimiser, running average and log."""
 
-    def __init__(self, folder: Path, model: ModelConfig, config: TrainConfig) -> None:
+    def __init__(
+        self, folder: Path, model: ModelConfig, config: TrainConfig, device: torch.device | str = "cpu"
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        self.folder, self.config = folder, config
-        self.model = TransducerModel(model)
+        self.folder, self.config, self.device = folder, config, torch.device(device)
+        self.model = TransducerModel(model).to(self.device)
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
-        matrices = [p for p in self.model.parameters() if p.ndim > 1]
-        vectors = [p for p in self.model.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-            lr=config.peak_rate,
-            betas=(0.9, 0.98),
-            eps=1e-8,
-            fused=True,
-        )
+        groups = [
+            {"params": [p for p in part if (p.ndim > 1) == matrix], "weight_decay": config.weight_decay * matrix}
+            for part in self._parts()
+            for matrix in (True, False)
+        ]
+        self.optimizer = torch.optim.AdamW(groups, lr=config.peak_rate, betas=(0.9, 0.98), eps=1e-8, fused=True)
         self.update = 0
         self.seconds = 0.0
         self.checkpoint = folder / "checkpoint.pt"
         if self.checkpoint.exists():
-            self.resume(torch.load(self.checkpoint, weights_only=True))
+            self.resume(torch.load(self.checkpoint, weights_only=True, map_location=self.device))
+
+    def _parts(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Return the parameters of the encoder proper, and all others."""
+        own = [p for name, p in self.model.named_parameters() if of_encoder(name)]
+        return own, [p for name, p in self.model.named_parameters() if not of_encoder(name)]
 
     def resume(self, saved: dict[str, object]) -> None:
         """Take up a saved run where it stopped."""
@@ -243,29 +292,33 @@ class Run:
         )
         partial.replace(self.checkpoint)
 
-    def step(self, batch: Batch, stage: Stage) -> tuple[float, float, float, float]:
-        """Do one update; returns the three losses and the gradient's norm."""
+    def step(self, batch: Batch, stage: Stage, warm: float = 1.0) -> tuple[float, ...]:
+        """Do one update, the encoder at ``warm`` of its rate; returns the losses and the gradient's norm."""
         rate = learning_rate(self.config, self.update)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        peaks = (self.config.encoder_rate * stage.encoder * warm, self.config.peak_rate)
+        for group, peak in zip(self.optimizer.param_groups, (peaks[0], peaks[0], peaks[1], peaks[1]), strict=True):
+            group["lr"] = rate * peak
         self.optimizer.zero_grad()
-        with fast_products(self.config.bfloat16):
-            transducer, phone, token = losses(self.model, batch, stage)
-            loss = stage.transducer * transducer + stage.phone * phone + stage.token * token
-            loss.backward()  # type: ignore[no-untyped-call]
+        with fast_products(self.config.bfloat16, self.device):
+            values = losses(self.model, batch, stage)
+            values.weighted(stage).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 3.0)
         if torch.isfinite(norm):
             self.optimizer.step()
         self.update += 1
         decay = min(self.config.average, self.update / (self.update + 20))
-        values = list(self.model.state_dict().values())
-        torch._foreach_lerp_(list(self.average.values()), values, 1 - decay)
-        return transducer.item(), phone.item(), token.item(), norm.item()
+        torch._foreach_lerp_(list(self.average.values()), list(self.model.state_dict().values()), 1 - decay)
+        return (*(value.item() for value in values), norm.item())
+
+
+def of_encoder(name: str) -> bool:
+    """Return whether a parameter is of the encoder proper, which the teacher teaches, and not of what reads it."""
+    return name.startswith("encoder.") and not name.startswith(("encoder.project", "encoder.phone_"))
 
 
 def evaluate(run: Run, dev_sets: Sequence[DevSet], bpe_model: Path) -> dict[str, float]:
     """Return the averaged weights' word error rate on each dev set."""
-    averaged = TransducerModel(run.model.config)
+    averaged = TransducerModel(run.model.config).to(run.device)
     averaged.load_state_dict(run.average)
     averaged.eval()
     return {dev.name: round(word_error_rate(averaged, dev, bpe_model)[0], 4) for dev in dev_sets}
@@ -290,12 +343,13 @@ def train(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     run.model.train()
     last_save = last_log = time.monotonic()
-    audio, sums, count = 0.0, [0.0] * 4, 0
+    names = (*Losses._fields, "norm")
+    audio, sums, count = 0.0, [0.0] * len(names), 0
     log = (run.folder / "log.jsonl").open("a")
     try:
-        end = run.config.updates + run.config.restart
-        while run.update < end:
-            stage = next(stage for stage in curriculum if run.update < stage.until)
+        while run.update < run.config.updates:
+            index = next(number for number, stage in enumerate(curriculum) if run.update < stage.until)
+            stage, begin = curriculum[index], curriculum[index - 1].until if index else 0
             batches = Batches(
                 corpus,
                 run.model.config,
@@ -303,11 +357,14 @@ def train(
                 max_frames=stage.max_frames,
                 augmentation=replace(augmentation, strength=stage.strength * augmentation.strength),
                 weights=weights,
-                seed=run.config.seed + run.update,
+                seed=run.config.seed,
                 views=2 if stage.consistency else 1,
+                follow=stage.follow > 0,
             )
-            for batch in batches:
-                values = run.step(batch, stage)
+            while run.update < min(stage.until, run.config.updates):
+                batch = batches.batch(run.update)
+                warm = min(1.0, (run.update - begin + 1) / run.config.warmup)
+                values = run.step(batch, stage, warm)
                 sums = [a + b for a, b in zip(sums, values, strict=True)]
                 count += 1
                 audio += float(batch.frames.sum()) * 0.08
@@ -318,19 +375,13 @@ def train(
                         "update": run.update,
                         "minutes": round(run.seconds / 60, 2),
                         "speed": round(audio / (now - last_log), 1),
-                        "rate": round(learning_rate(run.config, run.update), 6),
-                        **dict(
-                            zip(
-                                ("transducer", "phone", "token", "norm"),
-                                (round(v / count, 4) for v in sums),
-                                strict=True,
-                            )
-                        ),
+                        "rate": round(learning_rate(run.config, run.update) * run.config.peak_rate, 6),
+                        **dict(zip(names, (round(v / count, 4) for v in sums), strict=True)),
                     }
                     print(line, flush=True)
                     log.write(json.dumps(line) + "\n")
                     log.flush()
-                    audio, sums, count, last_log = 0.0, [0.0] * 4, 0, now
+                    audio, sums, count, last_log = 0.0, [0.0] * len(names), 0, now
                 if dev_sets and run.update % run.config.evaluate_every == 0:
                     rates = evaluate(run, dev_sets, corpus.folder / "bpe.model")
                     print(run.update, rates, flush=True)
@@ -338,8 +389,6 @@ def train(
                 if now - last_save > run.config.save_every:
                     run.save()
                     last_save = now
-                if run.update >= min(stage.until, end):
-                    break
     finally:
         run.save()
         log.close()
@@ -352,21 +401,11 @@ def load_weights(run: Run, weights: dict[str, Tensor]) -> None:
     run.average = {k: v.clone() for k, v in run.model.state_dict().items()}
 
 
-def load_averaged(folder: Path, earlier: Path | None = None, share: float = 0.3) -> TransducerModel:
-    """Load the averaged weights of the run in ``folder``, ready to export.
-
-    With ``earlier``, a checkpoint kept from an earlier low of the learning rate, its averaged weights are mixed in
-    with ``share`` (Izmailov et al. 2018, Wortsman et al. 2022): between two ends of a run there may be fewer errors on
-    new speakers than at either.
-    """
-    saved = torch.load(folder / "checkpoint.pt", weights_only=True)
+def load_averaged(folder: Path) -> TransducerModel:
+    """Load the averaged weights of the run in ``folder``, ready to export."""
+    saved = torch.load(folder / "checkpoint.pt", weights_only=True, map_location="cpu")
     model = TransducerModel(config_from(saved["config"]))
     model.load_state_dict(saved["average"])
-    if earlier is not None:
-        before = torch.load(earlier, weights_only=True)["average"]
-        with torch.no_grad():
-            for name, value in model.state_dict().items():
-                value.lerp_(before[name], share)
     return model.eval()
 
 

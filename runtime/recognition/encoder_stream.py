@@ -12,8 +12,9 @@ from ...models.transducer import Encoded, EncoderStream, ModelInfo
 
 TAIL_SECONDS = 0.5
 """Silence appended at the end of a recording, so that the last words come through the model's delay."""
-DELAY_SECONDS = 0.4
-"""How long after a sound its token may come: an utterance that is completed gets so much silence in all."""
+DELAY_SECONDS = 0.25
+"""How long after a sound is encoded its token may come: an utterance that is completed gets so much silence in all,
+and what the model looks ahead."""
 LEAD_FRAMES = 20
 """Feature frames before the present that a new start takes in again, if they are not encoded yet."""
 SILENCE = math.log(np.finfo(np.float32).eps)
@@ -37,8 +38,8 @@ class AudioEncoder:
         """Feature frame at which the next step begins."""
         self._completed: tuple[tuple[int, int, int], list[Encoded]] | None = None
         """Where the latest completion began, up to where audio was heard, how many frames of silence; its steps."""
-        self.origin = 0
-        """Feature frame of the first encoder frame since the latest start."""
+        self.origin = -model.info.delay_frames
+        """Feature frame of the first encoder frame since the latest start; a model's delay lies before it."""
 
     def accept(self, samples: Samples) -> Iterator[Encoded]:
         """Take samples [n]; yields the steps that are due."""
@@ -52,7 +53,7 @@ class AudioEncoder:
     def finish(self) -> Iterator[Encoded]:
         """Yield the last steps, as if silence followed."""
         info = self._model.info
-        tail = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift) * FRAME_SECONDS
+        tail = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift + info.delay_frames) * FRAME_SECONDS
         return self.accept(np.zeros(int(tail * SAMPLE_RATE), np.float32))
 
     def completed(self, silence: float = 0.0) -> list[Encoded]:
@@ -61,7 +62,8 @@ class AudioEncoder:
         ``silence`` is how many seconds of it there were already. Asked again of the same audio, nothing is encoded.
         """
         ready = self._features.frames_ready
-        padding = max(0, round((DELAY_SECONDS - silence) / FRAME_SECONDS))
+        delay = DELAY_SECONDS + self._model.info.look_ahead_seconds
+        padding = max(0, round((delay - silence) / FRAME_SECONDS))
         key = self._position, ready, padding
         if self._completed is None or self._completed[0] != key:
             heard = self._features.take(self._position, ready - self._position)
@@ -78,7 +80,7 @@ class AudioEncoder:
     def restart(self) -> None:
         """Forget all that was heard, but for the last moments: the encoder begins anew."""
         self._position = max(self._position, self._features.frames_ready - LEAD_FRAMES)
-        self.origin = self._position
+        self.origin = self._position - self._model.info.delay_frames
         self._encoder = self._model.encoder_stream(phones=self._phones)
         self._completed = None
 

@@ -43,6 +43,7 @@ class Hypothesis:
         self._loop = loop
         self._model = loop.session.model
         self._timeline = Timeline()
+        self._timeline.begin(loop.encoder.origin)
         self._calibration = calibration
         self._lower = lower
         self.begin(0.0)

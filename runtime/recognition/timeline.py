@@ -69,7 +69,7 @@ class Timeline:
 
     def _shifted(self, time: float, now: float) -> float:
         """Return the time in the stream of a time in the audio that was heard."""
-        return round(min(now, time + sum(seconds for heard, seconds in self._gaps if heard <= time)), 3)
+        return round(max(0.0, min(now, time + sum(seconds for heard, seconds in self._gaps if heard <= time))), 3)
 
 
 def seconds_of(samples: int) -> float:

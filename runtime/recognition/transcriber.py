@@ -20,6 +20,7 @@ from ...models import (
     stream_audio,
 )
 from ...models.audio import Samples
+from ...models.features import FRAME_SECONDS
 from ...models.transducer import Encoded
 from ..search import DEFAULT_SEARCH, SearchOptions
 from .decode_loop import DecodeLoop
@@ -137,6 +138,7 @@ class Transcriber:
             frame_seconds=self._model.info.frame_seconds,
             seconds=self._samples / SAMPLE_RATE,
             lower=self._lower,
+            offset=self._loop.encoder.origin * FRAME_SECONDS,
         )
 
     def lattice(self) -> Lattice:

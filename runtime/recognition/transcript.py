@@ -69,12 +69,12 @@ def make_transcript(
         frame_seconds: length of an encoder frame.
         seconds: length of the audio; times never go beyond it.
         lower: lower-case text, also of models with upper-case tokens.
-        offset: seconds before frame 0.
+        offset: seconds before frame 0; below 0 for a model whose output lies behind its input.
     """
-    limit = offset + seconds
+    limit = max(0.0, offset) + seconds
 
     def time(frame: int) -> float:
-        return min(limit, offset + frame * frame_seconds)
+        return max(0.0, min(limit, offset + frame * frame_seconds))
 
     tokens = tuple(
         Token(vocabulary.tokens[i], time(frame), time(frame + 1), log_prob)

@@ -2,9 +2,11 @@
 
 import csv
 import itertools
+import json
 import math
 import os
 import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +20,13 @@ pytest.importorskip("onnx")
 
 from nearword.models import NearwordError, Transducer, read_audio
 from nearword.models.training.ablation import AMOUNTS, SCRATCH, SHAPES, Variant, ablate, dev_loss, reshaped, table
-from nearword.models.training.augment import AugmentConfig, add_noise, change_tempo, distort
+from nearword.models.training.augment import AugmentConfig, Draws, distort, noise_at, with_room
 from nearword.models.training.dataset import Batch, Batches, Corpus
 from nearword.models.training.decode import DevSet, greedy
 from nearword.models.training.export import export, read_weights
 from nearword.models.training.lexicon import pronounce
 from nearword.models.training.loss import transducer_loss
-from nearword.models.training.model import Dropout, ModelConfig, TransducerModel
+from nearword.models.training.model import Dropout, ModelConfig, TransducerModel, position_codes
 from nearword.models.training.phrases import generate, normalise, spell_number, word_strings
 from nearword.models.training.prepare import Recording, fbank, prepare, trim
 from nearword.models.training.train import (
@@ -35,15 +37,25 @@ from nearword.models.training.train import (
     contexts,
     disagreement,
     fast_products,
+    following_loss,
     learning_rate,
     load_averaged,
     load_weights,
+    of_encoder,
     train,
+)
+from nearword.models.training.whisper import (
+    Teacher,
+    WhisperFileError,
+    log_mel,
+    mel_filters,
+    read_encoder,
+    shape_of,
 )
 from nearword.runtime import Transcriber
 from nearword.runtime.search import GREEDY
 
-SMALL = ModelConfig(vocab_size=40, dim=24, fast_blocks=1, slow_blocks=2, fast_hidden=32, slow_hidden=32, kernel=5)
+SMALL = ModelConfig(vocab_size=40, width=24, heads=2, layers=3, joiner_dim=16, left=48)
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="needs flite (apt-get install flite)")
 
 
@@ -77,8 +89,8 @@ def test_joiner_runs_where_paths_can_be_and_the_loss_is_the_same() -> None:
     network = random_network(5)
     frames, labels = torch.tensor([9, 4, 6, 3, 2]), torch.tensor([4, 4, 0, 1, 2])
     tokens = torch.randint(1, SMALL.vocab_size, (5, 4))
-    batch = Batch(torch.empty(0), frames, tokens, labels, tokens, labels)
-    encoded = torch.randn(5, 9, SMALL.dim, requires_grad=True)
+    batch = Batch(torch.empty(0), frames, tokens, labels, tokens, labels, torch.zeros(5))
+    encoded = torch.randn(5, 9, SMALL.joiner_dim, requires_grad=True)
 
     predicted = network.predictor(contexts(tokens, SMALL.context_size))
     everywhere = network.joiner(encoded.unsqueeze(2), predicted.unsqueeze(1)).log_softmax(-1)
@@ -110,43 +122,196 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def random_network(seed: int) -> TransducerModel:
     torch.manual_seed(seed)
-    network = TransducerModel(SMALL).eval()
-    with torch.no_grad():
-        for block in network.encoder.blocks:
-            block.ahead.normal_(0.0, 0.3)
-        network.encoder.phone_refine.weight.normal_(0.0, 0.3)
-    return network
+    return TransducerModel(SMALL).eval()
 
 
-def test_a_frame_sees_its_own_chunk_and_what_was_before() -> None:
+def test_a_frame_sees_the_rest_of_its_step_its_look_ahead_and_what_was_before() -> None:
     network = random_network(2)
-    features = torch.randn(1, SMALL.padded_frames(160), 80)
+    features = torch.randn(1, SMALL.padded_frames(320), 80)
     with torch.inference_mode():
-        before = network.encoder(features, network.encoder.initial_state(1)).out[0]
+        before = network.encoder(features).frames[0]
         changed = features.clone()
-        changed[:, 96 + SMALL.extra_frames - 1] += 1.0  # the last feature frame that the third chunk of 32 needs
-        after = network.encoder(changed, network.encoder.initial_state(1)).out[0]
+        changed[:, 98] += 1.0  # the last feature frame that the third step of 32 is fed
+        after = network.encoder(changed).frames[0]
     touched = (before - after).abs().amax(1) > 1e-7
-    assert touched.tolist() == [False] * 8 + [True] * (len(touched) - 8)
+    # frames 32 to 47 are the third step's newest; each layer gives out what lies two behind, and attends to the step
+    first = 32 - SMALL.delay
+    assert touched.tolist()[:first] == [False] * first
+    assert touched[47 - SMALL.delay + 1 : 60].all()
+    # what lies so far back that no layer attends to it, through any other, has no part
+    reach = SMALL.layers * (SMALL.left + SMALL.step)
+    assert not touched[48 + reach :].any()
 
 
-def test_another_shape_begins_as_the_same_network_where_it_can() -> None:
+def test_no_position_is_the_last(tmp_path: Path, vocabulary: Path) -> None:
+    """The codes repeat exactly, so a stream that has gone round hears as one that has just begun to."""
+    assert torch.allclose(position_codes(torch.arange(9), SMALL), position_codes(torch.arange(9) + 3000, SMALL))
+    near = position_codes(torch.tensor([2999]), SMALL) - position_codes(torch.tensor([3000]), SMALL)
+    far = position_codes(torch.tensor([1]), SMALL) - position_codes(torch.tensor([0]), SMALL)
+    assert near.abs().max() <= far.abs().max() + 1e-3
+    export(random_network(6), vocabulary, tmp_path)
+    sound = np.random.default_rng(1).normal(-8, 3, (700, 80)).astype(np.float32)
+    again = [network_at(tmp_path, sound, turns) for turns in (1, 2)]
+    np.testing.assert_allclose(again[0], again[1], atol=1e-3)
+
+
+def network_at(folder: Path, sound: np.ndarray, turns: int) -> np.ndarray:
+    """Return the outputs of 20 steps after so many turns of the positions (375 steps are two turns)."""
+    stream = Transducer.load(folder, precision="float").encoder_stream()
+    silence = np.zeros((SMALL.input_frames, 80), np.float32)
+    for _ in range(375 * turns):
+        stream.run(silence)
+    return np.concatenate([stream.run(sound[32 * k : 32 * k + SMALL.input_frames]).out for k in range(20)])
+
+
+def test_another_shape_begins_with_the_same_weights() -> None:
     network = random_network(3)
-    features = torch.randn(1, 400, 80)
+    features = torch.randn(1, SMALL.padded_frames(320), 80)
 
     def run(shape: ModelConfig) -> torch.Tensor:
         other = TransducerModel(shape).eval()
         other.load_state_dict(reshaped(network.state_dict(), SMALL, shape))
         with torch.inference_mode():
-            frames = features[:, : shape.padded_frames(256)]
-            return other.encoder(frames, other.encoder.initial_state(1)).out
+            return other.encoder(features).out
 
-    torch.testing.assert_close(run(replace(SMALL, look_ahead=5)), run(SMALL))
-    torch.testing.assert_close(run(replace(SMALL, chunk_frames=64)), run(SMALL))
+    assert torch.equal(run(replace(SMALL)), network.encoder(features).out)
     for variant in SHAPES:
-        if "slow_blocks" not in variant.model:
-            assert run(replace(SMALL, **variant.model)).shape == run(SMALL).shape
-    assert run(replace(SMALL, slow_blocks=1)).shape == run(SMALL).shape
+        shape = replace(SMALL, **{k: min(v, 2) if k == "layers" else v for k, v in variant.model.items()})
+        assert run(shape).shape == run(SMALL).shape, variant.name
+
+
+def write_ctranslate2(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write a model file as CTranslate2's converter does, version 6."""
+    kinds = {np.dtype(t): k for k, t in enumerate((np.float32, np.int8, np.int16, np.int32, np.float16))}
+
+    def text(value: str) -> bytes:
+        return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
+
+    out = [struct.pack("<I", 6), text("WhisperSpec"), struct.pack("<II", 3, len(arrays))]
+    for name, value in arrays.items():
+        shape = struct.pack(f"<B{value.ndim}I", value.ndim, *value.shape)
+        out += [text(name), shape, struct.pack("<BI", kinds[value.dtype], value.nbytes), value.tobytes()]
+    path.write_bytes(b"".join([*out, struct.pack("<I", 0)]))
+
+
+def write_safetensors(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    header, place = {}, 0
+    for name, value in arrays.items():
+        kind = "F16" if value.dtype == np.float16 else "F32"
+        header[name] = {"dtype": kind, "shape": value.shape, "data_offsets": [place, place + value.nbytes]}
+        place += value.nbytes
+    text = json.dumps({**header, "__metadata__": {"format": "pt"}}).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(v.tobytes() for v in arrays.values()))
+
+
+def whisper_arrays(width: int, layers: int, names: str) -> dict[str, np.ndarray]:
+    """Return random weights of an encoder, named as CTranslate2 or the hub does; the same numbers for both."""
+    rng = np.random.default_rng(5)
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.normal(0, 0.1, shape).astype(np.float32)
+
+    out = {}
+    ours = names == "ctranslate2"
+    top = "encoder/" if ours else "model.encoder."
+    for name, size in (("conv1", (width, 80, 3)), ("conv2", (width, width, 3))):
+        for part, value in (("weight", draw(*size)), ("bias", draw(width))):
+            out[f"{top}{name}{'/' if ours else '.'}{part}"] = value
+    for k in range(layers):
+        norms = (("self_attention/layer_norm", "self_attn_layer_norm"), ("ffn/layer_norm", "final_layer_norm"))
+        for theirs, hub in norms:
+            for gamma, part in (("gamma", "weight"), ("beta", "bias")):
+                out[f"{top}layer_{k}/{theirs}/{gamma}" if ours else f"{top}layers.{k}.{hub}.{part}"] = draw(width)
+        weight, bias = draw(3 * width, width), draw(3 * width)
+        bias[width : 2 * width] = 0.0
+        if ours:
+            out[f"{top}layer_{k}/self_attention/linear_0/weight"] = weight
+            out[f"{top}layer_{k}/self_attention/linear_0/bias"] = bias
+        else:
+            for number, part in enumerate("qkv"):
+                rows = slice(number * width, (number + 1) * width)
+                out[f"{top}layers.{k}.self_attn.{part}_proj.weight"] = weight[rows]
+                if part != "k":
+                    out[f"{top}layers.{k}.self_attn.{part}_proj.bias"] = bias[rows]
+        for theirs, hub, size in (
+            ("self_attention/linear_1", "self_attn.out_proj", (width, width)),
+            ("ffn/linear_0", "fc1", (4 * width, width)),
+            ("ffn/linear_1", "fc2", (width, 4 * width)),
+        ):
+            for part, value in (("weight", draw(*size)), ("bias", draw(size[0]))):
+                out[f"{top}layer_{k}/{theirs}/{part}" if ours else f"{top}layers.{k}.{hub}.{part}"] = value
+    for gamma, part in (("gamma", "weight"), ("beta", "bias")):
+        out[f"{top}layer_norm/{gamma}" if ours else f"{top}layer_norm.{part}"] = draw(width)
+    return out
+
+
+def test_whispers_weights_are_read_from_both_kinds_of_file(tmp_path: Path) -> None:
+    write_ctranslate2(tmp_path / "model.bin", whisper_arrays(64, 2, "ctranslate2"))
+    write_safetensors(tmp_path / "model.safetensors", whisper_arrays(64, 2, "hub"))
+    first, second = (read_encoder(tmp_path / name) for name in ("model.bin", "model.safetensors"))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    shape = shape_of(first, 40)
+    assert (shape.width, shape.heads, shape.layers) == (64, 1, 2)
+    own = TransducerModel(shape).encoder.state_dict()
+    readers = ("adapt", "project", "phone_")
+    assert set(first) == {name for name in own if not name.startswith(readers)}
+    assert all(first[name].shape == own[name].shape for name in first)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x06\0\0\0", b"\x09\0\0\0" + bytes(50), bytes(1000), b"{}" * 40])
+@pytest.mark.parametrize("name", ["model.bin", "model.safetensors"])
+def test_what_is_no_whisper_is_told_in_one_line(tmp_path: Path, content: bytes, name: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(WhisperFileError, match=f"{name}: .*expected Whisper's weights") as told:
+        read_encoder(tmp_path / name)
+    assert "\n" not in str(told.value)
+
+
+def test_the_teacher_is_the_encoder_without_masks_and_the_student_can_follow_it() -> None:
+    """With everything in view, no look-ahead to wait for and Whisper's own positions they are the same."""
+    torch.manual_seed(0)
+    write = whisper_arrays(64, 2, "ctranslate2")
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0, 0.1, 16000).astype(np.float32)
+    encoder = {
+        name: torch.from_numpy(value)
+        for name, value in zip(
+            ("conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"), list(write.values())[:4], strict=True
+        )
+    }
+    network = TransducerModel(ModelConfig(vocab_size=2, width=64, heads=1, layers=2)).eval()
+    weights = {k: v for k, v in network.encoder.state_dict().items() if not k.startswith(("project", "phone"))}
+    taught = Teacher({**weights, **encoder})(samples)
+    assert taught.shape == (50, 64)
+    config = replace(network.config, chunk_frames=96, look_ahead=0)
+    student = TransducerModel(config).eval()
+    own = student.encoder.state_dict()
+    student.encoder.load_state_dict({**own, **weights, **encoder})
+    with torch.no_grad():
+        student.encoder.adapt.weight.copy_(torch.eye(80))
+        student.encoder.adapt.bias.zero_()
+        frames = student.encoder(torch.from_numpy(log_mel(samples))[None, :99], torch.tensor([1])).frames[0]
+    count = len(frames)
+    batch = Batch(
+        *[torch.zeros(1)] * 7,
+        teacher=torch.from_numpy(taught[None, 1 : count + 1].astype(np.float32)),
+        followed=torch.ones(1, count, dtype=torch.bool),
+    )
+    # all but the first frame, which the student has not heard, and slow positions, which are rounded
+    assert following_loss(frames[None], batch).item() < 0.05
+    assert following_loss(torch.randn(1, count, 64), batch).item() > 0.8
+
+
+def test_whispers_filters_have_equal_area_and_cover_the_band() -> None:
+    filters = mel_filters()
+    assert filters.shape == (80, 201)
+    assert (filters >= 0).all()
+    areas = filters.sum(1) * 40.0
+    np.testing.assert_allclose(areas[30:], 1.0, atol=0.1)
+    tone = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000).astype(np.float32)
+    loudest = log_mel(tone).mean(0).argmax()
+    assert filters[loudest].argmax() * 40 == pytest.approx(1000, abs=40)
 
 
 def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
@@ -168,9 +333,9 @@ def test_rounded_products_end_with_the_training() -> None:
     torch.manual_seed(0)
     left, right = torch.randn(300, 256), torch.randn(256, 300)
     exact = left @ right
-    with fast_products(False):
+    with fast_products(False, torch.device("cpu")):
         assert torch.equal(left @ right, exact)
-    with fast_products(True):
+    with fast_products(True, torch.device("cpu")):
         torch.testing.assert_close(left @ right, exact, rtol=0.02, atol=0.5)
     assert torch.equal(left @ right, exact)
 
@@ -199,25 +364,55 @@ def test_exported_steps_are_the_network_and_greedy_search_agrees(tmp_path: Path,
     samples = np.random.default_rng(0).normal(0, 0.1, 40000).astype(np.float32)
     transcriber = Transcriber(model, GREEDY)
     transcriber.accept(samples)
-    features = fbank(samples)[: model.info.chunk_shift * 7 + SMALL.extra_frames]
+    features = fbank(samples)[: SMALL.padded_frames(32 * 7)]
     with torch.inference_mode():
-        expected = network.encoder(torch.from_numpy(features)[None], network.encoder.initial_state(1))
+        expected = network.encoder(torch.from_numpy(features)[None])
     stream = model.encoder_stream(phones=True)
     steps = [stream.run(features[32 * k : 32 * k + model.info.chunk_frames]) for k in range(7)]
-    np.testing.assert_allclose(np.concatenate([step.out for step in steps]), expected.out[0].numpy(), atol=2e-5)
-    phones = expected.phones[0].log_softmax(-1).numpy()
-    np.testing.assert_allclose(np.concatenate([step.phones for step in steps]), phones, atol=2e-5)
-    tokens = greedy(network, [features])[0]
-    assert len(tokens) > 5
-    assert transcriber.tokens[: len(tokens)] == tokens
+    out, heard = np.concatenate([step.out for step in steps]), np.concatenate([step.phones for step in steps])
+    # what comes out lies behind what goes in; before the first frame of the stream there is silence
+    late = SMALL.delay // 4 + 1
+    assert model.info.delay_frames == 2 * SMALL.delay
+    with torch.inference_mode():
+        whole = expected.frames[0]
+        shifted = torch.cat([whole.new_zeros(SMALL.delay, SMALL.width), whole])[4 * late :]
+        reference = network.encoder.heads(shifted[None, : len(shifted) // 4 * 4])
+    np.testing.assert_allclose(out[late:], reference.out[0, : len(out) - late].numpy(), atol=2e-5)
+    phones = reference.phones[0].log_softmax(-1).numpy()[: len(heard) - 2 * late]
+    np.testing.assert_allclose(heard[2 * late :], phones, atol=2e-5)
+    assert len(transcriber.tokens) > 5
+
+
+def test_greedy_search_over_a_batch_is_that_over_each() -> None:
+    network = random_network(4)
+    with torch.no_grad():
+        network.joiner.output.weight.mul_(8)
+    features = [np.random.default_rng(k).normal(-8, 3, (100 + 60 * k, 80)).astype(np.float32) for k in range(3)]
+    together = greedy(network, features)
+    assert [len(tokens) > 3 for tokens in together] == [True] * 3
+    for values, tokens in zip(features, together, strict=True):
+        padded = np.full((SMALL.padded_frames(len(values) // 8 * 8), 80), -15.9, np.float32)
+        padded[: len(values)] = values[: len(padded)]
+        with torch.inference_mode():
+            encoded = network.encoder(torch.from_numpy(padded)[None]).out[0, : len(values) // 8]
+            context, alone = [-1, 0], []
+            for frame in encoded:
+                best = int(network.joiner(frame, network.predictor(torch.tensor(context))).argmax())
+                if best:
+                    alone.append(best)
+                    context = [context[1], best]
+        # the longest of a batch needs no padding, the others are padded further: frames at their ends may differ
+        assert tokens[: len(alone) // 2] == alone[: len(alone) // 2]
 
 
 def test_int8_is_near_float_and_reads_back(tmp_path: Path, vocabulary: Path) -> None:
     network = TransducerModel(SMALL).eval()
     export(network, vocabulary, tmp_path / "m")
-    chunk = np.random.default_rng(0).normal(-6, 3, (SMALL.input_frames, 80)).astype(np.float32)
-    outputs = [Transducer.load(tmp_path / "m", precision=p).encoder_stream().run(chunk).out for p in ("float", "int8")]
-    assert np.abs(outputs[0] - outputs[1]).max() < 0.1 * np.abs(outputs[0]).max()
+    chunks = np.random.default_rng(0).normal(-6, 3, (4, SMALL.input_frames, 80)).astype(np.float32)
+    streams = [Transducer.load(tmp_path / "m", precision=p).encoder_stream() for p in ("float", "int8")]
+    outputs = [np.concatenate([stream.run(chunk).out for chunk in chunks])[2:] for stream in streams]
+    # random weights amplify what rounding adds, trained ones do not (a few hundredths)
+    assert np.corrcoef(outputs[0].ravel(), outputs[1].ravel())[0, 1] > 0.9
     own = network.state_dict()
     for keep, tolerance in (("float", 0.0), ("int8", 0.01)):
         if keep == "int8":
@@ -266,37 +461,70 @@ def test_trim_cuts_silence_and_nothing_else() -> None:
 
 
 def test_noise_is_mixed_at_the_asked_ratio() -> None:
-    speech = np.full((50, 80), 0.0, np.float32)
-    noise = np.full((50, 80), -3.0, np.float32)
-    mixed = add_noise(speech, noise, snr=10.0)
-    assert np.exp(mixed).mean() == pytest.approx(1.1, abs=1e-3)
+    speech, noise = torch.zeros(2, 50, 80), torch.full((2, 50, 80), -3.0)
+    mixed = noise_at(speech, noise, torch.tensor([50, 30]), torch.tensor([10.0, 20.0]))
+    assert mixed.exp().mean((1, 2)).tolist() == pytest.approx([1.1, 1.01], abs=1e-3)
 
 
-def test_augmentation_keeps_the_shape_of_features() -> None:
-    rng = np.random.default_rng(0)
-    noise = rng.normal(-6, 1, (500, 80)).astype(np.float32)
-    for _ in range(100):
-        features = rng.normal(-6, 3, (int(rng.integers(15, 300)), 80)).astype(np.float32)
-        out = distort(change_tempo(features, AugmentConfig(), rng), noise, AugmentConfig(), rng)
-        assert out.dtype == np.float32
-        assert out.shape[1] == 80
-        assert np.isfinite(out).all()
-        assert 0.75 * len(features) <= len(out) <= 1.3 * len(features) or len(out) == 8
+def test_a_room_adds_power_after_the_sound_only() -> None:
+    x = torch.full((1, 100, 80), -10.0)
+    x[:, 20] = 0.0
+    wet = with_room(x, torch.tensor([8.0]), torch.tensor([0.5]))
+    assert (wet[:, :20] - x[:, :20]).abs().max() < math.log(1.5) + 0.01  # what was before rings, too
+    assert (wet[:, 21:40] > x[:, 21:40] + 1).all()
+    assert (wet[0, 21:60].exp().sum(0) / x[0, 20].exp()).mean().item() == pytest.approx(0.5, abs=0.05)
 
 
-@given(st.integers(1, 300), st.integers(0, 300), st.integers(1, 50))
-def test_the_rate_goes_up_once_more_where_a_restart_is_asked_for(updates: int, restart: int, warmup: int) -> None:
-    config = TrainConfig(updates=updates, restart=restart, warmup=warmup)
-    rates = [learning_rate(config, update) for update in range(updates + restart)]
-    assert all(0 < rate <= config.peak_rate + 1e-12 for rate in rates)
-    assert rates[:updates] == [learning_rate(replace(config, restart=0), update) for update in range(updates)]
-    again = rates[updates:]
-    assert max(again, default=0.0) <= config.restart_rate * config.peak_rate + 1e-12
-    if restart > warmup:
-        assert again[warmup] == pytest.approx(config.restart_rate * config.peak_rate)
-    for part in (rates[:updates], again):
-        assert part[:warmup] == sorted(part[:warmup])
-        assert part[warmup:] == sorted(part[warmup:], reverse=True)
+@given(st.integers(1, 6), st.integers(12, 300), st.floats(0, 1), st.integers(0, 2**31))
+def test_distortion_keeps_the_shape_of_features_and_repeats_with_the_seed(
+    rows: int, count: int, strength: float, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = -6 + 3 * torch.randn(rows, count, 80, generator=generator)
+    bank = -6 + torch.randn(500, 80, generator=generator)
+    frames = torch.randint(8, count + 1, (rows,), generator=generator)
+
+    def distorted(seed: int) -> torch.Tensor:
+        return distort(x, frames, bank, AugmentConfig(strength=strength), Draws(rows, torch.device("cpu"), seed))
+
+    out = distorted(seed)
+    assert out.shape == x.shape
+    assert torch.isfinite(out).all()
+    assert torch.equal(out, distorted(seed))
+    if strength == 0:
+        assert torch.allclose(out, x.clamp(min=-15.9) + 0 * out, atol=1e-4)
+    elif strength > 0.9 and rows > 2:
+        assert not torch.equal(out, distorted(seed + 1))
+
+
+@given(st.integers(1, 300), st.integers(1, 50))
+def test_the_rate_rises_and_falls(updates: int, warmup: int) -> None:
+    config = TrainConfig(updates=updates, warmup=warmup)
+    rates = [learning_rate(config, update) for update in range(updates)]
+    assert all(0 < rate <= 1 for rate in rates)
+    assert rates[:warmup] == sorted(rates[:warmup])
+    assert rates[warmup:] == sorted(rates[warmup:], reverse=True)
+
+
+def test_a_held_encoder_stays_as_it_is(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", SMALL, TrainConfig(threads=1))
+    batch = Batch(
+        torch.randn(2, SMALL.padded_frames(160), 80),
+        torch.tensor([20, 18]),
+        torch.randint(1, 40, (2, 3)),
+        torch.tensor([3, 2]),
+        torch.randint(1, 41, (2, 4)),
+        torch.tensor([4, 3]),
+        torch.tensor([0, 77]),
+    )
+    stage = Stage(9, 1, 1, 0.0, 1.0, 0.5, 0.3)
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    run.step(batch, replace(stage, encoder=0.0))
+    changed = {name for name, value in run.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed
+    assert not any(of_encoder(name) for name in changed)
+    run.step(batch, stage)
+    assert not torch.equal(run.model.encoder.conv1.weight, before["encoder.conv1.weight"])
 
 
 @needs_flite
@@ -304,16 +532,6 @@ def test_pronunciations_come_from_flite() -> None:
     assert len(pronounce("call")) == 3
     assert pronounce("meg") == pronounce("meg")
     assert pronounce("meg") != pronounce("mug")
-
-
-def test_weights_of_an_earlier_checkpoint_are_mixed_in(tmp_path: Path) -> None:
-    now, before = (Run(tmp_path / name, SMALL, TrainConfig(seed=seed)) for seed, name in enumerate(("now", "before")))
-    now.save()
-    before.save()
-    mixed = load_averaged(tmp_path / "now", before.checkpoint, 0.25).state_dict()
-    assert load_averaged(tmp_path / "now").state_dict().keys() == mixed.keys()
-    for name, value in mixed.items():
-        torch.testing.assert_close(value, 0.75 * now.average[name] + 0.25 * before.average[name])
 
 
 @needs_flite
@@ -393,14 +611,17 @@ def test_recordings_of_one_length_go_together(tmp_path: Path) -> None:
     prepare(recordings, [DEMO], tmp_path, vocab_size=12)
     corpus = Corpus(tmp_path)
     batches = Batches(corpus, SMALL, batch_frames=6400, max_frames=1600, augmentation=AugmentConfig(), seed=0, views=2)
-    # silence around a recording and its tempo, new every time, decide where it goes
+    # silence around a recording and its tempo are drawn anew every time
     used = room = 0.0
-    for batch in itertools.islice(batches.generate(), 60):
+    for number in range(60):
+        batch = batches.batch(number)
         rows, frames, _ = batch.features.shape
-        assert rows * frames <= 6400 + rows * SMALL.padded_frames(1)
+        assert rows * frames <= 2 * 6400
         used += 8 * batch.frames.sum().item()
         room += rows * frames
-    assert used > 0.85 * room
+    assert used > 0.8 * room
+    first, again = batches.batch(7), batches.batch(7)
+    assert torch.equal(first.features, again.features)
 
 
 @needs_flite
@@ -421,17 +642,18 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     corpus = Corpus(tmp_path / "prepared")
     assert len(corpus.items) >= 25
 
-    config = ModelConfig(
-        vocab_size=corpus.vocab_size, dim=32, fast_blocks=1, slow_blocks=1, fast_hidden=32, slow_hidden=32
+    config = ModelConfig(vocab_size=corpus.vocab_size, width=32, heads=2, layers=2, joiner_dim=32)
+    stages = (
+        Stage(10, 800, 1600, 0.0, 0.0, 1.0, 0.3),
+        Stage(10**9, 1600, 1600, 0.5, 1.0, 0.5, 0.2, delay_penalty=0.004, consistency=0.1),
     )
-    stages = (Stage(10, 800, 1600, 0.0, 0.0, 1.0, 0.3), Stage(10**9, 1600, 1600, 0.5, 1.0, 0.5, 0.2, 0.004, 0.1))
-    settings = TrainConfig(updates=40, restart=20, warmup=5, threads=1, peak_rate=5e-3)
+    settings = TrainConfig(updates=60, warmup=5, threads=1, peak_rate=5e-3, encoder_rate=5e-3)
     run = Run(tmp_path / "run", config, settings)
     quiet = AugmentConfig(strength=0)
-    batch = next(iter(Batches(corpus, config, batch_frames=1600, max_frames=1600, augmentation=quiet, seed=0, views=2)))
-    before = run.step(batch, stages[1])[:3]
+    batch = Batches(corpus, config, batch_frames=1600, max_frames=1600, augmentation=quiet, seed=0, views=2).batch(0)
+    before = run.step(batch, stages[1])[:2]
     train(corpus, run, curriculum=stages)
-    after = run.step(batch, stages[1])[:3]
+    after = run.step(batch, stages[1])[:2]
     assert after[0] < 0.9 * before[0]
     assert after[1] < 0.8 * before[1]
 
@@ -452,7 +674,7 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     dev = DevSet("demo", ("turn on the light",), (fbank(read_audio(DEMO)),))
     start = (config, load_averaged(tmp_path / "run").state_dict())
     variants = (Variant("all of it"), Variant("half the chunk", model={"chunk_frames": 16}))
-    short = replace(settings, updates=2, restart=0)
+    short = replace(settings, updates=2)
     results = ablate(variants, tmp_path / "prepared", tmp_path / "short", [dev], short, start, print)
     assert [(row["variant"], row["chunk ms"]) for row in results] == [("all of it", 320), ("half the chunk", 160)]
     assert "half the chunk" in table(results)
@@ -461,8 +683,7 @@ def test_a_small_run_from_recordings_to_a_model_folder(tmp_path: Path) -> None:
     assert rest == results
 
     # a learning curve: fewer recordings, from random weights
-    longer = replace(settings, restart=0)
-    curve = ablate(AMOUNTS[-2:], tmp_path / "prepared", tmp_path / "amounts", [dev], longer, start, print)
+    curve = ablate(AMOUNTS[-2:], tmp_path / "prepared", tmp_path / "amounts", [dev], settings, start, print)
     assert [row["variant"] for row in curve] == ["half of all sets", "all of all sets"]
     assert 0 < float(str(curve[0]["hours"])) < float(str(curve[1]["hours"]))
     untrained = dev_loss(TransducerModel(config).eval(), dev, corpus, phones=True)
@@ -492,23 +713,3 @@ def test_what_a_set_is_worth_is_learnt_from_nothing(tmp_path: Path) -> None:
     assert hours[1] == pytest.approx(hours[0] / 2, abs=0.011)
     # nothing of the trained weights, which are no use here
     assert all(math.isfinite(float(str(row["demo phone loss"]))) for row in results)
-
-
-@needs_flite
-@pytest.mark.parametrize(("told", "restart"), [((), 30), (("--restart", "7"), 7), (("--restart", "0"), 0)])
-def test_the_restart_is_as_long_as_the_updates_ask_for_unless_told(
-    told: tuple[str, ...], restart: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from demo import DEMO
-    from nearword.models.training import __main__ as commands
-    from nearword.models.training import train as training
-
-    prepare([Recording(DEMO, "call the kitchen", "wuw", 1.0)] * 20, [DEMO], tmp_path / "prepared", vocab_size=12)
-    (tmp_path / "dev").mkdir()
-    runs: list[Run] = []
-    monkeypatch.setattr(training, "train", lambda _corpus, run, _dev_sets: runs.append(run))
-    monkeypatch.setattr(commands, "suit_training", lambda: None)
-    commands.app(
-        ["train", "--speech", str(tmp_path), "--work", str(tmp_path), "--updates", "52", *told], standalone_mode=False
-    )
-    assert [(run.config.updates, run.config.restart) for run in runs] == [(52, restart)]
