@@ -117,10 +117,11 @@ def _pack(log_probs: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     return np.asarray(scaled, np.uint16)
 
 
-def _unpack(packed: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
-    scores = packed.astype(np.float64) * (LOWEST / (LEVELS - 1))
-    scores[packed == LEVELS] = -99.0 * LOG_10
-    return scores.astype(np.float32)
+def _unpack(packed: npt.NDArray[np.uint16], out: npt.NDArray[np.float32]) -> None:
+    """Write the log-probabilities that ``packed`` stands for, all of which a table holds, into ``out``."""
+    table = np.arange(1 << 16) * (LOWEST / (LEVELS - 1))
+    table[LEVELS] = -99.0 * LOG_10
+    np.take(table.astype(np.float32), packed, out=out)
 
 
 def _read_binary(path: Path) -> NgramModel:
@@ -143,22 +144,25 @@ def _from_arrays(arrays: Mapping[str, Array]) -> NgramModel:
     if (header["format"], header["version"]) != (FORMAT, VERSION):
         raise LanguageModelError(f"is not a {FORMAT} file of version {VERSION}")
     symbols, unit = tuple(map(str, header["symbols"])), str(header["unit"])
-    word, children = arrays["word"].astype(np.int64), arrays["children"].astype(np.int64)
-    log_prob, inner = _unpack(arrays["log_prob"]), arrays["backoff"].astype(np.float32)
+    word, children, packed, inner = (arrays[name] for name in ("word", "children", "log_prob", "backoff"))
     if not (
         word.ndim == 1
+        and packed.dtype == np.uint16
         and (word < len(symbols) + 2).all()
         and children.shape == (len(word) + 1,)
-        and log_prob.shape == word.shape
+        and packed.shape == word.shape
         and inner.shape == (np.count_nonzero(children),)
     ):
         raise LanguageModelError("its arrays do not fit together")
+    # straight into what is kept: a model of millions of n-grams has room for no second copy
+    words, log_prob = np.empty(len(word) + 1, np.int32), np.empty(len(word) + 1, np.float32)
+    words[0], words[1:], log_prob[0] = -1, word, 0.0
+    _unpack(packed, log_prob[1:])
     backoff = np.zeros(len(children), np.float32)
     backoff[children > 0] = inner
-    trie = NgramTrie(
-        np.concatenate([[-1], word]).astype(np.int32),
-        np.concatenate([[0.0], log_prob]).astype(np.float32),
-        backoff,
-        np.concatenate([[1], 1 + np.cumsum(children)]).astype(np.int32),
-    )
+    first = np.empty(len(children) + 1, np.int32)
+    first[0] = 1
+    np.cumsum(children, dtype=np.int32, out=first[1:])
+    first[1:] += 1
+    trie = NgramTrie(words, log_prob, backoff, first)
     return NgramModel(symbols, trie, unit)

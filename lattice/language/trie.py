@@ -41,7 +41,7 @@ class NgramTrie:
             and self.first[0] == 1
             and self.first[-1] == nodes
             and bool((np.diff(self.first) >= 0).all())
-            and bool((self.first[:-1] > np.arange(nodes)).all())
+            and bool((self.first[:-1] > np.arange(nodes, dtype=np.int32)).all())
         )
         if not fits:
             raise LanguageModelError("the n-grams do not make a trie: sizes or order of their arrays are wrong")
@@ -59,7 +59,9 @@ class NgramTrie:
     @cached_property
     def parent(self) -> Ints:
         """[nodes] The node of the history; 0 for node 0."""
-        return np.concatenate([[0], np.repeat(np.arange(self.num_nodes), np.diff(self.first))]).astype(np.int32)
+        parent = np.zeros(self.num_nodes, np.int32)
+        parent[1:] = np.repeat(np.arange(self.num_nodes, dtype=np.int32), np.diff(self.first))
+        return parent
 
     @cached_property
     def levels(self) -> tuple[int, ...]:

@@ -33,6 +33,7 @@ class _Queue:
             self._lost(seconds, reason)
 
     async def put(self, samples: Samples) -> None:
+        await asyncio.sleep(0)  # a source that has always more is to hear that it is cancelled
         while not self.closed:
             try:
                 self._blocks.put_nowait(samples)

@@ -22,7 +22,7 @@ from nearword.lattice.language import save_ngram, train_words
 from nearword.lattice.rescoring import Reason, Rescorer, RescoringSettings
 from rescoring_helpers import Process, answer, heard
 
-DEPLOY = Path(__file__).parent.parent.parent / "lattice" / "rescoring" / "deploy"
+DEPLOY = Path(__file__).parent.parent.parent / "lattice" / "service" / "deploy"
 
 
 def certificates(folder: Path) -> Path:

@@ -79,11 +79,11 @@ def test_a_name_is_heard_by_its_sound(bundled: Transducer, strength: float) -> N
     from nearword.biasing import ClassSettings
 
     biasing = Biasing(bias_vocabulary(bundled.vocabulary, surprise_of(bundled)), settings=ClassSettings(strength))
-    biasing.replace("contact", [Phrase("Mai Bruthe", "contact"), Phrase("Pieter Oennen", "contact")])
+    biasing.replace("contact", [Phrase("Mai Bruther", "contact"), Phrase("Pieter Oennen", "contact")])
     transcriber = Transcriber(bundled, SearchOptions(bias=biasing))
     transcriber.accept(read_audio(DEMO))
     texts = [path.text for path in n_best(transcriber.lattice(), 50)]
-    assert any(text.startswith("tell mai bruthe i am") for text in texts)
+    assert any(text.startswith("tell mai bruther i am") for text in texts)
     assert not any("oennen" in text for text in texts)
 
 
