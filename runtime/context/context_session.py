@@ -103,6 +103,12 @@ class ContextSession(Session):
         self.context.device(name, room=room, life=life)
 
     @property
+    def expects_letters(self) -> bool:
+        """Whether the speaker was asked to spell."""
+        computed = self._taken.computed
+        return computed is not None and computed.act is Act.spell
+
+    @property
     def used(self) -> Ready:
         """The context of the utterance that is under way, or was last; why there is none."""
         return self._taken

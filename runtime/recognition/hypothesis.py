@@ -152,7 +152,9 @@ class Hypothesis:
         try:
             lattice = word_lattice(self._model, tokens, self._loop.session.options.lattice, lower=self._lower)
             if second is not None:
-                lattice = second.rescore(lattice, phones.log_probs(), words, self._promised)
+                lattice = second.rescore(
+                    lattice, phones.log_probs(), words, self._promised, letters=self._loop.session.expects_letters
+                )
         except LatticeError:
             return UtteranceResult(words, (), None)
         lattice = self._timeline.shifted(lattice, now)

@@ -129,6 +129,8 @@ class SecondPass:
         log_probs: npt.NDArray[np.float32],
         words: Sequence[Word] = (),
         promised: Sequence[str] = (),
+        *,
+        letters: bool = False,
     ) -> Lattice:
         """Return a lattice with what was heard in its acoustic scores.
 
@@ -137,6 +139,7 @@ class SecondPass:
             log_probs: [frames, classes] Of the phones, over the same audio.
             words: those the search itself holds best, with their confidences.
             promised: texts of words with which all paths have to begin.
+            letters: whether somebody is to spell: single letters are hard to hear, and stay where phones deny them.
         """
         lattice = beginning_with(lattice, promised)
         if not lattice.num_arcs or not len(log_probs):
@@ -155,7 +158,7 @@ class SecondPass:
             scores[unheard[lattice.word], BIAS] = 0.0
         lattice = replace(lattice, scores=scores, final=final)
         if spotter is None or not found:
-            doubtful = not promised and sum(word.confidence for word in words) < DOUBTFUL * len(words)
+            doubtful = not (promised or letters) and sum(word.confidence for word in words) < DOUBTFUL * len(words)
             return with_silence(lattice, alignment) if doubtful else lattice
         return self._insert(lattice, spotter, found, log_probs, words, len(promised))
 

@@ -117,6 +117,11 @@ class Session:
                 if self._screen_turns <= 0:
                     self._forget_screen()
 
+    @property
+    def expects_letters(self) -> bool:
+        """Whether the speaker was asked to spell; sessions that know the dialogue say so."""
+        return False
+
     def begin_search(self) -> Search:
         """Return a search for a new utterance.
 

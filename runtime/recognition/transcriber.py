@@ -147,7 +147,9 @@ class Transcriber:
         lattice = word_lattice(self._model, loop.search.lattice(), self._options.lattice, lower=self._lower)
         if loop.second_pass is None:
             return lattice
-        return loop.second_pass.rescore(lattice, loop.phones.log_probs(), self.partial.words)
+        return loop.second_pass.rescore(
+            lattice, loop.phones.log_probs(), self.partial.words, letters=loop.session.expects_letters
+        )
 
     @property
     def command(self) -> "Command | None":

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import soundfile
@@ -438,11 +439,14 @@ def main() -> None:
         parts["test"] += cut(speech, folder, seed, arguments.each)
     parts["ordinary"] = list(ordinary(speech, arguments.ordinary, parts["test"], seed))
     parts["ordinary-learn"] = list(ordinary(None, arguments.each, parts["learn"], seed + 1))
+    for number, row in enumerate(parts["ordinary-learn"]):
+        row |= {"path": f"ordinary-learn-{number:03}.flac", "voice": LEARN_VOICES[number % 2]}
     jobs = []
     for part, rows in parts.items():
-        if part == "ordinary-learn":
-            for number, row in enumerate(rows):
-                row |= {"path": f"{part}-{number:03}.flac", "voice": LEARN_VOICES[number % 2]}
+        for row in rows:
+            if row["voice"] != "real":  # what an earlier call has spoken is taken as it is
+                name = Path(row["path"])
+                row["path"] = f"{name.stem}-{crc32((row['voice'] + row['text']).encode()):08x}{name.suffix}"
         (folder / f"{part}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         jobs += [row for row in rows if row["voice"] != "real" and not (folder / row["path"]).exists()]
     with ThreadPoolExecutor(2) as pool:

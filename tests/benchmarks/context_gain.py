@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float)
     parser.add_argument("--part", default="test", help="test, or learn (with its own ordinary requests)")
     parser.add_argument("--ablate", action="store_true")
+    parser.add_argument("--follow-ups", action="store_true", help="measure these alone")
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()
     loaded = load_model(arguments.model)
@@ -140,6 +141,8 @@ def main() -> None:
     follow_ups = load(loaded, arguments.folder, arguments.part, arguments.limit)
     before, after = run(follow_ups, None), run(follow_ups, model)
     table(follow_ups, before, after)
+    if arguments.follow_ups and not arguments.ablate:
+        return
     others = load(loaded, arguments.folder, ordinary, arguments.limit)
     plain, wrong = run(others, None), run(others, model)
     print(

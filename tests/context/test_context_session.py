@@ -169,3 +169,15 @@ def test_the_thread_ends_with_the_session(bundled: Transducer, context_model: Co
             break
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+def test_a_session_expects_letters_only_where_somebody_is_to_spell(
+    bundled: Transducer, context_model: ContextModel
+) -> None:
+    session = ContextSession(bundled, context_model=context_model)
+    for reply, expected in (("How do you spell that?", True), ("Which room?", False)):
+        session.reply(reply)
+        assert session.wait(20)
+        session.begin_search()
+        assert session.expects_letters is expected
+    session.close()
