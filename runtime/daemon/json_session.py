@@ -13,6 +13,7 @@ from ...endpointing import PRESETS
 from ...models import AudioError, NearwordError
 from ..context import ContextError, ContextSession, update
 from ..recognition.events import Final, SpeculativeFinal
+from ..recognition.session import Session
 from .errors import BusyError, ProtocolError, StuckError
 from .pcm import PcmDecoder, PcmFormat
 from .phrases import NAME, Boosted
@@ -38,7 +39,7 @@ class JsonSession:
         self._preset = engine.settings.preset
         self._lattice = False
         self._boosted: Boosted | None = None
-        self._session: ContextSession | None = None
+        self._session: Session | None = None
         """Phrases and turns of this client; for as long as it stays."""
         self._decoder: PcmDecoder | None = None
         self._stream: Stream | None = None
@@ -75,7 +76,7 @@ class JsonSession:
     async def aclose(self) -> None:
         """Drop everything: the client is gone."""
         await self._drop()
-        if self._session is not None:
+        if isinstance(self._session, ContextSession):
             self._session.close()
 
     async def _drop(self) -> None:
@@ -149,11 +150,11 @@ class JsonSession:
         refused = await asyncio.to_thread(session.show, phrases, turns=turns, seconds=seconds)
         await self._tell_refused(len(phrases), refused)
 
-    async def _own(self) -> tuple[ContextSession, Boosted]:
+    async def _own(self) -> tuple[Session, Boosted]:
         """Return what is this client's own: it is made when it is first needed."""
         if self._session is None or self._boosted is None:
             self._boosted = self._engine.phrases.shared
-            self._session = await asyncio.to_thread(self._engine.make_context_session, self._boosted)
+            self._session = self._engine.make_session(self._boosted)
         return self._session, self._boosted
 
     async def _tell_refused(self, count: int, refused: Sequence[Refused]) -> None:
@@ -162,11 +163,24 @@ class JsonSession:
 
     async def _set_context(self, message: dict[str, Any]) -> None:
         """Take what was said, asked and shown; the next utterance is heard with it."""
-        session, _ = await self._own()
+        session = await self._with_context()
         try:
             update(session.context, {key: value for key, value in message.items() if key != "type"})
         except ContextError as error:
             raise ProtocolError(str(error)) from error
+
+    async def _with_context(self) -> ContextSession:
+        """Return this client's session, one that knows the dialogue: most never ask for that, which takes memory."""
+        session, boosted = await self._own()
+        if isinstance(session, ContextSession):
+            return session
+        if self._stream is not None:
+            raise ProtocolError("the first context has to come before the audio; expected end or reset before it")
+        with_context = await asyncio.to_thread(self._engine.make_context_session, boosted)
+        own = [phrase for phrase in session.phrases.phrases if phrase.source == _SOURCE]
+        await asyncio.to_thread(_replace, with_context.phrases, own)
+        self._session = with_context
+        return with_context
 
     async def _set_preset(self, message: dict[str, Any]) -> None:
         """Wait longer or shorter for the end, from the next utterance on."""

@@ -329,7 +329,6 @@ class Engine:
         recognizer = self.make_recognizer(StreamOptions("warm-up"), self.phrases.shared)
         recognizer.accept(_hum())
         recognizer.finish()
-        self._known_context_model()
 
     def make_recognizer(
         self, options: StreamOptions, boosted: Boosted, endpoints: LiveEndpoints | None = None
@@ -362,12 +361,9 @@ class Engine:
 
     def make_context_session(self, boosted: Boosted) -> ContextSession:
         """Return the same with the context of a dialogue; takes its time. Whoever makes it closes it."""
-        return ContextSession(self.model, self._search(boosted), context_model=self._known_context_model())
-
-    def _known_context_model(self) -> ContextModel:
         if self._context_model is None:
             self._context_model = ContextModel(self.model)
-        return self._context_model
+        return ContextSession(self.model, self._search(boosted), context_model=self._context_model)
 
     def _search(self, boosted: Boosted) -> SearchOptions:
         return SearchOptions(BeamSettings(max_active=self.settings.beam), bias=boosted.biasing)

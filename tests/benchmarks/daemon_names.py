@@ -1,7 +1,7 @@
 """What names of a Home Assistant are worth: 500 entities fetched from a mock of its websocket, spoken to over Wyoming.
 
     python tests/benchmarks/daemon_names.py synthesize FOLDER [--count 120]
-    python tests/benchmarks/daemon_names.py measure FOLDER
+    python tests/benchmarks/daemon_names.py measure FOLDER [--every N]
 
 The first needs festival (``text2wave``), whose voice no training heard. Each request names one of the 500 entities, or,
 in a quarter of them, none. Three daemons' engines hear the same audio over TCP: without names, with those of Home
@@ -127,8 +127,8 @@ def told(rows: list[dict[str, str]], texts: list[str], listed: list[str]) -> str
     )
 
 
-def measure(folder: Path) -> None:
-    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+def measure(folder: Path, every: int) -> None:
+    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()][::every]
     listed = names()
     plain = ServeSettings(uri=("tcp://127.0.0.1:0",), http="")
     first = Engine.load(plain)
@@ -155,11 +155,12 @@ def main() -> None:
     parser.add_argument("command", choices=("synthesize", "measure"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=120)
+    parser.add_argument("--every", type=int, default=1, help="take only every so many-th request")
     arguments = parser.parse_args()
     if arguments.command == "synthesize":
         synthesize(arguments.folder, arguments.count)
     else:
-        measure(arguments.folder)
+        measure(arguments.folder, arguments.every)
 
 
 if __name__ == "__main__":
