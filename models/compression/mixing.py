@@ -1,5 +1,7 @@
 """From one 64-bit number to others that seem to have nothing to do with it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,10 @@ _30, _27, _31, _32 = (np.uint64(shift) for shift in (30, 27, 31, 32))
 
 def mixed(keys: Keys, salt: int) -> Keys:
     """Return other numbers for keys, by ``salt`` (the finaliser of SplitMix64: Steele, Lea and Flood 2014)."""
-    out: Keys = keys + np.uint64(salt * _GOLDEN & (1 << 64) - 1)
+    return _finished(keys + np.uint64(salt * _GOLDEN & (1 << 64) - 1))
+
+
+def _finished(out: Keys) -> Keys:
     out = (out ^ (out >> _30)) * _FIRST
     out = (out ^ (out >> _27)) * _SECOND
     out ^= out >> _31
@@ -22,4 +27,12 @@ def mixed(keys: Keys, salt: int) -> Keys:
 def below(keys: Keys, size: int, salt: int) -> Keys:
     """Return a number from 0 to ``size`` - 1 for each key; ``size`` is at most 2 to the 32."""
     scaled: Keys = (mixed(keys, salt) >> _32) * np.uint64(size) >> _32
+    return scaled
+
+
+def below_each(keys: Keys, sizes: Sequence[int], salt: int) -> Keys:
+    """Return the same for several sizes, whose salts count up from ``salt``, [sizes, keys]."""
+    salts = np.array([(salt + place) * _GOLDEN & (1 << 64) - 1 for place in range(len(sizes))], np.uint64)
+    limits = np.array(sizes, np.uint64)[:, None]
+    scaled: Keys = (_finished(keys + salts[:, None]) >> _32) * limits >> _32
     return scaled

@@ -13,7 +13,7 @@ MAX_WIDTH = 24
 """Bits of a number; it lies within four bytes wherever it begins."""
 _PADDING = 4
 """Bytes after the last number, so that four can be read from any."""
-PIECE = 1 << 14
+PIECE = 1 << 11
 """Numbers that are looked at together where all are."""
 
 
@@ -57,9 +57,9 @@ class PackedInts:
         return cls(data, width, len(plain))
 
     def take(self, places: Ints) -> Ints:
-        """Return the numbers at places, [n]; each from 0 to ``count`` - 1."""
+        """Return the numbers at places, of any shape; each place from 0 to ``count`` - 1."""
         if not self.width:
-            return np.zeros(len(places), np.int64)
+            return np.zeros(places.shape, np.int64)
         bit = places * self.width
         # four bytes from any byte on: a view whose items overlap
         windows = np.ndarray((len(self.data) - 3,), "<u4", self.data, strides=(1,))

@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import CompressionError
-from .mixing import Keys, below
+from .mixing import Keys, below, below_each
 
 MAX_LEVELS = 64
 """Arrays of a cascade; a million keys need about 35."""
 MAX_KEYS = 1 << 30
+FEW, TOGETHER = 4096, 6
+"""Keys up to which so many arrays are looked at together."""
 SEEDS = 16
 """Cascades that are tried before giving up."""
 WORD, BLOCK = 64, 256
@@ -103,15 +105,21 @@ class PerfectHash:
         keys = np.asarray(keys, np.uint64)
         place = np.full(len(keys), -1, np.int64)
         left = np.arange(len(keys))
-        first = 0
-        for level, size in enumerate(self.sizes):
+        begins = np.concatenate([[0], np.cumsum(self.sizes, dtype=np.int64)])
+        # a few keys are looked for in several arrays at a time: there, calls cost more than numbers
+        step = TOGETHER if len(keys) <= FEW else 1
+        for level in range(0, len(self.sizes), step):
             if not len(left):
                 break
-            bit = below(keys[left], size, _salt(self.seed, level)).astype(np.int64) + first
+            sizes = self.sizes[level : level + step]
+            bit = below_each(keys[left], sizes, _salt(self.seed, level)).astype(np.int64)
+            bit += begins[level : level + len(sizes), None]
             found = (self.bits[bit >> 6] >> (bit & 63).astype(np.uint64)) & _ONE == _ONE
-            place[left[found]] = bit[found]
-            left = left[~found]
-            first += size
+            array = found.argmax(0)
+            any_found = found.any(0)
+            hits = np.flatnonzero(any_found)
+            place[left[hits]] = bit[array[hits], hits]
+            left = left[~any_found]
         hit = np.flatnonzero(place >= 0)
         place[hit] = self._rank(place[hit])
         return place

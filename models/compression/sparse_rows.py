@@ -145,12 +145,11 @@ class SparseRows:
         asked = np.flatnonzero(number >= 0)
         number = number[asked]
         lengths = self.lengths.take(number)
-        begins = self.starts[number // PER_START].astype(np.int64)
-        for earlier in range(PER_START - 1):
-            after = np.flatnonzero(number % PER_START > earlier)
-            if not len(after):
-                break
-            begins[after] += self.lengths.take(number[after] // PER_START * PER_START + earlier)
+        # the first of each block is known; between it and the row lie the others of the block
+        block, behind = np.divmod(number, PER_START)
+        earlier = np.arange(PER_START - 1) < behind[:, None]
+        others = np.where(earlier, block[:, None] * PER_START + np.arange(PER_START - 1), 0)
+        begins = self.starts[block] + np.where(earlier, self.lengths.take(others), 0).sum(1)
         # every weight of every row: the row's first, and how far behind it
         total = int(lengths.sum())
         ends = np.cumsum(lengths)
