@@ -41,7 +41,7 @@ from .confidence import read_calibration, with_confidences
 from .transcript import Word
 
 PHONE_WEIGHT = 0.1
-"""How much the phones count beside the search's scores: least errors on the dev sets, half a point fewer than with 0.2."""
+"""How much the phones count beside the search's scores: least errors on the dev sets, 0.5 points fewer than at 0.2."""
 DOUBTFUL = 0.25
 """Mean probability of the search's words below which they are none, if the phones fit silence better by ``DENIED``."""
 DENIED = 1.0
