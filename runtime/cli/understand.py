@@ -49,7 +49,7 @@ CLASSES_EXAMPLES = (
 TRY_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     'nearword understand try home.nlu "turn on the lamp"\n\n'
-    'nearword understand try assistant "wake me at twenty to nine" --why\n\n'
+    'nearword understand try assistant "set an alarm for twenty to nine" --why\n\n'
     'nearword understand try assistant "call anna" --phrases contacts.vcf'
 )
 app = typer.Typer(help="Understand requests: learn intents and slots from examples, measure them, try them.")

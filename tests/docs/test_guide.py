@@ -20,6 +20,7 @@ SAID = {
     "listening.md": "you said: set an alarm for seven\n",
     "phrases.md": "5 phrases here, 2 for all\n",
     "commands.md": "tell {'who': 'brother', 'what': 'on my way'}\nalarm {'time': 'seven'}\n",
+    "requests.md": "alarm_set: time=twenty to nine (8:40)\n",
     "stages.md": "set an alarm for seven Rescoring(reason=",
     "embedding.md": "missing.wav",
     "dialogues.md": "set an alarm for seven (",
