@@ -42,9 +42,9 @@ from .transcript import Word
 
 PHONE_WEIGHT = 0.1
 """How much the phones count beside the search's scores: least errors on the dev sets, 0.5 points fewer than at 0.2."""
-DOUBTFUL = 0.25
+DOUBTFUL = 0.6
 """Mean probability of the search's words below which they are none, if the phones fit silence better by ``DENIED``."""
-DENIED = 1.0
+DENIED = 0.5
 """Log-probability by which they have to."""
 PATHS = 4
 """Of the lattice, the best ones, in whose words phrases may stand that are found by their sound."""
