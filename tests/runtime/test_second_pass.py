@@ -97,7 +97,7 @@ def test_words_of_which_the_phones_know_nothing_are_none(bundled: Transducer) ->
     words = word_lattice(bundled, lattice, SearchOptions().lattice)
     silence = np.full_like(heard, -20.0)
     silence[:, 0] = 0.0
-    sure, unsure = ([Word(text, 0.0, 1.0, value) for text in DEMO_TEXT.split()] for value in (0.5, 0.1))
+    sure, unsure = ([Word(text, 0.0, 1.0, value) for text in DEMO_TEXT.split()] for value in (0.7, 0.1))
     denied = look.rescore(words, silence, unsure)
     assert denied.best_path() == []
     assert best_words(denied, ()) == ()
