@@ -170,9 +170,10 @@ class VoiceFinality:
         """Finality of the voice before the present silence; 1 while there is none to judge."""
         self._judged = False
 
-    def accept(self, frame: npt.NDArray[np.float32], *, speech: bool) -> None:
-        """Take the next frame of audio and whether it is speech."""
-        frame = self._filter.accept(frame)
+    def accept(self, frame: npt.NDArray[np.float32], *, speech: bool, filtered: bool = False) -> None:
+        """Take the next frame of audio and whether it is speech; ``filtered`` says that it is ``WebRtcVad.voice``."""
+        if not filtered:
+            frame = self._filter.accept(frame)
         self._recent.append(frame)
         self._kept += len(frame)
         while self._kept - len(self._recent[0]) >= LOOK_SECONDS * SAMPLE_RATE:

@@ -71,10 +71,12 @@ class WebRtcVad:
         self._vad = self._detector(self._aggressiveness)
         self._filter.reset()
         self._floor = 0.0
+        self.voice: npt.NDArray[np.float32] = np.zeros(0, np.float32)
+        """What the high-pass left of the latest frame, [samples]."""
 
     def accept(self, frame: npt.NDArray[np.float32]) -> bool:
         """Take 20 ms (320 samples) and return whether it is speech."""
-        frame = self._filter.accept(frame)
+        self.voice = frame = self._filter.accept(frame)
         level = 10 * float(np.log10(np.dot(frame, frame) / len(frame) + 1e-12))
         self._floor = max(self._quietest, min(level, self._floor + self._step))
         samples = (np.clip(frame, -1.0, 1.0) * np.float32(32767)).astype("<i2")

@@ -52,7 +52,10 @@ class VoiceTracker:
         speech = self._vad.accept(frame)
         self.speech_samples = self.speech_samples + len(frame) if speech else 0
         self.silent_samples = 0 if speech else self.silent_samples + len(frame)
-        self._finality.accept(frame, speech=speech)
+        if isinstance(self._vad, WebRtcVad):  # it has taken out what is no voice already
+            self._finality.accept(self._vad.voice, speech=speech, filtered=True)
+        else:
+            self._finality.accept(frame, speech=speech)
         return speech
 
     def begin(self) -> None:
