@@ -4,6 +4,7 @@ Nothing here is ever waited for. A search asks what is ready; what is late, or w
 utterance says so.
 """
 
+import atexit
 import threading
 import time
 import uuid
@@ -25,6 +26,8 @@ LATE = "late"
 """Reason where the context was not ready in time."""
 NOTHING = "nothing"
 """Reason where there was nothing that a context could be made of."""
+EXIT_SECONDS = 3.0
+"""How long the end of the program waits for what is being computed."""
 PENDING_EVENTS = 64
 """Events that wait to be stored; with more the oldest are lost."""
 _STORED = {
@@ -98,6 +101,8 @@ class LiveContext:
         # a daemon: a disk that hangs must not keep the program from ending
         self._thread = threading.Thread(target=self._run, name="nearword context", daemon=True)
         self._thread.start()
+        # a thread that is still in a graph when the interpreter goes takes the whole process down
+        atexit.register(self._at_exit)
         context.subscribe(self._note)
         if context.snapshot():
             self._note(Source.entities, None)
@@ -134,6 +139,12 @@ class LiveContext:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(0.1)
+        if not self._thread.is_alive():
+            atexit.unregister(self._at_exit)
+
+    def _at_exit(self) -> None:
+        self.close()
+        self._thread.join(EXIT_SECONDS)
 
     def _note(self, source: Source, opens_in: float | None) -> None:
         now = self._clock()

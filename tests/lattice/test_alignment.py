@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lattices import all_paths, end_of, lattices, words_of
-from nearword.lattice import Insertion, Lattice, align, insert
+from nearword.lattice import AlignedPath, Insertion, Lattice, align, insert, path_alone
 
 CLASSES = 5
 NONE = (-np.inf, 0, 0)
@@ -81,10 +81,24 @@ def chain(*words: str) -> Lattice:
 SAID = {"a": (1,), "b": (2, 3), "c": (4,)}
 
 
-def put_in(lattice: Lattice, log_probs: np.ndarray, words, phones, end: int, score: float = 0.0) -> Lattice:
-    alignment = align(lattice, [SAID[word] for word in lattice.words], log_probs)
-    assert alignment is not None
-    return insert(lattice, alignment, 0.0, [Insertion(words, phones, end, [score] * lattice.num_nodes)])
+def along_best(lattice: Lattice, phones: dict[str, tuple[int, ...]], log_probs: np.ndarray) -> AlignedPath | None:
+    """Return the best path, of whose words the search is not sure, laid along the phones."""
+    path = lattice.best_path()
+    if not path:
+        return None
+    alone = path_alone(lattice, path)
+    alignment = align(alone, [phones[word] for word in alone.words], log_probs)
+    words = tuple(lattice.words[lattice.word[arc]] for arc in path)
+    return None if alignment is None else AlignedPath(tuple(path), words, alignment, (0.1,) * len(path))
+
+
+def put_in(
+    lattice: Lattice, log_probs: np.ndarray, words, phones, end: int, scores: list[float] | None = None
+) -> Lattice:
+    best = along_best(lattice, SAID, log_probs)
+    assert best is not None
+    scores = [0.0] * (len(best.words) + 1) if scores is None else scores
+    return insert(lattice, [best], 0.0, [Insertion(words, phones, end, [scores])])
 
 
 def best_text(lattice: Lattice) -> str:
@@ -95,18 +109,15 @@ def test_a_word_takes_the_place_of_one_that_was_not_heard() -> None:
     log_probs = heard([1, 1, 0, 3, 3, 1, 1, 0, 4, 4])
     found = put_in(chain("a", "b", "c"), log_probs, ("new",), ((3, 1),), 7)
     assert best_text(found) == "a new c"
-    assert best_text(put_in(chain("a", "b", "c"), log_probs, ("new",), ((3, 1),), 7, -50.0)) == "a b c"
+    assert best_text(put_in(chain("a", "b", "c"), log_probs, ("new",), ((3, 1),), 7, [-50.0] * 4)) == "a b c"
     assert best_text(put_in(chain("a", "b", "c"), log_probs, ("new",), ((2, 2),), 7)) == "a b c"
 
 
 def test_a_word_begins_only_where_it_may() -> None:
     lattice, log_probs = chain("a", "b", "c"), heard([1, 1, 0, 3, 3, 1, 1, 0, 4, 4])
-    alignment = align(lattice, [SAID[word] for word in lattice.words], log_probs)
-    assert alignment is not None
-    never = [-np.inf] * lattice.num_nodes
-    assert insert(lattice, alignment, 0.0, [Insertion(("new",), ((3, 1),), 7, never)]) == lattice
+    assert put_in(lattice, log_probs, ("new",), ((3, 1),), 7, [-np.inf] * 4) == lattice
     only = [-np.inf, 0.0, -np.inf, -np.inf]
-    assert best_text(insert(lattice, alignment, 0.0, [Insertion(("new",), ((3, 1),), 7, only)])) == "a new c"
+    assert best_text(put_in(lattice, log_probs, ("new",), ((3, 1),), 7, only)) == "a new c"
 
 
 def test_words_come_in_order_and_within_the_place_they_take() -> None:
@@ -134,16 +145,18 @@ def test_a_word_that_was_left_out_comes_in_between(labels, words, expected) -> N
 @given(lattices(), st.integers(0, 10**6))
 def test_what_was_there_stays(lattice: Lattice, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    phones = [tuple(rng.integers(1, CLASSES, rng.integers(1, 3)).tolist()) for _ in lattice.words]
+    phones = {word: tuple(rng.integers(1, CLASSES, rng.integers(1, 3)).tolist()) for word in lattice.words}
     log_probs = np.log(rng.dirichlet(np.full(CLASSES, 0.4), 25) + 1e-6).astype(np.float32)
-    alignment = align(lattice, phones, log_probs) if lattice.num_arcs else None
-    if alignment is None:
+    best = along_best(lattice, phones, log_probs) if lattice.num_arcs else None
+    if best is None:
         return
     found = [
-        Insertion(("x", "y"), ((1, 2), (3,)), int(rng.integers(4, 26)), rng.normal(0, 3, lattice.num_nodes).tolist())
+        Insertion(
+            ("x", "y"), ((1, 2), (3,)), int(rng.integers(4, 26)), [rng.normal(0, 3, len(best.words) + 1).tolist()]
+        )
         for _ in range(int(rng.integers(0, 3)))
     ]
-    result = insert(lattice, alignment, 0.2, found)
+    result = insert(lattice, [best], 0.2, found)
 
     def paths(of: Lattice) -> set[tuple[tuple[str, ...], float]]:
         return {(words_of(of, path), round(total, 2)) for path, total in all_paths(of)}
