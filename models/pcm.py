@@ -6,6 +6,7 @@ length was known it takes a placeholder for a length, or for no audio at all. He
 
 import re
 import struct
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -171,7 +172,7 @@ def _skip(stream: ByteStream, count: int) -> None:
         count -= len(part)
 
 
-class _Chunks:
+class _Chunks(ABC):
     """The chunks of a file, one after the other, up to the samples."""
 
     start = 12
@@ -224,9 +225,9 @@ class _Chunks:
     def _padded(self, size: int) -> int:
         return size + (size & 1 if self.length == "I" else 0)
 
+    @abstractmethod
     def describe(self, name: bytes, body: bytes) -> bool:
         """Look at a chunk; False if it says that the samples are not for us."""
-        raise NotImplementedError
 
     def _sized(self, size: int) -> PcmHeader:
         """Return the header with the length of the samples, where it is none that was written before it was known."""
