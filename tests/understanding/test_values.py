@@ -6,26 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.lattice.understanding import basic_intent, find_values, resolve, value_of
+from said import in_words
 
 NOW = dt.datetime(2026, 5, 6, 15, 30)  # noqa: DTZ001 (a wall clock; it is a Wednesday)
-UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-
-
-def in_words(number: int) -> str:
-    """Say a number as people do, written apart from what reads it."""
-    if number < 20:
-        return UNITS[number]
-    if number < 100:
-        return TENS[number // 10 - 2] + (f" {UNITS[number % 10]}" if number % 10 else "")
-    for size, name in ((1_000_000, "million"), (1000, "thousand"), (100, "hundred")):
-        if number >= size:
-            rest = number % size
-            return f"{in_words(number // size)} {name}" + (f" and {in_words(rest)}" if rest else "")
-    raise AssertionError
 
 
 @pytest.mark.parametrize(

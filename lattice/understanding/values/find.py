@@ -53,6 +53,7 @@ _READERS: tuple[tuple[ValueKind, _Reader], ...] = (
     (ValueKind.number, read_number),
 )
 """Of readings of the same length the first wins."""
+_COUNTED = {"percent", "degree", "degrees"}
 
 
 def find_values(words: Sequence[str]) -> list[Value]:
@@ -74,10 +75,16 @@ def find_values(words: Sequence[str]) -> list[Value]:
 
 
 def value_of(words: Sequence[str]) -> Value | None:
-    """Return the value that all of the words are, but for "at", "on", "in", "for" or "the" before it; None if none."""
+    """Return the value that all of the words are; None if none.
+
+    "At", "on", "in", "for" or "the" may stand before it, and behind a number what it counts, "percent" or "degrees".
+    """
     plain = [word.lower() for word in words]
+    counted = len(plain) - 1 if plain and plain[-1] in _COUNTED else len(plain)
     for first in range(len(plain)):
-        whole = [value for value in _readings(plain, first) if value.end == len(plain)]
+        readings = _readings(plain, first)
+        whole = [value for value in readings if value.end == len(plain)]
+        whole += [value for value in readings if value.end == counted and value.kind is ValueKind.number]
         if whole:
             return whole[0]
         if word_at(plain, first) not in {"at", "on", "in", "for", "the", "by", "around", "about", "until"}:

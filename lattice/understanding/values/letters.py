@@ -21,12 +21,13 @@ def read_letters(words: Words, at: int) -> Text:
     """
     letters, named, end = "", False, at
     while True:
+        if tuple(words[end : end + 2]) == ("double", "u"):
+            behind = _behind_letter(words, end + 2, "w")
+            letters, end, named = letters + "w", behind or end + 2, named or behind is not None
+            continue
         repeat = _TIMES.get(word_at(words, end), 1)
         at_letter = end + (repeat > 1)
         word = word_at(words, at_letter).removesuffix(".")
-        if word == "double" and word_at(words, at_letter + 1) == "u":
-            letters, end = letters + "w", at_letter + 2
-            continue
         if len(word) == 1 and word.isalpha():
             letter, behind = word, at_letter + 1
             phrase = _behind_letter(words, behind, letter)
@@ -55,18 +56,23 @@ def _behind_letter(words: Words, at: int, letter: str) -> int | None:
 
 
 def read_digits(words: Words, at: int) -> Text:
-    """Read digits one by one: "five double five oh one two"."""
+    """Read digits one by one: "five double five oh one two", "double oh seven", "007"."""
+    word = word_at(words, at)
+    if len(word) > 1 and word[0] == "0" and is_numeral(word):
+        return word, at + 1
     digits, end = "", at
     while True:
         repeat = _TIMES.get(word_at(words, end), 1)
         word = word_at(words, end + (repeat > 1))
         if word in UNITS:
             digit = str(UNITS[word])
-        elif word in {"oh", "o"} and digits:
+        elif word in {"oh", "o"}:
             digit = "0"
         elif is_numeral(word) and len(word) == 1:
             digit = word
         else:
             break
         digits, end = digits + digit * repeat, end + 1 + (repeat > 1)
-    return (digits, end) if len(digits) >= LEAST_DIGITS else None
+    # "oh oh" says nothing
+    known = any(word_at(words, place) not in {"oh", "o", *_TIMES} for place in range(at, end))
+    return (digits, end) if known and len(digits) >= LEAST_DIGITS else None

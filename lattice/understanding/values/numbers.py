@@ -110,8 +110,8 @@ def read_number(words: Words, at: int) -> tuple[float, int] | None:
     if year and (whole is None or year[1] > whole[1]):
         whole = year
     if whole is None:
-        fraction = _read_fraction(words, at)
-        return None if fraction is None else (sign * fraction[0], fraction[1])
+        part = _read_point(words, at) or _read_fraction(words, at)
+        return None if part is None else (sign * part[0], part[1])
     number, at = whole
     if word_at(words, at) == "point":
         decimals, end = _read_digits(words, at + 1)
@@ -121,13 +121,21 @@ def read_number(words: Words, at: int) -> tuple[float, int] | None:
         fraction = _read_fraction(words, at + 1)
         if fraction:
             return sign * (number + fraction[0]), fraction[1]
+    if word_at(words, at) == "dozen":
+        return sign * 12 * number, at + 1
     return sign * number, at
+
+
+def _read_point(words: Words, at: int) -> tuple[float, int] | None:
+    decimals, end = _read_digits(words, at + 1) if word_at(words, at) == "point" else ("", at)
+    return (float(f"0.{decimals}"), end) if decimals else None
 
 
 def _read_fraction(words: Words, at: int) -> tuple[float, int] | None:
     for phrase, value in (
         (("a", "half"), 0.5), (("one", "half"), 0.5), (("a", "quarter"), 0.25), (("three", "quarters"), 0.75),
-        (("a", "third"), 1 / 3), (("two", "thirds"), 2 / 3), (("half",), 0.5),
+        (("a", "third"), 1 / 3), (("two", "thirds"), 2 / 3), (("half", "a", "dozen"), 6), (("a", "dozen"), 12),
+        (("half",), 0.5),
     ):  # fmt: skip
         if tuple(words[at : at + len(phrase)]) == phrase:
             return value, at + len(phrase)

@@ -18,6 +18,11 @@ _UNITS = {"second": "S", "minute": "M", "hour": "H", "day": "D", "week": "W", "m
 _COUNTED = {*_UNITS, "percent", "degree", "hundred", "thousand", "million", "point", "and"}
 _SECONDS = {"S": 1, "M": 60, "H": 3600}
 _DAYS = {"today": "P0D", "tonight": "P0D", "tomorrow": "P1D", "yesterday": "-P1D", "overmorrow": "P2D"}
+_FURTHER_DAYS: dict[tuple[str, ...], str] = {
+    ("day", "after", "tomorrow"): "P2D",
+    ("day", "before", "yesterday"): "-P2D",
+}
+_PARTS_OF_TODAY = {"morning", "afternoon", "evening"}
 
 
 def read_time(words: Words, at: int) -> Text:
@@ -31,6 +36,9 @@ def read_time(words: Words, at: int) -> Text:
         return "12:00", at + 1
     if word == "midnight":
         return "00:00", at + 1
+    named = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}.get(word_at(words, at + 1))
+    if word in {"twelve", "12"} and named:
+        return named, at + 2
     clock = _CLOCK.fullmatch(word)
     if clock and int(clock[1]) < 24 and int(clock[2]) < 60:
         half, end = (clock[3], at + 1) if clock[3] else _half_of_day(words, at + 1)
@@ -38,7 +46,16 @@ def read_time(words: Words, at: int) -> Text:
     joined = _HOUR_AND_HALF.fullmatch(word)
     if joined and 1 <= int(joined[1]) <= 12:
         return _told(int(joined[1]), 0, joined[2]), at + 1
-    return _read_past_or_to(words, at) or _read_hour(words, at)
+    return _read_past_or_to(words, at) or _read_half(words, at) or _read_hour(words, at)
+
+
+def _read_half(words: Words, at: int) -> Text:
+    """Read "half nine", which is half past nine in Britain."""
+    hour = read_below_100(words, at + 1) if word_at(words, at) == "half" else None
+    if hour is None or not 1 <= hour[0] <= 12 or not _stands_alone(words, hour[1]):
+        return None
+    half, end = _half_of_day(words, hour[1])
+    return _told(hour[0], 30, half), end
 
 
 def _read_past_or_to(words: Words, at: int) -> Text:
@@ -75,11 +92,17 @@ def _read_past_or_to(words: Words, at: int) -> Text:
 
 def _read_hour(words: Words, at: int) -> Text:
     """Read an hour with something that says that it is one."""
-    read = read_below_100(words, at)
+    leading = word_at(words, at) in {"oh", "zero"}
+    read = read_below_100(words, at + leading)
     if read is None or read[0] > 24:
         return None
     hour, end = read
     after = word_at(words, end)
+    if leading:
+        # "oh eight hundred", "zero eight thirty": as soldiers and timetables say it
+        minute, behind = (0, end + 1) if after == "hundred" else _minute(words, end)
+        told = minute is not None and 1 <= hour <= 9 and _stands_alone(words, behind)
+        return (f"{hour:02}:{minute:02}", behind + (word_at(words, behind) == "hours")) if told else None
     if after in {"o'clock", "oclock"}:
         half, end = _half_of_day(words, end + 1)
         return _told(hour, 0, half), end
@@ -142,10 +165,12 @@ def read_date(words: Words, at: int) -> Text:
     word = word_at(words, at)
     if word in _DAYS:
         return _DAYS[word], at + 1
-    if word == "the" and tuple(words[at + 1 : at + 4]) == ("day", "after", "tomorrow"):
-        return "P2D", at + 4
-    if tuple(words[at : at + 3]) == ("day", "after", "tomorrow"):
-        return "P2D", at + 3
+    start = at + (word == "the")
+    further = _FURTHER_DAYS.get(tuple(words[start : start + 3]))
+    if further:
+        return further, start + 3
+    if word == "this" and word_at(words, at + 1) in _PARTS_OF_TODAY:
+        return "P0D", at + 2
     for next_word, sign in (("next", ""), ("last", "-"), ("this", None)):
         if word == next_word:
             day = word_at(words, at + 1)
@@ -250,13 +275,18 @@ def _one_duration(words: Words, at: int) -> Iterator[tuple[float, str, int]]:
             amount, end = read
             end += word_at(words, end) == "more"
     unit = _UNITS.get(word_at(words, end).removesuffix("s")) if word_at(words, end) != "s" else None
-    if amount is None or amount < 0 or unit is None:
+    if amount is None or amount < 0 or unit is None or (word_at(words, end) == "second" and _is_day(words, at, amount)):
         return
     end += 1
     for phrase, more in ((("and", "a", "half"), 0.5), (("and", "a", "quarter"), 0.25)):
         if tuple(words[end : end + 3]) == phrase and word_at(words, end + 3) not in _UNITS:
             amount, end = amount + more, end + 3
     yield amount, unit, end
+
+
+def _is_day(words: Words, at: int, number: float) -> bool:
+    """Whether "second" behind a number ends an ordinal: "the twenty second", "two hundred and seventy second"."""
+    return number % 10 == 0 and (number > 100 or (number >= 20 and word_at(words, at - 1) == "the"))
 
 
 def _iso(seconds: float) -> str:
