@@ -2,7 +2,7 @@
 
 import quopri
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from .errors import BiasingError
@@ -13,7 +13,9 @@ _BEGIN = re.compile(r"^BEGIN:VCARD[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(r"^END:VCARD[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(r"(?:[\w-]+\.)?(FN|N|NICKNAME)((?:;[^:\r\n]*)?):(.*)", re.IGNORECASE | re.DOTALL)
 _QUOTED = re.compile(r";(?:ENCODING=)?QUOTED-PRINTABLE\b", re.IGNORECASE)
+_COMMA = re.compile("[,;]")
 _CHARSET = re.compile(r";CHARSET=([\w-]+)", re.IGNORECASE)
+BREAKS_OFF = "its card breaks off, so that a name may be cut: END:VCARD is missing"
 FIRST_NAME_BOOST = 0.7
 """Given names alone are short and many people's: they count less than whole names."""
 
@@ -38,6 +40,8 @@ def read_contacts(text: str, source: str = "", cls: str = "contact") -> PhraseLi
         line = text.count("\n", 0, begin) + 1
         end = _END.search(text, begin, following)
         lines = list(_name_lines(text[begin : end.start() if end else following]))
+        if end is None:
+            refused.append(Refused(line, shortened(_title(lines)), BREAKS_OFF, source, is_used=True))
         try:
             card = "\r\n".join(["BEGIN:VCARD", "VERSION:3.0", *lines, "END:VCARD", ""])
             names = list(_names(vobject.readOne(card, ignoreUnreadable=True).contents))
@@ -54,24 +58,34 @@ def read_contacts(text: str, source: str = "", cls: str = "contact") -> PhraseLi
     return PhraseList.of(phrases.values(), refused)
 
 
+def person(
+    shown: Iterable[str], given: str = "", family: str = "", nicknames: Iterable[str] = ()
+) -> Iterator[tuple[str, float]]:
+    """Yield what a person may be called, with boosts, the whole names first.
+
+    Args:
+        shown: names as an address book shows them.
+        given: name.
+        family: name.
+        nicknames: each may hold several, with commas between them.
+    """
+    names = [(name, 1.0) for name in (*shown, f"{given} {family}")]
+    names += [(name, FIRST_NAME_BOOST) for name in (given, *(one for some in nicknames for one in _COMMA.split(some)))]
+    for name, boost in names:
+        ordered = in_order(" ".join(name.split()))
+        if ordered:
+            yield ordered, boost
+
+
 def _names(contents: dict[str, list[object]]) -> Iterator[tuple[str, float]]:
-    """Return names with boosts, the whole ones first."""
-    for entry in contents.get("fn", []):
-        yield from _one(str(getattr(entry, "value", "")), 1.0)
-    for entry in contents.get("n", []):
-        name = getattr(entry, "value", None)
-        given, family = _word(getattr(name, "given", "")), _word(getattr(name, "family", ""))
-        yield from _one(f"{given} {family}", 1.0)
-        yield from _one(given, FIRST_NAME_BOOST)
-    for entry in contents.get("nickname", []):
-        for nickname in re.split("[,;]", str(getattr(entry, "value", ""))):
-            yield from _one(nickname, FIRST_NAME_BOOST)
-
-
-def _one(name: str, boost: float) -> Iterator[tuple[str, float]]:
-    name = in_order(" ".join(name.split()))
-    if name:
-        yield name, boost
+    shown, nicknames = (
+        [str(getattr(entry, "value", "")) for entry in contents.get(kind, [])] for kind in ("fn", "nickname")
+    )
+    names = [getattr(entry, "value", None) for entry in contents.get("n", [])]
+    parts = [(_word(getattr(name, "given", "")), _word(getattr(name, "family", ""))) for name in names] or [("", "")]
+    yield from person(shown, *parts[0], nicknames)
+    for given, family in parts[1:]:
+        yield from person((), given, family)
 
 
 def _word(value: object) -> str:

@@ -13,6 +13,8 @@ MAX_CHARACTERS = 200
 MIN_BOOST, MAX_BOOST = 0.1, 10.0
 SHOWN = 60
 """Characters of a text that a message shows."""
+LOST_LETTER = "\ufffd"
+"""What stands for a letter that could not be read."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Refused:
-    """Something that cannot be used; all the rest is."""
+    """Something that cannot be used; all the rest is. Or that can, but is not as it should be."""
 
     line: int
     """Line, or number of the entry, in the source; 0 where there is none."""
@@ -43,11 +45,14 @@ class Refused:
     """What is wrong with it."""
     source: str = ""
     """Where it comes from: a file name."""
+    is_used: bool = False
+    """Whether it is used all the same."""
 
     def __str__(self) -> str:
         """Return one line for people."""
         place = ":".join(str(part) for part in (self.source, self.line) if part)
-        return f"{place + ': ' if place else ''}{self.text!r} is not used: {self.reason}"
+        used = "is used, but see" if self.is_used else "is not used"
+        return f"{place + ': ' if place else ''}{self.text!r} {used}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,11 @@ def problem_of(phrase: Phrase) -> str | None:
         return f"{len(phrase.text)} characters; at most {MAX_CHARACTERS} are used, say what is distinctive"
     if not phrase.text.strip():
         return "empty"
-    strange = "" if phrase.text.isprintable() else next(filter(_is_strange, phrase.text), "")
+    strange = (
+        ""
+        if phrase.text.isprintable() and LOST_LETTER not in phrase.text
+        else next(filter(_is_strange, phrase.text), "")
+    )
     if strange:
         return f"holds U+{ord(strange):04X}, which is no character of a text"
     if not MIN_BOOST <= phrase.boost <= MAX_BOOST:  # also refuses NaN
@@ -101,4 +110,4 @@ def shortened(text: str) -> str:
 def _is_strange(char: str) -> bool:
     # emoji of a newer Unicode than Python's are no reason to refuse a name
     newer = "\U0001f000" <= char <= "\U0001fbff"
-    return char != "\t" and not newer and unicodedata.category(char) in ("Cc", "Cs", "Cn")
+    return char == LOST_LETTER or (char != "\t" and not newer and unicodedata.category(char) in ("Cc", "Cs", "Cn"))

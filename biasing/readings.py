@@ -18,14 +18,26 @@ _REVERSED = re.compile(r"([^\W\d_][^,;]*),\s*([^\W\d_][^,;]*)")
 _TITLES = {
     "dr": "doctor", "prof": "professor", "mr": "mister", "mrs": "missus", "st": "saint", "sgt": "sergeant",
     "capt": "captain", "lt": "lieutenant", "col": "colonel", "gen": "general", "rev": "reverend", "mt": "mount",
-    "ft": "fort", "sr": "senior", "jr": "junior",
+    "ft": "fort", "sr": "senior", "jr": "junior", "apt": "apartment",
 }  # fmt: skip
 _BEHIND = {
     "st": "street", "dr": "drive", "rd": "road", "ave": "avenue", "blvd": "boulevard", "apt": "apartment",
     "jr": "junior", "sr": "senior", "inc": "incorporated", "ltd": "limited", "corp": "corporation",
 }  # fmt: skip
 _SUFFIXES = frozenset("jr sr junior senior md phd esq dds dvm rn cpa ii iii iv inc ltd llc co corp gmbh".split())
-_NUMBERED = {"II": "the second", "III": "the third", "IV": "the fourth", "VIII": "the eighth"}
+_ROMAN = "0 I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX".split()
+_SAID_OF_FIGURES = (
+    (re.compile(r"(?:#|\bNo\.\s*)(?=\d)"), "number "),
+    (re.compile(r"\$(\d+(?:\.\d+)?)"), r"\1 dollars"),
+    (re.compile(r"\u20ac(\d+(?:\.\d+)?)"), r"\1 euros"),
+    (re.compile(r"\u00a3(\d+(?:\.\d+)?)"), r"\1 pounds"),
+    (re.compile(r"(?<=\d)(?=[\u00bc-\u00be\u2153\u2154])"), " and "),
+    (re.compile(r"\u00bd|(?<![\d/.])1/2(?![\d/])"), "one half"),
+    (re.compile(r"\u00bc|(?<![\d/.])1/4(?![\d/])"), "one quarter"),
+    (re.compile(r"\u00be|(?<![\d/.])3/4(?![\d/])"), "three quarters"),
+    (re.compile(r"\u2153|(?<![\d/.])1/3(?![\d/])"), "one third"),
+    (re.compile(r"\u2154|(?<![\d/.])2/3(?![\d/])"), "two thirds"),
+)
 _IRREGULAR = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
     "twelve": "twelfth",
@@ -40,14 +52,18 @@ def said(text: str, *, is_name: bool) -> str:
     """
     text = _PICTURES.sub(" ", _UNSAID.sub("", text))
     text = _THOUSANDS.sub(lambda m: m[1].replace(",", ""), text)
+    for written, spoken in _SAID_OF_FIGURES:
+        text = written.sub(spoken, text)
     text = _POINT.sub(" point ", text)
     text = _ORDINAL.sub(lambda m: ordinal(int(m[1])), text)
     words = text.split()
     for place, word in enumerate(words):
         short = word.rstrip(".,").lower()
         behind = bool(place) and place == len(words) - 1
-        if is_name and behind and word.rstrip(".,") in _NUMBERED:
-            words[place] = _NUMBERED[word.rstrip(".,")]
+        numeral = word.rstrip(".,")
+        if behind and len(numeral) > 1 and numeral in _ROMAN:  # Henry VIII, but Rocky IV
+            value = _ROMAN.index(numeral)
+            words[place] = f"the {ordinal(value)}" if is_name else cardinal(value)
         elif len(words) > 1 and word[:1].isupper() and (word.endswith(".") or not word.isupper() or len(word) > 2):
             table = _BEHIND if behind and not (is_name and short in ("st", "dr")) else _TITLES
             words[place] = table.get(short, word)

@@ -7,15 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .address_table import delimiter_of, read_table
 from .errors import BiasingError
-from .phrases import DEFAULT_CLASS, MAX_CHARACTERS, Phrase, PhraseList, Refused, shortened
+from .phrases import DEFAULT_CLASS, LOST_LETTER, MAX_CHARACTERS, Phrase, PhraseList, Refused, shortened
 from .weights import DEFAULT_OUTSIDE, DEFAULT_STRENGTH, ClassSettings
 
 MAX_BYTES = 256_000_000
 """Larger files are no phrase lists."""
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_NO_TEXT = frozenset(range(32)) - frozenset(b"\t\n\r\f\v\x1a\x1b")
 _BOOST = re.compile(r"^(.*?)(?:\s+:|(?<=[^\s\d]):)\s*([0-9.]+)$")
-_KEYWORD = re.compile(r"^(.*?)((?:\s+(?::[0-9.]+|#[0-9.]+|@\S+)){2,})$")
-"""A line of sherpa-onnx's keyword spotter: phrase, boost, threshold, what to show, in any order."""
+_KEYWORD = re.compile(r"^(.*?)((?:\s+(?::[0-9.]+|#[0-9.]+|@\S+)){2,}|(?:\s+#[01]?\.[0-9]+))$")
+"""A line of sherpa-onnx's keyword spotter: phrase, boost, threshold, what to show, in any order; or a threshold alone,
+which has a point."""
+_SHOWN = re.compile(r"^(.*\S)\s+@(\S+)$")
+"""A phrase, and what sherpa-onnx is to show for it: that alone, where it is the phrase written otherwise."""
+_COMMENT = re.compile(r"#(?!\d)")
+"""#1 is a number."""
 _SECTION = re.compile(r"^\[([\w-]+)\]$")
 
 
@@ -50,6 +58,8 @@ def read_source(path: str | Path, *, cls: str | None = None) -> BiasSource:
         from .contacts import read_contacts  # noqa: PLC0415 (needs a library)
 
         return BiasSource(read_contacts(text, path.name, cls or "contact"))
+    if path.suffix.lower() in (".csv", ".tsv") or delimiter_of(text[:1000]):
+        return BiasSource(read_table(text, path.name, cls or "contact"))
     if path.suffix.lower() == ".json" or path.name.startswith("core.") or _looks_like_json(text):
         return _read_json(text, path, cls or DEFAULT_CLASS)
     return BiasSource(PhraseList.of(*_read_lines(text, path.name, cls or DEFAULT_CLASS)))
@@ -59,16 +69,38 @@ def read_text(path: Path) -> str:
     """Return the text of a file.
 
     Raises:
-        BiasingError: not there, not readable, too large, or not UTF-8.
+        BiasingError: not there, not readable, too large, or not text.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BiasingError(f"{path}: {path.stat().st_size} bytes; a phrase list has at most {MAX_BYTES}")
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
     except OSError as error:
         raise BiasingError(f"{path}: cannot be read ({error.strerror}); expected a list of phrases") from error
+    try:
+        return decoded(data)
     except UnicodeDecodeError as error:
         raise BiasingError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+
+
+def decoded(data: bytes) -> str:
+    """Return the text of bytes: UTF-8, UTF-16 with its mark, or as Windows wrote it before.
+
+    Where only some letters are not UTF-8, a sign stands for each, for which its phrase is refused.
+
+    Raises:
+        UnicodeDecodeError: not text.
+    """
+    if data[:2] in UTF_16:
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if not _NO_TEXT.isdisjoint(data):
+            raise
+    text = data.decode("utf-8-sig", "replace")
+    is_older = all(char.isascii() or char == LOST_LETTER for char in text)
+    return data.decode("cp1252", "replace") if is_older else text
 
 
 def read_lines(text: str, source: str = "", cls: str = DEFAULT_CLASS) -> PhraseList:
@@ -85,7 +117,7 @@ def _read_lines(text: str, source: str, cls: str) -> tuple[list[Phrase], list[Re
     phrases, refused = [], []
     for number, line in enumerate(text.split("\n"), 1):
         entry, boost = line.strip(), 1.0
-        if not entry or entry.startswith("#"):
+        if not entry or _COMMENT.match(entry):
             continue
         section = _SECTION.match(entry)
         if section:
@@ -97,6 +129,9 @@ def _read_lines(text: str, source: str, cls: str) -> tuple[list[Phrase], list[Re
         if keyword:
             marks = [mark for mark in keyword[2].split() if mark.startswith(":")]
             entry = " ".join([keyword[1], *marks[:1]])
+        shown = _SHOWN.match(entry) if is_short else None
+        if shown and _letters(shown[1]) == _letters(shown[2]):
+            entry = shown[1]
         marked = _BOOST.match(entry) if is_short else None
         if marked:
             entry = marked[1].strip()
@@ -109,6 +144,10 @@ def _read_lines(text: str, source: str, cls: str) -> tuple[list[Phrase], list[Re
             entry = "".join(entry.split()).replace("\u2581", " ").strip()
         phrases.append(Phrase(entry, cls, boost, source, number))
     return phrases, refused
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def _looks_like_json(text: str) -> bool:

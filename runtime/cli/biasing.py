@@ -67,13 +67,16 @@ def check(
             fail(str(one))
         if report is Report.json:
             rows = [_row(vocabulary, pronounce, each) for each in used[:limit]]
-            said = [{"line": one.line, "text": one.text, "reason": one.reason} for one in all_refused]
+            said = [
+                {"line": one.line, "text": one.text, "reason": one.reason, "used": one.is_used} for one in all_refused
+            ]
             print(json.dumps({"file": str(file), "used": len(used), "phrases": rows, "refused": said}))
         else:
             _print(vocabulary, pronounce, used[:limit])
             more = f" ({len(used) - limit} more not shown)" if limit is not None and limit < len(used) else ""
             templates = f", {len(source.templates)} templates" if source.templates else ""
-            print(f"{file}: {len(used)} phrases used{more}, {len(all_refused)} refused{templates}")
+            gone = sum(not one.is_used for one in all_refused)
+            print(f"{file}: {len(used)} phrases used{more}, {gone} refused{templates}")
     if useless:
         raise typer.Exit(1)
 

@@ -308,7 +308,7 @@ class Engine:
         Raises:
             BiasingError: a file cannot be read; all is as before then.
         """
-        refused = self.phrases.load(self.settings.bias, self.settings.bias_strength)
+        refused = [one for one in self.phrases.load(self.settings.bias, self.settings.bias_strength) if not one.is_used]
         if refused:
             # how many and why, but not which: they may be names of people
             reasons = sorted({one.reason.split("'")[0].strip() for one in refused})

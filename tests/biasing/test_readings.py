@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nearword.biasing import BiasVocabulary, Phrase, Tokenizer, read_lines, read_source
+from nearword.biasing import BiasingError, BiasVocabulary, Phrase, Tokenizer, read_lines, read_source
 from nearword.biasing.readings import in_order, ordinal, said
 
 LETTERS = tuple("▁" + letter for letter in "abcdefghijklmnopqrstuvwxyz") + tuple("abcdefghijklmnopqrstuvwxyz'")
@@ -31,6 +31,8 @@ def spoken(text: str, cls: str = "contact") -> str:
         ("Mr. T", "mister T"),
         ("John F. Kennedy", "John F Kennedy"),
         ("Henry VIII", "Henry the eighth"),
+        ("Louis XIV", "Louis the fourteenth"),
+        ("Malcolm X", "Malcolm X"),
         ("John Smith III", "John Smith the third"),
         ("Jane \U0001f600 Smith", "Jane Smith"),
         ("Jane ❤️", "Jane"),
@@ -74,6 +76,15 @@ def test_names_are_read_as_people_say_them(written: str, heard: str) -> None:
         ("lamp 7:30", "lamp seven thirty"),
         ("gate 1st", "gate first"),
         ("first, second", "first second"),
+        ("Rocky IV", "Rocky four"),
+        ("No. 5", "number five"),
+        ("#1 Dad", "number one Dad"),
+        ("$5 menu", "five dollars menu"),
+        ("½ litre", "one half litre"),
+        ("2½ litres", "two and one half litres"),
+        ("1/2 cup", "one half cup"),
+        ("gate 11/2", "gate eleven two"),
+        ("Apt. 4B", "apartment four B"),
     ],
 )
 def test_things_are_read_as_people_say_them(written: str, heard: str | None) -> None:
@@ -108,6 +119,10 @@ def test_ordinals_end_as_ordinals_do(value: int) -> None:
         ("apartment #5", "apartment #5", 1.0),
         ("me @home", "me @home", 1.0),
         ("gate 7:30", "gate 7:30", 1.0),
+        ("▁HE LL O ▁WORLD @HELLO_WORLD", "HELLO WORLD", 1.0),
+        ("HELLO WORLD :1.5 @HELLO_WORLD", "HELLO WORLD", 1.5),
+        ("HELLO #0.35", "HELLO", 1.0),
+        ("#1 Dad", "#1 Dad", 1.0),
     ],
 )
 def test_lines_of_sherpa_onnx_are_read(line: str, text: str, boost: float) -> None:
@@ -151,3 +166,56 @@ def test_cards_of_old_phones_give_whole_names(tmp_path, capfd, line: str, name: 
 def test_a_last_card_without_its_end_is_read(tmp_path, end: str) -> None:
     text = "BEGIN:VCARD\nVERSION:3.0\nFN:Ann Lee\nEND:VCARD\nBEGIN:VCARD\nVERSION:3.0\nFN:Bo Fry" + end
     assert names_of(tmp_path, text) == ["Ann Lee", "Bo Fry"]
+    (told,) = read_source(tmp_path / "people.vcf").phrases.refused
+    assert (told.line, told.text, told.is_used) == (5, "Bo Fry", True)
+    assert "END:VCARD is missing" in str(told)
+
+
+NAME = "Zoë O\u2019Neil-Ruiz"
+FOLDED = (
+    "BEGIN:VCARD\r\nVERSION:4.0\r\nFN;PREF=1:Zoë\r\n  O\u2019Neil-Ru\r\n iz\r\n"
+    "N:O\u2019Neil-Ruiz;Zoë;Ann;Dr.;PhD\r\nEND:VCARD\r\n"
+)
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(("name", "text"), [("a.vcf", FOLDED), ("a.txt", f"[contact]\r\n{NAME}\r\nZoë\r\n")])
+def test_files_of_any_system_hold_the_same_names(tmp_path, name: str, text: str, encoding: str) -> None:
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    (tmp_path / name).write_bytes((mark + text).encode(encoding))
+    listed = read_source(tmp_path / name).phrases
+    assert [phrase.text for phrase in listed.phrases] == [NAME, "Zoë"]
+    assert not listed.refused
+
+
+def test_one_broken_letter_costs_one_name(tmp_path) -> None:
+    (tmp_path / "a.txt").write_bytes("Zoë\n".encode() + b"J\xc3\nAnn\n")
+    listed = read_source(tmp_path / "a.txt").phrases
+    assert [phrase.text for phrase in listed.phrases] == ["Zoë", "Ann"]
+    assert [one.line for one in listed.refused] == [2]
+
+
+TABLES = {
+    "google, 2024": "First Name,Middle Name,Last Name,Nickname,Phone 1 - Value\nAnn,Q,Lee,Annie,555\n,,,,112\n",
+    "google, before": 'Name,Given Name,Additional Name,Family Name,Nickname\n"Lee, Ann",Ann,,Lee,Annie\n,,,,,112\n',
+    "outlook": '"Title","First Name","Last Name","Nickname"\r\n"","Ann","Lee","Annie"\r\n"Mr","","",""\r\n',
+    "with semicolons": "Display Name;First Name;Last Name;Nickname;Mail\nAnn Lee;Ann;Lee;Annie;a@b.c\n;;;;x@y.z\n",
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("name", ["people.csv", "people.txt"])
+def test_tables_of_address_books_are_contacts(tmp_path, kind: str, name: str) -> None:
+    (tmp_path / name).write_bytes(TABLES[kind].encode("utf-8-sig"))
+    listed = read_source(tmp_path / name).phrases
+    assert [(phrase.text, phrase.cls) for phrase in listed.phrases] == [
+        ("Ann Lee", "contact"), ("Ann", "contact"), ("Annie", "contact")
+    ]  # fmt: skip
+    assert [(one.line, one.reason) for one in listed.refused] == [(3, "has no name")]
+
+
+def test_a_table_without_names_is_refused(tmp_path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(BiasingError, match=r"a\.csv: has no column of names; expected a first line with Name"):
+        read_source(tmp_path / "a.csv")
