@@ -7,6 +7,7 @@ from pathlib import Path
 import platformdirs
 
 from .errors import ModelNotFoundError
+from .model_path import PACKED
 
 DEFAULT_MODEL = "assistant-en"
 BUNDLED = Path(__file__).parent / "bundled"
@@ -18,8 +19,9 @@ class Installed:
 
     name: str
     folder: Path
+    """Its folder, or its packed file."""
     origin: str
-    """``bundled`` or ``downloaded``."""
+    """``bundled``, ``downloaded`` or ``packed``."""
 
 
 def user_models_dir() -> Path:
@@ -32,14 +34,19 @@ def _folders(parent: Path) -> list[Path]:
     return sorted(path.parent for path in parent.glob("*/tokens.txt")) if parent.is_dir() else []
 
 
+def _packed(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.glob(f"*{PACKED}") if path.is_file()) if parent.is_dir() else []
+
+
 def list_models() -> list[Installed]:
-    """Return the bundled and the downloaded models, by name."""
+    """Return the bundled, the downloaded and the packed models, by name."""
     bundled = [Installed(folder.name, folder, "bundled") for folder in _folders(BUNDLED)]
-    return bundled + [Installed(folder.name, folder, "downloaded") for folder in _folders(user_models_dir())]
+    folders = [Installed(folder.name, folder, "downloaded") for folder in _folders(user_models_dir())]
+    return bundled + folders + [Installed(path.stem, path, "packed") for path in _packed(user_models_dir())]
 
 
 def resolve(name: str | Path = DEFAULT_MODEL) -> Path:
-    """Return the folder of a model given by name or by path; of one given by its encoder that file.
+    """Return the folder of a model given by name or by path; of a packed one, or one given by its encoder, that file.
 
     Raises:
         ModelNotFoundError: neither; says which names there are and which can be pulled.
@@ -47,7 +54,7 @@ def resolve(name: str | Path = DEFAULT_MODEL) -> Path:
     for model in list_models():
         if model.name == str(name):
             return model.folder
-    if str(name) and (Path(name).is_dir() or (Path(name).suffix == ".onnx" and Path(name).is_file())):
+    if str(name) and (Path(name).is_dir() or (Path(name).suffix in (".onnx", PACKED) and Path(name).is_file())):
         return Path(name)
     from .public import PUBLIC_MODELS  # noqa: PLC0415 (only for the message)
 

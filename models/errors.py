@@ -7,6 +7,10 @@ All packages may import this module, and of other packages' modules this one alo
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model_path import ModelPath
 
 
 class NearwordError(Exception):
@@ -24,10 +28,10 @@ class ModelNotFoundError(ModelError, FileNotFoundError):
 class ModelFileError(ModelError, ValueError):
     """A file of a model folder is missing, truncated, or does not fit the others."""
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: "Path | ModelPath", problem: str) -> None:
         super().__init__(f"{path}: {problem}")
-        self.path = path
-        """The file at fault."""
+        self.path = Path(str(path))
+        """The file at fault; of a packed model as if it were a folder."""
         self._problem = problem
 
     def __reduce__(self) -> tuple[type["ModelFileError"], tuple[Path, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import ModelError, ModelFileError
+from .model_path import ModelPath, PackedPath, open_model
 
 PRECISIONS = ("auto", "int8", "fp16", "float")
 PARTS = ("encoder", "decoder", "joiner")
@@ -22,12 +23,12 @@ _SUFFIXES = {"int8": (".int8.onnx",), "fp16": (".fp16.onnx", ".float16.onnx")}
 _CHUNK, _LEFT = (re.compile(rf"(?:^|[-_.]){name}[-_](\d+)") for name in ("chunk(?:[-_]size)?", "left(?:[-_]context)?"))
 
 
-def precision_of(path: Path) -> str:
+def precision_of(path: ModelPath) -> str:
     """Return the precision that a graph's name says: ``int8``, ``fp16``, or ``float`` where it says nothing."""
     return next((name for name, ends in _SUFFIXES.items() if path.name.endswith(ends)), "float")
 
 
-def find_graphs(model: Path, precision: str = "auto") -> dict[str, Path]:
+def find_graphs(model: Path | PackedPath, precision: str = "auto") -> dict[str, ModelPath]:
     """Return the graphs of a model: ``encoder``, ``decoder`` and ``joiner``.
 
     ``auto`` takes the int8 encoder and the float decoder and joiner; each falls back on what there is. Of encoders that
@@ -35,7 +36,7 @@ def find_graphs(model: Path, precision: str = "auto") -> dict[str, Path]:
     longest left context of these. Decoder and joiner are those whose names go with the encoder's.
 
     Args:
-        model: the folder, or the encoder in it that shall run.
+        model: the folder, the encoder in it that shall run, or a packed model.
         precision: one of ``PRECISIONS``.
 
     Raises:
@@ -44,21 +45,18 @@ def find_graphs(model: Path, precision: str = "auto") -> dict[str, Path]:
     """
     if precision not in PRECISIONS:
         raise ModelError(f"precision {precision!r}: expected {', '.join(PRECISIONS)}")
-    named = model.is_file()
-    folder = model.parent if named else model
-    encoder = model if named else _encoder(folder, precision)
+    named = isinstance(model, Path) and model.suffix == ".onnx" and model.is_file()
+    folder = open_model(model) if isinstance(model, Path) else model
+    encoder: ModelPath = model if named else _encoder(folder, precision)
     others = {part: _companion(folder, part, precision, encoder) for part in PARTS[1:]}
     return {"encoder": encoder, **others}
 
 
-def folder_of(model: Path) -> Path:
-    """Return the folder of a model that is given by its folder or by its encoder."""
-    return model.parent if model.is_file() else model
-
-
-def _found(folder: Path, part: str, precision: str) -> list[Path]:
+def _found(folder: ModelPath, part: str, precision: str) -> list[ModelPath]:
     """Return the files of a part, all of one precision."""
-    there = sorted(path for path in folder.glob(f"{part}*.onnx") if path.is_file())
+    names = (path.name for path in folder.iterdir())
+    there = [folder / name for name in sorted(names) if name.startswith(part) and name.endswith(".onnx")]
+    there = [path for path in there if path.is_file()]
     wishes: Sequence[str] = _AUTO[part] if precision == "auto" else (precision,)
     if part != "encoder" and precision in _SUFFIXES:  # published folders seldom have a small decoder
         wishes = (precision, "float")
@@ -68,10 +66,11 @@ def _found(folder: Path, part: str, precision: str) -> list[Path]:
             return found
     kind = "" if precision == "auto" else f" in {precision}"
     hint = f" (found {', '.join(path.name for path in there)})" if there else ""
-    raise ModelFileError(folder / f"{part}.onnx", f"missing; expected {part}*.onnx{kind} in {folder.absolute()}{hint}")
+    where = Path(str(folder)).absolute()
+    raise ModelFileError(folder / f"{part}.onnx", f"missing; expected {part}*.onnx{kind} in {where}{hint}")
 
 
-def _encoder(folder: Path, precision: str) -> Path:
+def _encoder(folder: ModelPath, precision: str) -> ModelPath:
     found = _found(folder, "encoder", precision)
     if len(found) == 1:
         return found[0]
@@ -86,7 +85,7 @@ def _encoder(folder: Path, precision: str) -> Path:
     return min(order)[-1]
 
 
-def _companion(folder: Path, part: str, precision: str, encoder: Path) -> Path:
+def _companion(folder: ModelPath, part: str, precision: str, encoder: ModelPath) -> ModelPath:
     """Return the decoder or joiner: the one with the encoder's name, or with the longest beginning of it."""
     found = _found(folder, part, precision)
     if len(found) == 1:
@@ -98,14 +97,14 @@ def _companion(folder: Path, part: str, precision: str, encoder: Path) -> Path:
     return fitting[max(fitting)]
 
 
-def _variant(path: Path, part: str) -> str:
+def _variant(path: ModelPath, part: str) -> str:
     """Return what a name says beside the part and the precision."""
     name = path.name.removeprefix(part)
     ends = (*_SUFFIXES["int8"], *_SUFFIXES["fp16"], ".onnx")
     return next(name.removesuffix(end) for end in ends if name.endswith(end))
 
 
-def _ambiguous(found: Sequence[Path], part: str) -> ModelFileError:
+def _ambiguous(found: Sequence[ModelPath], part: str) -> ModelFileError:
     names = ", ".join(path.name for path in found)
     way = f"name the encoder: --model {found[0]}" if part == "encoder" else f"leave one {part} in the folder"
     return ModelFileError(found[0], f"one of several ({names}); {way}")

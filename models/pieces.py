@@ -1,15 +1,15 @@
 """SentencePiece models: what splits words into the pieces of a speech model."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ModelFileError
+from .model_path import ModelPath
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
 
 
-def open_pieces(path: Path) -> "SentencePieceProcessor":
+def open_pieces(path: ModelPath) -> "SentencePieceProcessor":
     """Return the processor of a ``bpe.model``.
 
     Raises:
@@ -19,7 +19,7 @@ def open_pieces(path: Path) -> "SentencePieceProcessor":
 
     processor = sentencepiece.SentencePieceProcessor()
     try:
-        processor.Load(str(path))
+        processor.LoadFromSerializedProto(path.read_bytes())
     except (OSError, RuntimeError) as error:
         raise ModelFileError(path, f"is no SentencePiece model ({error})") from error
     return processor

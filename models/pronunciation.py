@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ModelFileError
+from .model_path import ModelPath, PackedPath
 from .session import describe, open_session
 
 MAX_LETTERS = 64
@@ -24,7 +25,7 @@ Phones = tuple[int, ...]
 class Pronouncer:
     """A loaded model. Safe to share between threads."""
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: ModelPath, *, threads: int = 1) -> None:
         self._session = open_session(path, threads)
         metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         letters = metadata.get("letters", "")
@@ -51,14 +52,15 @@ class Pronouncer:
             raise ModelFileError(path, f"log_probs has shape {shape}; expected [N, T, {len(self.phones)}]")
 
     @classmethod
-    def load(cls, path: str | Path, *, threads: int = 1) -> "Pronouncer":
-        """Load ``pronounce.onnx``; ``path`` is the file or the model folder that holds it.
+    def load(cls, path: str | ModelPath, *, threads: int = 1) -> "Pronouncer":
+        """Load ``pronounce.onnx``; ``path`` is the file, or the folder or packed model that holds it.
 
         Raises:
             ModelFileError: missing, truncated, or not a model of this kind.
         """
-        path = Path(path)
-        return cls(path / "pronounce.onnx" if path.is_dir() else path, threads=threads)
+        opened = Path(path) if isinstance(path, str) else path
+        holds_it = not opened.is_file() and (isinstance(opened, PackedPath) or Path(str(opened)).is_dir())
+        return cls(opened / "pronounce.onnx" if holds_it else opened, threads=threads)
 
     def __call__(self, words: Sequence[str]) -> list[Phones]:
         """Return the phones of each word, as classes (see ``phones``): the most probable class of every slot.

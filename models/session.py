@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
 from .errors import ModelFileError
+
+if TYPE_CHECKING:
+    from .model_path import ModelPath
 
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -27,8 +31,10 @@ class Tensor:
     dtype: type[np.generic]
 
 
-def open_session(path: Path, threads: int) -> ort.InferenceSession:
+def open_session(path: "ModelPath", threads: int) -> ort.InferenceSession:
     """Open an ONNX file: ``threads`` threads that do not spin, no memory arena.
+
+    A file of a packed model is decoded first; of a folder onnxruntime reads it itself.
 
     Raises:
         ModelFileError: the file is missing, truncated or not ONNX.
@@ -42,16 +48,17 @@ def open_session(path: Path, threads: int) -> ort.InferenceSession:
     options.log_severity_level = 4
     if not path.is_file():
         raise ModelFileError(path, "missing")
-    if path.stat().st_size == 0:
+    model = str(path) if isinstance(path, Path) else path.read_bytes()
+    if (path.stat().st_size if isinstance(path, Path) else len(model)) == 0:
         raise ModelFileError(path, "is empty (0 bytes); fetch it anew")
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common base but Exception
         reason = str(error).replace("\n", " ")[:160]
         raise ModelFileError(path, f"onnxruntime cannot load it (truncated or not a model?): {reason}") from error
 
 
-def describe(path: Path, arguments: "list[ort.NodeArg]") -> list[Tensor]:
+def describe(path: "ModelPath", arguments: "list[ort.NodeArg]") -> list[Tensor]:
     """Return names, shapes and dtypes of a session's inputs or outputs."""
     tensors = []
     for argument in arguments:
@@ -68,7 +75,7 @@ def zeros(tensor: Tensor) -> npt.NDArray[np.generic]:
     return np.zeros([1 if size is None else size for size in tensor.shape], tensor.dtype)
 
 
-def metadata_int(path: Path, metadata: dict[str, str], key: str, low: int, high: int) -> int:
+def metadata_int(path: "ModelPath", metadata: dict[str, str], key: str, low: int, high: int) -> int:
     """Return a whole number of the metadata.
 
     Raises:

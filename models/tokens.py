@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from .errors import ModelFileError
+from .model_path import ModelPath
 
 WORD_MARK = "\u2581"
 """SentencePiece writes a space so."""
@@ -24,7 +24,7 @@ def _is_special(token: str) -> bool:
     return token.startswith("<") and token.endswith(">") and len(token) > 2
 
 
-def _parse(path: Path, lines: Sequence[str]) -> dict[int, str]:
+def _parse(path: ModelPath, lines: Sequence[str]) -> dict[int, str]:
     """Return tokens by id."""
     found: dict[int, str] = {}
     for number, line in enumerate(lines, 1):
@@ -47,11 +47,11 @@ class Vocabulary:
 
     tokens: tuple[str, ...]
     """Pieces as they stand in ``tokens.txt``."""
-    bpe_model: Path | None = None
+    bpe_model: ModelPath | None = None
     """SentencePiece model that made them, if the folder has one."""
 
     @classmethod
-    def load(cls, folder: Path) -> "Vocabulary":
+    def load(cls, folder: ModelPath) -> "Vocabulary":
         """Read ``folder/tokens.txt``: one ``token id`` a line, ids 0 to n - 1 in any order.
 
         The disambiguation symbols ``#0``, ``#1`` ... that icefall's lexicons have after the last token are left out:

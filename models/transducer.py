@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelFileError, ModelNotFoundError
+from .errors import ModelFileError
 from .features import FRAME_SECONDS, NUM_BINS, Features
-from .graphs import find_graphs, folder_of, precision_of
+from .graphs import find_graphs, precision_of
+from .model_path import ModelPath, open_model, stored_bytes
 from .session import Tensor, describe, metadata_int, open_session, zeros
 from .tokens import Vocabulary
 
@@ -35,8 +36,9 @@ class ModelInfo:
     """What a model is, as its files tell."""
 
     name: str
-    """The folder's name."""
-    folder: Path
+    """The folder's name, or the packed file's without its ending."""
+    folder: ModelPath
+    """The folder, or what stands for it in a packed file."""
     model_type: str
     """As the encoder's metadata has it: ``lstm``, ``zipformer``, ``zipformer2``."""
     precision: str
@@ -65,7 +67,7 @@ class ModelInfo:
     """Of the three graphs in use, on disk."""
     metadata: dict[str, str]
     """The encoder's metadata, as it stands."""
-    graphs: tuple[Path, Path, Path]
+    graphs: tuple[ModelPath, ModelPath, ModelPath]
     """The files in use: encoder, decoder, joiner."""
 
     @property
@@ -79,7 +81,7 @@ class ModelInfo:
         return self.delay_frames * FRAME_SECONDS
 
 
-def check_features(path: Path, metadata: dict[str, str]) -> None:
+def check_features(path: ModelPath, metadata: dict[str, str]) -> None:
     """Check that an encoder hears the features that are computed here.
 
     Raises:
@@ -131,9 +133,9 @@ class Transducer:
     """A loaded model. Safe to share between threads."""
 
     def __init__(self, folder: Path, *, threads: int = 1, precision: str = "auto") -> None:
-        paths = find_graphs(folder, precision)
-        folder = folder_of(folder)
-        self.vocabulary = Vocabulary.load(folder)
+        files = open_model(folder)
+        paths = find_graphs(folder if folder.suffix == ".onnx" else files, precision)
+        self.vocabulary = Vocabulary.load(files)
         """Token ids to text."""
         self.encoder = open_session(paths["encoder"], threads)
         self._decoder = open_session(paths["decoder"], threads)
@@ -151,8 +153,8 @@ class Transducer:
         """Predictor output [1, joiner_dim] of a context (a tuple of ``context_size`` ids, -1 for none), kept."""
         encoded = self._probe(paths, chunk_frames, context_size)
         self.info = ModelInfo(
-            name=folder.name,
-            folder=folder,
+            name=files.name,
+            folder=files,
             model_type=metadata.get("model_type", "unknown"),
             precision=precision_of(paths["encoder"]),
             sample_rate=16000,
@@ -165,7 +167,7 @@ class Transducer:
             context_size=context_size,
             joiner_dim=encoded.shape[1],
             states=len(states),
-            size_bytes=sum(path.stat().st_size for path in paths.values()),
+            size_bytes=sum(stored_bytes(path) for path in paths.values()),
             metadata=metadata,
             graphs=(paths["encoder"], paths["decoder"], paths["joiner"]),
         )
@@ -173,25 +175,22 @@ class Transducer:
 
     @classmethod
     def load(cls, folder: str | Path, *, threads: int = 1, precision: str = "auto") -> "Transducer":
-        """Load a model folder, or that of the encoder that is named; for ``precision`` see ``find_graphs``.
+        """Load a model folder, that of a named encoder, or a packed model; for ``precision`` see ``find_graphs``.
 
         Raises:
-            ModelNotFoundError: no such folder.
-            ModelFileError: a file is missing, truncated, or does not fit the others; names it.
+            ModelNotFoundError: no such folder or file.
+            ModelFileError: a file is missing, truncated, damaged, or does not fit the others; names it.
         """
-        folder = Path(folder)
-        if not folder_of(folder).is_dir() or (folder.is_file() and folder.suffix != ".onnx"):
-            raise ModelNotFoundError(f"{folder}: no such model folder, and no encoder of one (*.onnx)")
-        return cls(folder, threads=threads, precision=precision)
+        return cls(Path(folder), threads=threads, precision=precision)
 
-    def _read_chunk(self, path: Path, metadata: dict[str, str]) -> int:
+    def _read_chunk(self, path: ModelPath, metadata: dict[str, str]) -> int:
         frames = metadata_int(path, metadata, "T", 1, 10_000)
         x = next(tensor for tensor in describe(path, self.encoder.get_inputs()) if tensor.name == self.encoder_input)
         if x.shape[1] not in (frames, None):
             raise ModelFileError(path, f"x takes {x.shape[1]} frames, but metadata 'T' is {frames}")
         return frames
 
-    def _read_encoder(self, path: Path) -> list[Tensor]:
+    def _read_encoder(self, path: ModelPath) -> list[Tensor]:
         inputs = describe(path, self.encoder.get_inputs())
         outputs = [tensor for tensor in describe(path, self.encoder.get_outputs()) if tensor.name != PHONES]
         features = [tensor for tensor in inputs if tensor.name == "x"]
@@ -217,7 +216,7 @@ class Transducer:
         self.encoder_outputs = [tensor.name for tensor in outputs]
         return states
 
-    def _read_decoder(self, path: Path) -> int:
+    def _read_decoder(self, path: ModelPath) -> int:
         inputs = describe(path, self._decoder.get_inputs())
         metadata = dict(self._decoder.get_modelmeta().custom_metadata_map)
         if len(inputs) != 1 or inputs[0].dtype is not np.int64 or len(inputs[0].shape) != 2:
@@ -239,7 +238,7 @@ class Transducer:
         self._decoder_input = inputs[0].name
         return context_size
 
-    def _read_joiner(self, path: Path) -> None:
+    def _read_joiner(self, path: ModelPath) -> None:
         inputs = describe(path, self._joiner.get_inputs())
         if len(inputs) != 2 or any(len(tensor.shape) != 2 for tensor in inputs):
             listed = ", ".join(tensor.name for tensor in inputs[:4])
@@ -253,7 +252,7 @@ class Transducer:
             ("encoder_out", "decoder_out") if set(names) == {"encoder_out", "decoder_out"} else (names[0], names[1])
         )
 
-    def _probe(self, paths: dict[str, Path], chunk_frames: int, context_size: int) -> Array:
+    def _probe(self, paths: dict[str, ModelPath], chunk_frames: int, context_size: int) -> Array:
         """Run every graph once: what does not fit together shows here, not in the middle of an utterance."""
         part = "encoder"
         try:
@@ -287,11 +286,11 @@ class Transducer:
 
         Without a file that says how words are pronounced they are of no use, so then it tells none either.
         """
-        return tuple(self.info.metadata.get(PHONES, "").split()) if self.pronunciation.exists() else ()
+        return tuple(self.info.metadata.get(PHONES, "").split()) if self.pronunciation.is_file() else ()
 
     @property
-    def pronunciation(self) -> Path:
-        """The file of the model's folder that says how words are pronounced; it need not be there."""
+    def pronunciation(self) -> ModelPath:
+        """The file of the model that says how words are pronounced; it need not be there."""
         return self.info.folder / PRONUNCIATION
 
     def encoder_stream(self, *, phones: bool = False) -> EncoderStream:

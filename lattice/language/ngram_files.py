@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,32 +32,40 @@ LOWEST = -13.0
 """Scores below are stored so (natural logarithm); but ARPA's -99 stays."""
 
 
-def load_ngram(path: str | os.PathLike[str], symbols: Sequence[str] | None = None) -> NgramModel:
+class Readable(Protocol):
+    """What can be opened, as a ``pathlib.Path`` or a file within another."""
+
+    def open(self, mode: Literal["rb"], /) -> IO[bytes]:
+        """Open it."""
+
+
+def load_ngram(path: str | os.PathLike[str] | Readable, symbols: Sequence[str] | None = None) -> NgramModel:
     """Read a model, ARPA (also with gzip) or binary, whichever it is.
 
     Args:
-        path: the file.
+        path: the file, or what can be opened as one.
         symbols: number the tokens so, by name: ``vocabulary.tokens`` of the speech model that it is for.
 
     Raises:
         LanguageModelError: the file is none, names what is wrong.
         OSError: it cannot be read.
     """
-    path = Path(path)
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise LanguageModelError(f"{path}: {size} bytes; the limit is {MAX_BYTES}")
-    with path.open("rb") as file:
-        magic = file.read(2)
+    source: Readable = Path(path) if isinstance(path, (str, os.PathLike)) else path
     try:
-        if magic == b"PK":
-            model = _read_binary(path)
-        elif magic == b"\x1f\x8b":
-            with gzip.open(path) as packed:
-                model = read_arpa(packed)
-        else:
-            with path.open("rb") as plain:
-                model = read_arpa(plain)
+        with source.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            magic = file.read(2)
+            file.seek(0)
+            if size > MAX_BYTES:
+                model = _too_large(size)
+            elif magic == b"PK":
+                model = _read_binary(file)
+            elif magic == b"\x1f\x8b":
+                with gzip.open(file) as packed:
+                    model = read_arpa(packed)
+            else:
+                model = read_arpa(file)
     except UnicodeDecodeError as error:
         raise LanguageModelError(f"{path}: is no language model; expected ARPA text or the compact form") from error
     except (LanguageModelError, EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -124,12 +132,17 @@ def _unpack(packed: npt.NDArray[np.uint16], out: npt.NDArray[np.float32]) -> Non
     np.take(table.astype(np.float32), packed, out=out)
 
 
-def _read_binary(path: Path) -> NgramModel:
+def _too_large(size: int) -> NgramModel:
+    raise LanguageModelError(f"{size} bytes; the limit is {MAX_BYTES}")
+
+
+def _read_binary(file: IO[bytes]) -> NgramModel:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size <= MAX_BYTES:
-            with np.load(path, allow_pickle=False) as arrays:
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
                 return _from_arrays(arrays)
     except LanguageModelError:
         raise

@@ -118,15 +118,26 @@ def write_sections(path: str | os.PathLike[str], form: str, sections: Sections) 
     Raises:
         OSError: it cannot be written.
     """
-    path = Path(path)
     data = to_bytes(form, sections)
+    write_atomically(Path(path), data)
+    return len(data)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file; it appears only when it is whole, and on the disk.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_bytes(data)
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    return len(data)
 
 
 def to_bytes(form: str, sections: Sections) -> bytes:

@@ -48,14 +48,14 @@ def check(
     """
     from ...biasing import Templates, Tokenizer, read_source
     from ...models import Pronouncer, resolve
-    from ...models.graphs import folder_of
+    from ...models.model_path import open_model
     from ...models.tokens import Vocabulary
     from ...models.transducer import PRONUNCIATION
     from ..recognition.biasing import bias_vocabulary
 
-    folder = folder_of(resolve(model))
+    folder = open_model(resolve(model))
     vocabulary = bias_vocabulary(Vocabulary.load(folder))
-    pronounce = Pronouncer.load(folder) if (folder / PRONUNCIATION).exists() else None
+    pronounce = Pronouncer.load(folder) if (folder / PRONUNCIATION).is_file() else None
     useless = False
     for file in files:
         source = read_source(file)

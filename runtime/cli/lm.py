@@ -134,11 +134,11 @@ def perplexity(
 
 def _pieces_of(model: str) -> "tuple[Vocabulary, Callable[[str], list[int]]]":
     from ...models import resolve
-    from ...models.graphs import folder_of
+    from ...models.model_path import open_model
     from ...models.tokens import Vocabulary
     from ..recognition.word_pieces import piece_encoder
 
-    folder = folder_of(resolve(model))
+    folder = open_model(resolve(model))
     vocabulary = Vocabulary.load(folder)
     return vocabulary, piece_encoder(vocabulary, folder)
 

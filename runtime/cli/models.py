@@ -1,4 +1,4 @@
-"""``nearword models``: what is there, what a model is, and fetching public ones."""
+"""``nearword models``: what is there, what a model is, fetching public ones, packing and updating."""
 
 import json
 import sys
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Report, complete_model, fail
+from .model_packing import PACK_EXAMPLES, Name, pack, unpack
+from .options import Report, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ PULL_EXAMPLES = (
     "nearword models pull zipformer-en-20m\n\n"
     "nearword models pull zipformer-en-66m --base-url https://mirror.example"
 )
-app = typer.Typer(help="List, show and download models.", invoke_without_command=True)
+app = typer.Typer(help="List, show, download, pack and update models.", invoke_without_command=True)
 
 
 @app.callback()
@@ -45,14 +46,13 @@ def list_all(
 
 @app.command()
 def show(
-    name: Annotated[
-        str,
-        typer.Argument(metavar="NAME-OR-FOLDER", help="A model by name or its folder.", autocompletion=complete_model),
-    ],
+    name: Name,
     report: Annotated[Report, typer.Option("--format", "-f", help="What to print.")] = Report.text,
 ) -> None:
-    """Print what a model is: size, chunk, look-ahead, vocabulary, states, metadata."""
+    """Print what a model is: size, chunk, look-ahead, vocabulary, states, metadata; what a packed one is made of."""
     from ...models import Transducer, resolve
+    from ...models.model_path import PackedPath
+    from ...models.packing import describe_packed
 
     model = Transducer.load(resolve(name))
     info = model.info
@@ -72,12 +72,18 @@ def show(
         "states": info.states,
         "metadata": info.metadata,
     }
+    if isinstance(info.folder, PackedPath):
+        rows["packed"] = describe_packed(info.folder.model)
     if report is Report.json:
         print(json.dumps(rows))
         return
     for key, value in rows.items():
         text = ", ".join(f"{k}={v}" for k, v in sorted(value.items())) if isinstance(value, dict) else str(value)
         print(f"{key:17} {text}")
+
+
+app.command(epilog=PACK_EXAMPLES)(pack)
+app.command()(unpack)
 
 
 def _complete_public(incomplete: str) -> list[str]:

@@ -113,11 +113,11 @@ def _local(
     loaded, encode = load_ngram(lm), None
     if loaded.unit == "pieces":
         from ...models import resolve
-        from ...models.graphs import folder_of
+        from ...models.model_path import open_model
         from ...models.tokens import Vocabulary
         from ..recognition.word_pieces import piece_encoder
 
-        folder = folder_of(resolve(model))
+        folder = open_model(resolve(model))
         vocabulary = Vocabulary.load(folder)
         loaded, encode = loaded.aligned(vocabulary.tokens), piece_encoder(vocabulary, folder)
     share, word_bonus, token_bonus = weights

@@ -3,6 +3,7 @@
 from ...endpointing import Ending
 from ...models import SAMPLE_RATE, NearwordError, Transducer
 from ...models.audio import Samples
+from ...models.model_path import PackedPath
 from .endpoints import FRAME, Decisions, System
 
 SHERPA_FRAME_SECONDS = 0.04
@@ -20,8 +21,10 @@ def sherpa_system(model: Transducer) -> System:
     blank; the rules are scaled so that on models with longer frames they wait as long as they say, not longer.
 
     Raises:
-        PeerError: sherpa-onnx is not installed.
+        PeerError: sherpa-onnx is not installed, or the model is packed, which it cannot read.
     """
+    if isinstance(model.info.folder, PackedPath):
+        raise PeerError(f"{model.info.folder}: sherpa-onnx reads folders; first: nearword models unpack")
     try:
         import sherpa_onnx  # noqa: PLC0415 (a peer, not a dependency)
     except ImportError as error:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ...biasing import Biasing, BiasVocabulary, ClassSettings, Refused, Surprise, read_source
 from ...models import Transducer
+from ...models.model_path import ModelPath
 from ...models.pieces import open_pieces
 from ...models.tokens import Vocabulary
 from ..search.internal import internal_log_probs
@@ -53,7 +54,7 @@ def surprise_of(model: Transducer) -> Surprise:
     return surprise
 
 
-def _nbest(bpe_model: Path | None) -> Callable[[str, int], Sequence[Sequence[str]]] | None:
+def _nbest(bpe_model: ModelPath | None) -> Callable[[str, int], Sequence[Sequence[str]]] | None:
     """Return what gives the likeliest pieces of a word; None without a tokeniser that can."""
     if bpe_model is None:
         return None

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...lattice import Calibration, Lattice, word_confidences
 from ...models import ModelFileError
+from ...models.model_path import ModelPath
 from .transcript import Word
 
 FILE = "confidence.json"
@@ -43,7 +44,7 @@ def with_confidences(words: tuple[Word, ...], lattice: Lattice, calibration: Cal
 
 
 @lru_cache
-def read_calibration(folder: Path) -> Calibration | None:
+def read_calibration(folder: ModelPath) -> Calibration | None:
     """Return the calibration of a model, None if its folder has none.
 
     Raises:

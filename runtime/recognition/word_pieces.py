@@ -8,15 +8,14 @@ from ...models import ModelFileError
 from ...models.pieces import open_pieces
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from ...models.model_path import ModelPath
     from ...models.tokens import Vocabulary
 
 CACHED_WORDS = 50_000
 """Words whose pieces are remembered."""
 
 
-def piece_encoder(vocabulary: "Vocabulary", folder: "Path") -> Callable[[str], list[int]]:
+def piece_encoder(vocabulary: "Vocabulary", folder: "ModelPath") -> Callable[[str], list[int]]:
     """Return what splits a sentence into the model's pieces, by number; each word for itself.
 
     Letters get the case that the model's pieces have. A piece that is no token is ``<unk>``, or left out where there

@@ -92,7 +92,7 @@ def load_own(model: Transducer) -> NgramModel | None:
         LanguageModelError: it cannot be read, or is over other word pieces.
     """
     path = model.info.folder / FILE
-    if not path.exists():
+    if not path.is_file():
         return None
     return load_ngram(path, model.vocabulary.tokens)
 
