@@ -3,10 +3,12 @@
 Loaded once, shared by any number of streams: what belongs to one stream of audio is in ``EncoderStream``.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import NamedTuple
 
 import numpy as np
@@ -116,13 +118,14 @@ class EncoderStream:
 
     def run(self, features: Features) -> Encoded:
         """Encode one step of features [chunk_frames, 80]; the states move on."""
-        # Plain run: with states as OrtValues or bound to fixed buffers (IOBinding) a step took 4 to 8 % longer.
         model = self._model
         feeds = dict(zip(model.state_inputs, self._states, strict=True))
         feeds[model.encoder_input] = features[None].astype(model.encoder_dtype, copy=False)
-        out, *self._states = model.encoder.run(self._outputs, feeds)
-        phones = self._states.pop()[0] if self._phones else None
-        return Encoded(out[0].astype(np.float32, copy=False), phones)
+        with model.encoder_turns:
+            out, *self._states = model.encoder.run(self._outputs, feeds)
+        # copies: what is kept for long is not to lie in the arena, between what every step needs
+        phones = self._states.pop()[0].copy() if self._phones else None
+        return Encoded(np.array(out[0], np.float32), phones)
 
     def fork(self) -> "EncoderStream":
         """Return a stream in the same state that goes its own way; states are never written to, so none is copied."""
@@ -138,6 +141,8 @@ class Transducer:
         self.vocabulary = Vocabulary.load(files)
         """Token ids to text."""
         self.encoder = open_session(paths["encoder"], threads)
+        self.encoder_turns = BoundedSemaphore(os.cpu_count() or 1)
+        """Held by a step: more at one time than there are cores would only wait, each with its memory."""
         self._decoder = open_session(paths["decoder"], threads)
         self._joiner = open_session(paths["joiner"], threads)
         metadata = dict(self.encoder.get_modelmeta().custom_metadata_map)

@@ -25,7 +25,7 @@ Doubles = npt.NDArray[np.float64]
 
 def write_arpa(model: NgramModel, file: IO[str]) -> None:
     """Write a model as ARPA text (scores to base 10)."""
-    trie = model.trie
+    trie, parent = model.trie, model.trie.parent
     names = [*model.symbols, SENTENCE_END, SENTENCE]
     if any(not name or any(mark.isspace() for mark in name) for name in names):
         raise LanguageModelError("a token with a space in it cannot be written as ARPA; use the binary form")
@@ -36,7 +36,7 @@ def write_arpa(model: NgramModel, file: IO[str]) -> None:
         words = trie.word[begin:end].tolist()
         scores, backoffs = (trie.log_prob[begin:end] / LOG_10).tolist(), (trie.backoff[begin:end] / LOG_10).tolist()
         has_children = (np.diff(trie.first)[begin:end] > 0).tolist()
-        parents = (trie.parent[begin:end] - (trie.levels[n - 1])).tolist()
+        parents = (parent[begin:end] - (trie.levels[n - 1])).tolist()
         texts = [f"{texts[p]} {names[w]}".lstrip() for p, w in zip(parents, words, strict=True)]
         for text, score, backoff, inner in zip(texts, scores, backoffs, has_children, strict=True):
             file.write(f"{score:.7g}\t{text}\t{backoff:.7g}\n" if inner else f"{score:.7g}\t{text}\n")

@@ -200,10 +200,10 @@ def _renumbered(trie: NgramTrie, table: npt.NDArray[np.int32]) -> NgramTrie:
     """Return the trie with other numbers for the words, sorted by them again."""
     word = np.concatenate([[-1], table[trie.word[1:]]]).astype(np.int32)
     place = np.zeros(trie.num_nodes, np.int64)  # the new number of each node
-    order = np.zeros(trie.num_nodes, np.int64)
+    order, parent = np.zeros(trie.num_nodes, np.int64), trie.parent
     for begin, end in zip(trie.levels[1:-1], trie.levels[2:], strict=True):
         nodes = np.arange(begin, end)
-        nodes = nodes[np.lexsort((word[nodes], place[trie.parent[nodes]]))]
+        nodes = nodes[np.lexsort((word[nodes], place[parent[nodes]]))]
         order[begin:end] = nodes
         place[nodes] = np.arange(begin, end)
     sizes = np.diff(trie.first)[order]

@@ -103,10 +103,10 @@ def _shorter(trie: NgramTrie) -> Doubles:
 
 def _closure(trie: NgramTrie, keep: Mask) -> Mask:
     """Return the n-grams to keep with all that they need: their histories and suffixes."""
-    keep = keep.copy()
+    keep, parent = keep.copy(), trie.parent
     keep[: trie.levels[2]] = True
     for begin, end in reversed(list(zip(trie.levels[2:-1], trie.levels[3:], strict=True))):
         nodes = begin + np.flatnonzero(keep[begin:end])
-        keep[trie.parent[nodes]] = True
+        keep[parent[nodes]] = True
         keep[trie.suffix[nodes]] = True
     return keep

@@ -47,8 +47,9 @@ class NgramTrie:
             raise LanguageModelError("the n-grams do not make a trie: sizes or order of their arrays are wrong")
         if not (np.isfinite(self.log_prob).all() and np.isfinite(self.backoff).all()):
             raise LanguageModelError("an n-gram has a score that is not a finite number")
-        siblings = self.parent[1:] == self.parent[:-1]
-        if (np.diff(self.word)[siblings] <= 0).any():
+        siblings = np.ones(nodes + 1, bool)
+        siblings[self.first] = False
+        if (np.diff(self.word)[siblings[1:-1]] <= 0).any():
             raise LanguageModelError("n-grams with the same history are not sorted by word, or one stands twice")
 
     @property
@@ -56,9 +57,9 @@ class NgramTrie:
         """Number of n-grams of all orders, and one."""
         return len(self.word)
 
-    @cached_property
+    @property
     def parent(self) -> Ints:
-        """[nodes] The node of the history; 0 for node 0."""
+        """[nodes] The node of the history; 0 for node 0. Computed anew: a search never asks, and it is large."""
         parent = np.zeros(self.num_nodes, np.int32)
         parent[1:] = np.repeat(np.arange(self.num_nodes, dtype=np.int32), np.diff(self.first))
         return parent
@@ -79,12 +80,13 @@ class NgramTrie:
     @cached_property
     def suffix(self) -> Ints:
         """[nodes] The node of the longest n-gram that is left when words are taken away at the front; 0 for node 0."""
-        suffix = np.zeros(self.num_nodes, np.int32)
+        suffix, parent = np.zeros(self.num_nodes, np.int32), self.parent
+        keys = parent.astype(np.int64) * self._stride + self.word
         for begin, end in zip(self.levels[2:-1], self.levels[3:], strict=True):
             nodes = np.arange(begin, end)
-            history = suffix[self.parent[nodes]]
+            history = suffix[parent[nodes]]
             while len(nodes):
-                found = self.find(history, self.word[nodes])
+                found = self._find(keys, history, self.word[nodes])
                 suffix[nodes] = np.maximum(found, 0)
                 open_ = (found < 0) & (history > 0)
                 nodes, history = nodes[open_], suffix[history[open_]]
@@ -101,18 +103,17 @@ class NgramTrie:
         return found
 
     @cached_property
-    def _keys(self) -> Longs:
-        return self.parent.astype(np.int64) * self._stride + self.word
-
-    @cached_property
     def _stride(self) -> int:
         return int(self.word.max()) + 2
 
-    def find(self, history: Ints, word: Ints) -> Ints:
-        """Return the children of nodes ``history`` with the words, [n]; -1 where there is none."""
+    def _find(self, keys: Longs, history: Ints, word: Ints) -> Ints:
+        """Return the children of nodes ``history`` with the words, [n]; -1 where there is none.
+
+        ``keys`` are those of all nodes, which ascend: parent and word in one number.
+        """
         wanted = history.astype(np.int64) * self._stride + word
-        place = np.minimum(np.searchsorted(self._keys[1:], wanted) + 1, self.num_nodes - 1)
-        return np.where((self._keys[place] == wanted) & (word < self._stride), place, -1).astype(np.int32)
+        place = np.minimum(np.searchsorted(keys[1:], wanted) + 1, self.num_nodes - 1)
+        return np.where((keys[place] == wanted) & (word < self._stride), place, -1).astype(np.int32)
 
     @cached_property
     def _lists(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import logging
 import os
@@ -19,6 +18,7 @@ from ...models import NearwordError
 from .access import read_tokens
 from .connections import Connections
 from .listening import bind, handed_over, shown
+from .memory import bound_heaps, give_back
 from .settings import LOOPBACK, ServeSettings, address_of, host_and_port
 from .streams import Engine
 from .supervision import notify, watchdog_seconds
@@ -30,9 +30,6 @@ GRACE_SECONDS = 0.7
 """After SIGTERM: what is being said gets its result within so long."""
 SWITCH_SECONDS = 0.001
 """Threads that decode let the event loop in so often: it answers at once while they work."""
-M_ARENA_MAX = -8
-"""Number of the option in glibc's ``malloc.h``; other libraries know no such number, and leave it aside."""
-ARENAS = 2
 _log = logging.getLogger("nearword.daemon")
 
 
@@ -215,18 +212,12 @@ def run(settings: ServeSettings, reload: Callable[[], ServeSettings] | None = No
         OSError: an address cannot be had; names it.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-    _share_memory()
+    bound_heaps()
     hanging = asyncio.run(_run(settings, reload))
     if hanging:
         # a thread that hangs would keep the process from ending
         logging.shutdown()
         os._exit(0)
-
-
-def _share_memory() -> None:
-    """Let all threads allocate from the same few places: by itself glibc gives each its own, 9 MB a stream here."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
 async def _run(settings: ServeSettings, reload: Callable[[], ServeSettings] | None) -> int:
@@ -243,7 +234,7 @@ async def _run(settings: ServeSettings, reload: Callable[[], ServeSettings] | No
                 _log.info("listening: %s at %s", protocol, address)
         notify("READY=1", f"STATUS=Listening; model {engine.model.info.folder.name}")
         # not before it listens: whoever comes first waits no longer for it than for all to be warm
-        daemon.begin(asyncio.create_task(asyncio.to_thread(engine.warm_up)))
+        daemon.begin(asyncio.create_task(asyncio.to_thread(_warm_up, engine)))
         every = watchdog_seconds()
         if every is not None:
             daemon.begin(asyncio.create_task(_watchdog(engine, every / 3)))
@@ -251,6 +242,11 @@ async def _run(settings: ServeSettings, reload: Callable[[], ServeSettings] | No
         notify("STOPPING=1")
         _log.info("ending")
     return engine.hanging
+
+
+def _warm_up(engine: Engine) -> None:
+    engine.warm_up()
+    give_back()  # what loading needed for a moment
 
 
 async def _watchdog(engine: Engine, every: float) -> None:
