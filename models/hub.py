@@ -5,19 +5,16 @@ which is checked the same way. Plain HTTP requests rather than the hub's client 
 server that answers the same two paths will do, and what happens to a cut connection is ours to test.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .catalog import user_models_dir
+from .download import Progress, fetch, http_client, only_one
 from .errors import DownloadError, ModelNotFoundError
 from .public import PUBLIC_MODELS, PublicModel
 
@@ -25,15 +22,10 @@ if TYPE_CHECKING:
     import httpx
 
 DEFAULT_HUB = "https://huggingface.co"
-TRIES = 4
-"""Times a file is asked for before giving up; every try goes on where the last one stopped."""
 MAX_LISTING = 4_000_000
 """Bytes of a listing at most."""
 LOCK_FILE = "checksums.json"
 """Written beside the model: repository, revision, and the digest of every file."""
-
-Progress = Callable[[str, int, int], None]
-"""Told (file, bytes done, bytes in all)."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +52,6 @@ def _digest(path: Path, file: RemoteFile) -> str:
         while block := source.read(1 << 20):
             total.update(block)
     return total.hexdigest()
-
-
-@contextmanager
-def _client() -> "Iterator[httpx.Client]":
-    import httpx  # noqa: PLC0415 (0.1 s that only downloads need)
-
-    timeout = httpx.Timeout(20.0, connect=10.0)
-    # identity: offsets of a range count bytes on the wire, and sizes those of the file; compressed they would differ
-    headers = {"user-agent": "nearword", "accept-encoding": "identity"}
-    with httpx.Client(follow_redirects=True, timeout=timeout, headers=headers) as client:
-        yield client
 
 
 def _listing(client: "httpx.Client", base_url: str, model: PublicModel) -> dict[str, RemoteFile]:
@@ -113,54 +94,6 @@ def _choose(listing: dict[str, RemoteFile], model: PublicModel, where: str) -> l
     return chosen
 
 
-def _fetch(client: "httpx.Client", url: str, part: Path, file: RemoteFile, progress: Progress) -> None:
-    """Append to ``part`` until it has the file's size; asks only for what is missing."""
-    import httpx  # noqa: PLC0415
-
-    problem = ""
-    for attempt in range(TRIES):
-        if attempt:
-            time.sleep(0.2 * 2**attempt)
-        have = part.stat().st_size if part.exists() else 0
-        if have >= file.size:
-            return
-        try:
-            with client.stream("GET", url, headers={"range": f"bytes={have}-"} if have else {}) as answer:
-                answer.raise_for_status()
-                # a server that does not know ranges sends everything: begin again
-                resumed = answer.status_code == 206 and answer.headers.get("content-range", "").startswith(
-                    f"bytes {have}-"
-                )
-                have = have if resumed else 0
-                with part.open("ab" if resumed else "wb") as out:
-                    for block in answer.iter_bytes():
-                        have += len(block)
-                        if have > file.size:
-                            raise DownloadError(f"{url}: sends more than the {file.size} bytes that the hub lists")
-                        out.write(block)
-                        progress(file.name, have, file.size)
-            problem = f"the connection ended after {have} of {file.size} bytes"
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code < 500 and error.response.status_code != 429:
-                raise DownloadError(f"{url}: the hub answered {error.response.status_code}") from error
-            problem = f"the hub answered {error.response.status_code}"
-        except httpx.HTTPError as error:
-            problem = f"{type(error).__name__} ({error})"
-    if not part.exists() or part.stat().st_size < file.size:
-        raise DownloadError(f"{url}: {problem}; run the same command again to go on from there")
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the folder: two downloads at once would append to the same partial file."""
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DownloadError(f"{folder}: another download of this model is under way") from error
-        yield
-
-
 def pull(name: str, *, base_url: str | None = None, progress: Progress = lambda *_: None) -> Path:
     """Download a model of the public table and return its folder; files that are there and right are left alone.
 
@@ -179,11 +112,11 @@ def pull(name: str, *, base_url: str | None = None, progress: Progress = lambda 
     if not re.match(r"https?://", base_url):
         raise DownloadError(f"{base_url}: expected an address that begins with https:// or http://")
     folder = user_models_dir() / name
-    with _client() as client:
+    with http_client() as client:
         files = _choose(_listing(client, base_url, model), model, f"{base_url}/{model.repository}")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _only_one(folder):
+            with only_one(folder):
                 for file in files:
                     url = f"{base_url}/{model.repository}/resolve/{model.revision}/{file.name}"
                     _place(client, url, folder / file.name, file, progress)
@@ -203,7 +136,7 @@ def _place(client: "httpx.Client", url: str, path: Path, file: RemoteFile, progr
         progress(file.name, file.size, file.size)
         return
     part = path.with_name(f"{path.name}.part")
-    _fetch(client, url, part, file, progress)
+    fetch(client, url, part, file.name, file.size, progress)
     found = _digest(part, file)
     if found != file.digest:
         part.unlink()

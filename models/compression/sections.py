@@ -171,12 +171,24 @@ def read_sections(path: str | os.PathLike[str], form: str) -> Sections:
         raise CompressionError(f"{path}: is no model; {size} bytes")
     mapped = np.memmap(path, np.uint8, "r")
     try:
-        return _parsed(mapped, form)
+        return from_bytes(mapped, form)
     except CompressionError as error:
         raise CompressionError(f"{path}: {error}") from error
 
 
-def _parsed(mapped: npt.NDArray[np.uint8], form: str) -> Sections:
+def header_of(data: bytes) -> bytes:
+    """Return the header of a file that was read before, as it stands there."""
+    return data[_FIXED : _FIXED + int.from_bytes(data[12:16], "little")]
+
+
+def from_bytes(mapped: npt.NDArray[np.uint8], form: str) -> Sections:
+    """Return what the bytes of a file hold; arrays are views into them.
+
+    Raises:
+        CompressionError: they are damaged, or hold something else.
+    """
+    if len(mapped) < _FIXED:
+        raise CompressionError(f"is none of nearword's files; it has {len(mapped)} bytes")
     if mapped[: len(MAGIC)].tobytes() != MAGIC:
         raise CompressionError("is none of nearword's files; expected one that nearword wrote")
     version, length, checksum = np.frombuffer(mapped[len(MAGIC) : _FIXED].tobytes(), "<u4").tolist()
@@ -192,10 +204,8 @@ def _parsed(mapped: npt.NDArray[np.uint8], form: str) -> Sections:
         raise
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CompressionError(f"has a header that says nothing ({error!r:.80})") from error
-    if found != form:
+    if found != form or not isinstance(values, dict):
         raise CompressionError(f"holds {found!r:.40}; expected {form!r}")
-    if not isinstance(values, dict):
-        raise CompressionError("has a header without values")
     arrays: dict[str, Array] = {}
     begin = _FIXED + length
     for name, kind, count in entries:

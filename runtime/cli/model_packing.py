@@ -31,6 +31,10 @@ def pack(
     ] = 0,
     group: Annotated[int, typer.Option(help="Weights of one output that are rounded with one multiplier.")] = 64,
     block: Annotated[int, typer.Option(help="Neighbouring weights that become zero together.")] = 1,
+    updates: Annotated[
+        str | None, typer.Option(help="Address where 'nearword models update' will look; needs --key.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Public key of who may make updates, or NAME.pub.")] = None,
 ) -> None:
     """Write a model into one file, its weights entropy-coded; it loads as the folder does.
 
@@ -41,6 +45,7 @@ def pack(
     from ...models.compression.rounding import Rounding
     from ...models.model_path import PACKED, stored_bytes
     from ...models.packing import model_files, pack_model
+    from ...models.updates import read_public_key
 
     if output.suffix != PACKED:
         raise typer.BadParameter(f"{output}: expected a name that ends in {PACKED}", param_hint="--output")
@@ -48,9 +53,12 @@ def pack(
         rounding = Rounding(bits, zeros / 100, group, block)
     except CompressionError as error:
         raise typer.BadParameter(str(error)) from error
+    if (updates is None) != (key is None):
+        raise typer.BadParameter("expected both --updates and --key, or neither")
+    source = None if updates is None or key is None else {"url": updates, "key": read_public_key(key)}
     found = resolve(model)
     before = sum(map(stored_bytes, model_files(found, precision.value).values()))
-    size = pack_model(found, output, precision=precision.value, rounding=rounding)
+    size = pack_model(found, output, precision=precision.value, rounding=rounding, updates=source)
     how = f"rounded to {bits} bits with {zeros:g} % zeros" if rounding.changes else "nothing lost"
     print(f"{output}: {size:,} bytes, of {before:,} in the folder ({size / before:.1%}); {how}")
 

@@ -1,17 +1,13 @@
 """``nearword models``: what is there, what a model is, fetching public ones, packing and updating."""
 
 import json
-import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from .model_packing import PACK_EXAMPLES, Name, pack, unpack
-from .options import Report, fail
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from .model_updates import PUBLISH_EXAMPLES, UPDATE_EXAMPLES, diff, keygen, publish, update
+from .options import Report, download_bars, fail
 
 PULL_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -84,6 +80,10 @@ def show(
 
 app.command(epilog=PACK_EXAMPLES)(pack)
 app.command()(unpack)
+app.command(epilog=UPDATE_EXAMPLES)(update)
+app.command(epilog=PUBLISH_EXAMPLES)(publish)
+app.command()(diff)
+app.command()(keygen)
 
 
 def _complete_public(incomplete: str) -> list[str]:
@@ -109,30 +109,9 @@ def pull(
     from ...models.hub import pull as fetch
 
     try:
-        with _download_bars() as told:
+        with download_bars() as told:
             folder = fetch(name, base_url=base_url, progress=told)
     except KeyboardInterrupt:
         fail("stopped; run the same command again to go on from there")
         raise typer.Exit(130) from None
     print(folder)
-
-
-@contextmanager
-def _download_bars() -> "Iterator[Callable[[str, int, int], None]]":
-    """Give what is to be told of progress: a bar for each file, if standard error is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-
-        def told(file: str, done: int, total: int) -> None:
-            if file not in tasks:
-                tasks[file] = progress.add_task(file, total=total)
-            progress.update(tasks[file], completed=done)
-
-        yield told
