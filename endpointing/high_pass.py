@@ -33,18 +33,23 @@ class HighPass:
     def reset(self) -> None:
         """Forget what was heard."""
         self._state: Matrix = np.zeros(self._order, np.float32)
+        self._rows: Matrix = np.zeros((0, 0), np.float32)
 
     def accept(self, frame: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Take the next frame and return what is left of it, both [samples] float32.
 
         Frames are mostly of one length: for each length matrices are kept.
         """
-        own, from_state, to_states, between = _matrices(self._hertz, self._order, len(frame))
-        blocks = frame.reshape(-1, len(own))
-        after: Matrix = (frame @ to_states + self._state @ between).reshape(len(blocks), -1)
-        before: Matrix = np.concatenate([self._state[None], after[:-1]], dtype=np.float32)
+        outputs, states, block = _matrices(self._hertz, self._order, len(frame))
+        rows = self._rows
+        if rows.size != len(states):
+            rows = self._rows = np.zeros((len(frame) // block, block + self._order), np.float32)
+        rows[:, :block] = frame.reshape(-1, block)
+        rows[0, block:] = self._state
+        after = rows.reshape(-1).dot(states).reshape(len(rows), -1)
+        rows[1:, block:] = after[:-1]
         self._state = after[-1]
-        out: Matrix = blocks @ own + before @ from_state
+        out: Matrix = rows.dot(outputs)  # sooner begun than @
         return out.reshape(-1)
 
 
@@ -62,11 +67,12 @@ def _sections(hertz: float, order: int) -> list[tuple[float, float, float]]:
 
 
 @lru_cache(maxsize=16)
-def _matrices(hertz: float, order: int, samples: int) -> tuple[Matrix, Matrix, Matrix, Matrix]:
-    """Return what makes output of a block [block, block] and of the state before it [order, block], and states.
+def _matrices(hertz: float, order: int, samples: int) -> tuple[Matrix, Matrix, int]:
+    """Return what makes the output of blocks, what makes the states after them, and how long a block is.
 
-    The latter are those after each block of a frame: of its samples [samples, blocks * order], and of the state before
-    it [order, blocks * order].
+    A row is a block and the state before it, [block + order]. The first matrix makes its output of it, [block + order,
+    block]. The second makes the states after every block of a frame, [blocks * order], of all its rows, [blocks *
+    (block + order)]; of the states before blocks it takes that of the first alone.
     """
     block = next(size for size in range(min(LONGEST_BLOCK, samples), 0, -1) if samples % size == 0)
     blocks = samples // block
@@ -83,17 +89,11 @@ def _matrices(hertz: float, order: int, samples: int) -> tuple[Matrix, Matrix, M
             value = result
         out[:, place] = value
     driven, kept = state[:block], state[block:]
-    to_states = np.zeros((blocks, block, blocks, order))
-    between = np.zeros((order, blocks, order))
+    states = np.zeros((blocks, block + order, blocks, order))
     power = np.eye(order)
     for distance in range(blocks):
         for place in range(blocks - distance):
-            to_states[place, :, place + distance] = driven @ power
+            states[place, :block, place + distance] = driven @ power
         power = power @ kept
-        between[:, distance] = power
-    return (
-        out[:block].astype(np.float32),
-        out[block:].astype(np.float32),
-        to_states.reshape(samples, -1).astype(np.float32),
-        between.reshape(order, -1).astype(np.float32),
-    )
+        states[0, block:, distance] = power
+    return out.astype(np.float32), states.reshape(samples + blocks * order, -1).astype(np.float32), block

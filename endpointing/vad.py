@@ -1,5 +1,6 @@
 """Voice activity: which frames are speech."""
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 
 from .high_pass import SAMPLE_RATE, HighPass
 
+_FULL_SCALE = np.float32(32767)
 VOICE_HERTZ, VOICE_ORDER = 170.0, 10
 """What is looked at of a voice: all but its lowest harmonic or two, less than telephones carry. 50 and 60 Hz lose over
 90 decibels, 100 Hz loses 46, and a jump of the offset has died away after two frames."""
@@ -77,9 +79,11 @@ class WebRtcVad:
     def accept(self, frame: npt.NDArray[np.float32]) -> bool:
         """Take 20 ms (320 samples) and return whether it is speech."""
         self.voice = frame = self._filter.accept(frame)
-        level = 10 * float(np.log10(np.dot(frame, frame) / len(frame) + 1e-12))
+        level = 10 * math.log10(float(np.dot(frame, frame)) / len(frame) + 1e-12)
         self._floor = max(self._quietest, min(level, self._floor + self._step))
-        samples = (np.clip(frame, -1.0, 1.0) * np.float32(32767)).astype("<i2")
+        samples = frame * _FULL_SCALE
+        np.minimum(samples, _FULL_SCALE, out=samples)
+        np.maximum(samples, -_FULL_SCALE, out=samples)
         # the detector keeps state: it must hear every frame, also those that the level rules out
-        heard = bool(self._vad.is_speech(samples.tobytes(), SAMPLE_RATE))
+        heard = bool(self._vad.is_speech(samples.astype("<i2").tobytes(), SAMPLE_RATE))
         return heard and level > self._floor + self._margin

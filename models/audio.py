@@ -13,7 +13,6 @@ from .byte_stream import ByteStream
 from .containers import FLAC, MP3, TEXT, Kind, look, mpeg_frame
 from .containers import Reader as Route
 from .errors import AudioError
-from .ffmpeg import FfmpegReader
 from .pcm import PcmHeader, RawFormat, read_header
 from .pcm_reader import PcmReader
 from .samples import (
@@ -271,6 +270,8 @@ def _open_regular(stream: ByteStream, kind: Kind | None) -> FrameReader:
             failure = error
     if kind is None:
         raise AudioError(path, "not an audio file that can be read (expected wav, flac, ogg, opus or mp3)") from failure
+    from .ffmpeg import FfmpegReader  # noqa: PLC0415 (seldom needed)
+
     return FfmpegReader(path, kind)
 
 

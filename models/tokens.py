@@ -1,9 +1,9 @@
 """Token ids to words: ``tokens.txt``, SentencePiece's word mark, byte pieces, letter case."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from .errors import ModelFileError
 from .model_path import ModelPath
@@ -12,6 +12,8 @@ WORD_MARK = "\u2581"
 """SentencePiece writes a space so."""
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 MAX_TOKENS = 100_000
+KEPT_WORDS = 4096
+"""Words whose text is kept, the last used ones."""
 _LINE = re.compile(r"(.*)[ \t](\d+)[ \t\r]*", re.DOTALL)
 _DISAMBIGUATION = re.compile(r"#\d+")
 _MARK = WORD_MARK.encode()
@@ -133,8 +135,20 @@ class Vocabulary:
         text = " ".join(text.split())
         return text.lower() if lower else text
 
-    def word_spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
-        """Return first and end index of the tokens of each word; words without a letter (a mark alone) are left out."""
-        starts = [k for k, i in enumerate(ids) if self.word_starts[i] or k == 0]
+    def words(self, ids: Sequence[int], *, lower: bool = True) -> list[tuple[str, int, int]]:
+        """Return text, first and end index of the tokens of each word; words without a letter are left out."""
+        begins, text_of = self.word_starts, self._word
+        starts = [k for k, i in enumerate(ids) if begins[i] or k == 0]
         spans = zip(starts, [*starts[1:], len(ids)], strict=False)  # without ids there is no start, but an end
-        return [(start, end) for start, end in spans if self.text(ids[start:end])]
+        return [
+            (text, start, end) for start, end in spans if (text := text_of(tuple(ids[start:end]), lower=lower))
+        ]  # a mark alone has none
+
+    @cached_property
+    def _word(self) -> "Callable[..., str]":
+        # the words of an utterance are asked for at every step
+        return lru_cache(KEPT_WORDS)(self.text)
+
+    def word_spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Return first and end index of the tokens of each word, as of ``words``."""
+        return [(start, end) for _, start, end in self.words(ids)]

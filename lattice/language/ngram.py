@@ -173,23 +173,25 @@ class NgramModel:
         total = self._unknown
         while state:
             total += float(self.trie.backoff[state])
-            state = int(self.trie.suffix[state])
+            state = self.trie.suffix_of(state)
         return total
 
     def _make_row(self, state: int) -> tuple[Row, States]:
         """Return the scores of all tokens in a state, and the states after them."""
         trie, size = self.trie, len(self.symbols)
         if state:
-            row, after = (values.copy() for values in self._rows.get(int(trie.suffix[state])))
+            row, after = (values.copy() for values in self._rows.get(trie.suffix_of(state)))
             row += trie.backoff[state]
         else:
             row, after = np.full(size, self._unknown, np.float32), np.zeros(size, np.int32)
-        children = slice(int(trie.first[state]), int(trie.first[state + 1]))
-        words = trie.word[children]
+        begin, end = int(trie.first[state]), int(trie.first[state + 1])
         # the sentence's end and beginning are no tokens; they have the highest numbers
-        count = int(np.searchsorted(words, size))
-        row[words[:count]] = trie.log_prob[children][:count]
-        after[words[:count]] = trie.shortened[children][:count]
+        end = begin + int(np.searchsorted(trie.word[begin:end], size))
+        words = trie.word[begin:end]
+        row[words] = trie.log_prob[begin:end]
+        # a child of which nothing is said leads where it does after the shorter history
+        told = (trie.first[begin:end] < trie.first[begin + 1 : end + 1]) | (trie.backoff[begin:end] != 0.0)
+        after[words[told]] = np.arange(begin, end, dtype=np.int32)[told]
         if self._blank >= 0:
             row[self._blank], after[self._blank] = 0.0, state
         row.flags.writeable = after.flags.writeable = False

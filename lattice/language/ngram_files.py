@@ -161,7 +161,7 @@ def _from_arrays(arrays: Mapping[str, Array]) -> NgramModel:
     if not (
         word.ndim == 1
         and packed.dtype == np.uint16
-        and (word < len(symbols) + 2).all()
+        and (not len(word) or word.max() < len(symbols) + 2)
         and children.shape == (len(word) + 1,)
         and packed.shape == word.shape
         and inner.shape == (np.count_nonzero(children),)

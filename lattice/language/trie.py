@@ -1,6 +1,6 @@
 """N-grams as a trie in a few arrays: the histories are nodes, and the children of a node stand side by side."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
@@ -45,7 +45,8 @@ class NgramTrie:
         )
         if not fits:
             raise LanguageModelError("the n-grams do not make a trie: sizes or order of their arrays are wrong")
-        if not (np.isfinite(self.log_prob).all() and np.isfinite(self.backoff).all()):
+        # a number that is none shows in the least and the greatest
+        if not all(np.isfinite((scores.min(), scores.max())).all() for scores in (self.log_prob, self.backoff)):
             raise LanguageModelError("an n-gram has a score that is not a finite number")
         siblings = np.ones(nodes + 1, bool)
         siblings[self.first] = False
@@ -93,16 +94,6 @@ class NgramTrie:
         return suffix
 
     @cached_property
-    def shortened(self) -> Ints:
-        """[nodes] ``shorten`` of each."""
-        silent = (np.diff(self.first) == 0) & (self.backoff == 0.0)
-        silent[0] = False
-        found = np.arange(self.num_nodes, dtype=np.int32)
-        while (rest := silent[found]).any():
-            found[rest] = self.suffix[found[rest]]
-        return found
-
-    @cached_property
     def _stride(self) -> int:
         return int(self.word.max()) + 2
 
@@ -116,15 +107,29 @@ class NgramTrie:
         return np.where((keys[place] == wanted) & (word < self._stride), place, -1).astype(np.int32)
 
     @cached_property
-    def _lists(
-        self,
-    ) -> "tuple[memoryview[int], memoryview[int], memoryview[int], memoryview[float], memoryview[float]]":
+    def _lists(self) -> "tuple[memoryview[int], memoryview[int], memoryview[float], memoryview[float]]":
         # python's own numbers: looking one up takes a tenth of the time it takes in an array
-        arrays = (self.first, self.word, self.suffix, self.log_prob, self.backoff)
+        arrays = (self.first, self.word, self.log_prob, self.backoff)
         views = tuple(memoryview(cast("bytes", np.ascontiguousarray(array))) for array in arrays)
-        return cast(
-            "tuple[memoryview[int], memoryview[int], memoryview[int], memoryview[float], memoryview[float]]", views
-        )
+        return cast("tuple[memoryview[int], memoryview[int], memoryview[float], memoryview[float]]", views)
+
+    @cached_property
+    def _suffixes(self) -> dict[int, int]:
+        return {}
+
+    def suffix_of(self, node: int) -> int:
+        """Return ``suffix`` of one node, found when it is asked for: a search sees few of a million."""
+        if node < self.levels[2]:
+            return 0
+        known = self._suffixes.get(node)
+        if known is not None:
+            return known
+        first, words, *_ = self._lists
+        history, word = self.suffix_of(bisect_right(first, node) - 1), words[node]
+        while (found := self.child(history, word)) < 0 and history:
+            history = self.suffix_of(history)
+        self._suffixes[node] = found = max(found, 0)
+        return found
 
     def child(self, node: int, word: int) -> int:
         """Return the child of ``node`` with ``word``, -1 if there is none."""
@@ -135,7 +140,7 @@ class NgramTrie:
 
     def step(self, node: int, word: int) -> tuple[int, float] | None:
         """Return the longest n-gram for ``word`` after ``node`` and the word's score there; None: not even alone."""
-        _, _, suffix, log_prob, backoff = self._lists
+        _, _, log_prob, backoff = self._lists
         score = 0.0
         while True:
             found = self.child(node, word)
@@ -144,11 +149,11 @@ class NgramTrie:
             if not node:
                 return None
             score += backoff[node]
-            node = suffix[node]
+            node = self.suffix_of(node)
 
     def shorten(self, node: int) -> int:
         """Return the longest suffix of ``node`` that says something of what follows: the state after it."""
-        first, _, suffix, _, backoff = self._lists
+        first, _, _, backoff = self._lists
         while node and first[node] == first[node + 1] and backoff[node] == 0.0:
-            node = suffix[node]
+            node = self.suffix_of(node)
         return node

@@ -11,47 +11,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import (
-    biasing,
-    context,
-    demo,
-    endpoints,
-    evaluate,
-    lattice,
-    listen,
-    lm,
-    models,
-    rescore,
-    rescore_server,
-    serve,
-    transcribe,
-    understand,
-)
 from .interrupt import exit_code, install, was_stopped
+from .lazy_commands import MARKUP, LazyGroup
 
 app = typer.Typer(
     name="nearword",
+    cls=LazyGroup,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=MARKUP,
     pretty_exceptions_enable=False,
     help="Speech recognition that runs on your device, as you speak. Audio never leaves it.",
     epilog="Start with [bold]nearword demo[/bold], then [bold]nearword transcribe FILE[/bold].\n\n"
     "Every command explains itself, with examples: [bold]nearword transcribe --help[/bold].",
 )
-app.command(epilog=transcribe.EXAMPLES)(transcribe.transcribe)
-app.command(epilog=listen.EXAMPLES)(listen.listen)
-app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
-app.command(epilog=endpoints.EXAMPLES)(endpoints.endpoints)
-app.command(epilog=demo.EXAMPLES)(demo.demo)
-app.command(epilog=rescore.EXAMPLES)(rescore.rescore)
-app.command("rescore-server", epilog=rescore_server.EXAMPLES)(rescore_server.rescore_server)
-app.command(epilog=serve.EXAMPLES)(serve.serve)
-app.add_typer(models.app, name="models")
-app.add_typer(biasing.app, name="biasing")
-app.add_typer(context.app, name="context")
-app.add_typer(lattice.app, name="lattice")
-app.add_typer(lm.app, name="lm")
-app.add_typer(understand.app, name="understand")
 
 
 def _version(wanted: bool) -> None:

@@ -151,13 +151,13 @@ def transcribe(
     with ExitStack() as stack:
         out = sys.stdout if output is None else stack.enter_context(open_output(output, "--output"))
         stack.enter_context(progress.running())
-        private = private_words(session, rescore_contacts)
 
         rescorers: list[_Told] = []
 
         def begin(number: int) -> Segmenter:
             # a stage hears one stream at a time: each channel has its own
             while service is not None and len(rescorers) < number:
+                private = private_words(session, rescore_contacts)
                 rescorers.append(_Told(stack.enter_context(_rescoring(service, private)), said))
             stages: list[Stage] = [*rescorers[number - 1 : number]]
             if requests is not None:

@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...lattice import Lattice
-from ...lattice.understanding.result import Understanding
 from ...models.errors import NearwordError
 from .transcript import Word
+
+if TYPE_CHECKING:
+    from ...lattice.understanding.result import Understanding
 
 VERSION = 1
 """Of the events' JSON form. It counts up when a reader that knows this one would misunderstand: keys that a reader does
@@ -88,11 +90,17 @@ class Command:
         return ": ".join(part for part in (self.intent or "command", slots) if part)
 
 
-_WHERE_ASKED_FOR: dict[str, Callable[[dict[str, Any]], Rescoring | Command | ContextUse | Understanding]] = {
+def _understanding(values: dict[str, Any]) -> "Understanding":
+    from ...lattice.understanding.result import Understanding  # noqa: PLC0415 (only where requests are understood)
+
+    return Understanding.from_dict(values)
+
+
+_WHERE_ASKED_FOR: "dict[str, Callable[[dict[str, Any]], Rescoring | Command | ContextUse | Understanding]]" = {
     "rescored": lambda values: Rescoring(**values),
     "command": lambda values: Command(**values),
     "context": lambda values: ContextUse(**values),
-    "understanding": Understanding.from_dict,
+    "understanding": _understanding,
 }
 """Fields that stand in JSON only where there is something in them."""
 
@@ -185,7 +193,7 @@ class SpeculativeFinal(Event):
     """Everything that may have been said, pruned."""
     command: Command | None = None
     """What a grammar makes of it; None without a grammar, as by default."""
-    understanding: Understanding | None = None
+    understanding: "Understanding | None" = None
     """What is asked for, by a grammar or by a model of requests; None without either, as by default."""
 
 
@@ -211,7 +219,7 @@ class Final(Event):
     """What came of rescoring; None where nobody asked for it, as by default."""
     command: Command | None = None
     """As of ``SpeculativeFinal``, and the same as in the one that is confirmed."""
-    understanding: Understanding | None = None
+    understanding: "Understanding | None" = None
     """Likewise."""
     context: ContextUse | None = None
     """What came of the dialogue's context; None where nobody asked for it, as by default."""

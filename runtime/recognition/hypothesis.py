@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ...endpointing import completeness
 from ...lattice import Calibration, Lattice, LatticeError, TokenLattice, n_best
 from ..search import Search
 from .confidence import with_confidences
@@ -54,6 +55,10 @@ class Hypothesis:
         """The best words."""
         self.text = ""
         """The best words, as a line."""
+        self.texts: tuple[str, ...] = ()
+        """The best words without times."""
+        self.completeness = completeness(())
+        """How complete they look; see ``endpointing.completeness``."""
         self.changed_at = now
         """When they last changed."""
         self._began = now
@@ -172,11 +177,11 @@ class Hypothesis:
 
     def _take(self, search: Search, phones: PhonesHeard, now: float) -> None:
         self._search, self._phones = search, phones
-        words = self._words(search, now)
-        text = line(words)
-        if text != self.text:
-            self.changed_at = now
-        self.words, self.text = words, text
+        self.words = self._words(search, now)
+        texts = tuple(word.text for word in self.words)
+        if texts != self.texts:
+            self.texts, self.text, self.changed_at = texts, " ".join(texts), now
+            self.completeness = completeness(texts)
 
 
 def line(words: tuple[Word, ...]) -> str:

@@ -17,7 +17,6 @@ from ...endpointing import (
     FinalEndpointer,
     SpeculativeEndpointer,
     VoiceActivity,
-    completeness,
 )
 from ...models import SAMPLE_RATE, Channel, Transducer
 from ...models.audio import Samples
@@ -205,7 +204,7 @@ class Recognizer:
     def _frame(self, frame: Samples) -> None:
         """Take one frame of the grid and decide."""
         self._heard += len(frame)
-        speech = self._voice.accept(frame)
+        speech, now = self._voice.accept(frame), self.seconds
         decoded = self._loop.accept(frame)
         if decoded and not self._loop.search.tokens:
             self._loop.phones.forget(QUIET_FRAMES)
@@ -213,14 +212,14 @@ class Recognizer:
             if not (self._loop.search.tokens or self._voice.speech_samples >= START_SECONDS * SAMPLE_RATE):
                 return
             self._begin()
-        self._best.look(self.seconds, self._voice.silence, decoded=decoded)
+        self._best.look(now, self._voice.silence, decoded=decoded)
         if self._writer.standing is not None and self._is_wrong(decoded=decoded):
-            self._writer.reset(self.seconds)
+            self._writer.reset(now)
             self._speculative.reset()
-        if self._writer.standing is None and (news := self._best.news(self.seconds)) is not None:
-            self._writer.partial(self.seconds, *news)
-        length = round(self.seconds - (self._started or 0.0), 6)
-        evidence = evidence_of(self._best, self._loop, self._voice, self.seconds, length, speech=speech)
+        if self._writer.standing is None and (news := self._best.news(now)) is not None:
+            self._writer.partial(now, *news)
+        length = round(now - (self._started or 0.0), 6)
+        evidence = evidence_of(self._best, self._loop, self._voice, now, length, speech=speech)
         reason = self._final.update(evidence)
         if reason is EndReason.max_length and self._voice.silence < RESUME_SECONDS:
             self._cut()
@@ -266,7 +265,6 @@ def evidence_of(
     best: Hypothesis, loop: DecodeLoop, voice: VoiceTracker, now: float, length: float, *, speech: bool
 ) -> Evidence:
     """Return what end-pointers decide on, ``now`` seconds into the stream and ``length`` into the utterance."""
-    words = tuple(word.text for word in best.words)
     return Evidence(
         time=now,
         speech=speech,
@@ -274,8 +272,8 @@ def evidence_of(
         trailing_blank=round(max(0.0, now - best.last_end), 6),
         blank_probability=loop.search.blank_probability,
         stable_for=round(now - best.changed_at, 6),
-        words=words,
-        complete=completeness(words),
+        words=best.texts,
+        complete=best.completeness,
         utterance_seconds=length,
         finality=voice.finality,
     )

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from ...biasing import Biasing, Spot, Spotter
 from ...lattice import (
     ACOUSTIC,
     BIAS,
@@ -39,6 +39,9 @@ from ...models.transducer import Encoded
 from ..search import SearchOptions
 from .confidence import read_calibration, with_confidences
 from .transcript import Word
+
+if TYPE_CHECKING:
+    from ...biasing import Spot, Spotter
 
 PHONE_WEIGHT = 0.1
 """How much the phones count beside the search's scores: least errors on the dev sets, 0.5 points fewer than at 0.2."""
@@ -101,7 +104,11 @@ class SecondPass:
         """Learn how new phrases sound, before anybody waits for it."""
         self._spotter()
 
-    def _spotter(self) -> Spotter | None:
+    def _spotter(self) -> "Spotter | None":
+        if self._bias is None:
+            return None
+        from ...biasing import Biasing  # noqa: PLC0415 (only where phrases are boosted)
+
         if not isinstance(self._bias, Biasing):
             return None
         return self._bias.spotter(self._pronounce, len(self._pronounce.phones))
@@ -165,8 +172,8 @@ class SecondPass:
     def _insert(
         self,
         lattice: Lattice,
-        spotter: Spotter,
-        found: Sequence[Spot],
+        spotter: "Spotter",
+        found: "Sequence[Spot]",
         log_probs: npt.NDArray[np.float32],
         words: Sequence[Word],
         promised: int,

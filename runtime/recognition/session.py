@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...biasing import Biasing, Phrase, Refused
 from ...biasing.phrases import DEFAULT_CLASS
 from ...models import NearwordError, Transducer
 from ..search import DEFAULT_SEARCH, LiveBias, Search, SearchOptions
-from .biasing import bias_vocabulary, surprise_of
 from .events import Event, Final
 
 if TYPE_CHECKING:
+    from ...biasing import Biasing, Phrase, Refused
     from ...lattice.rescoring import Masking
 
 SCREEN = "screen"
@@ -75,14 +74,18 @@ class Session:
         return self._options
 
     @property
-    def phrases(self) -> Biasing:
+    def phrases(self) -> "Biasing":
         """What is boosted for this stream alone, above the lists of the options.
 
         Raises:
             SessionError: the options' bias is a scorer of somebody's own, to which nothing can be added.
         """
+        from ...biasing import Biasing  # noqa: PLC0415 (only where phrases are boosted)
+
         with self._lock:
             if self._layer is None and self._options.bias is None:
+                from .biasing import bias_vocabulary, surprise_of  # noqa: PLC0415 (likewise)
+
                 vocabulary = bias_vocabulary(
                     self.model.vocabulary, surprise_of(self.model), self.model.info.context_size
                 )
@@ -92,7 +95,9 @@ class Session:
                 raise SessionError("phrases cannot be added to a bias scorer of one's own; give a Biasing in its place")
             return self._layer
 
-    def show(self, phrases: Iterable[Phrase], *, turns: int | None = 1, seconds: float | None = None) -> list[Refused]:
+    def show(
+        self, phrases: "Iterable[Phrase]", *, turns: int | None = 1, seconds: float | None = None
+    ) -> "list[Refused]":
         """Say what is on the screen, in the place of what was; returns what is not used, and why.
 
         It is forgotten after so many turns or seconds, whichever comes first; None is never.
@@ -141,6 +146,10 @@ class Session:
         from ...lattice.rescoring import Masking  # noqa: PLC0415 (only where something leaves the device)
 
         wanted, layer = frozenset(cls.lower() for cls in classes), self._layer
+        if layer is None:
+            return Masking()
+        from ...biasing import Biasing  # noqa: PLC0415 (only where phrases are boosted)
+
         if not isinstance(layer, Biasing):
             return Masking()
         edits = layer.edits

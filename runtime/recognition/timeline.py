@@ -1,7 +1,6 @@
 """Times of words: from encoder frames to seconds of the whole stream, lost audio included."""
 
 import dataclasses
-import math
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from ...lattice import Lattice
 from ...models import SAMPLE_RATE, Transducer
 from ...models.features import FRAME_SECONDS
 from ..search import Search
-from .transcript import Word, make_transcript
+from .transcript import Word, confidence_of
 
 
 class Timeline:
@@ -37,26 +36,18 @@ class Timeline:
 
     def words(self, model: Transducer, search: Search, now: float, *, lower: bool = True) -> tuple[Word, ...]:
         """Return the words of a search, with times in seconds of the whole stream, at most ``now``."""
-        if not search.tokens:
+        tokens = search.tokens
+        if not tokens:
             return ()
-        transcript = make_transcript(
-            model.vocabulary,
-            search.tokens,
-            search.frames,
-            search.log_probs,
-            frame_seconds=model.info.frame_seconds,
-            seconds=math.inf,
-            lower=lower,
-            offset=self._offset,
-        )
+        frames, log_probs, seconds = search.frames, search.log_probs, model.info.frame_seconds
         return tuple(
-            dataclasses.replace(
-                word,
-                start=self._shifted(word.start, now),
-                end=self._shifted(word.end, now),
-                confidence=round(word.confidence, 4),
+            Word(
+                text,
+                self._shifted(max(0.0, self._offset + frames[first] * seconds), now),
+                self._shifted(max(0.0, self._offset + (frames[end - 1] + 1) * seconds), now),
+                round(confidence_of(log_probs[first:end]), 4),
             )
-            for word in transcript.words
+            for text, first, end in model.vocabulary.words(tokens, lower=lower)
         )
 
     def shifted(self, lattice: Lattice, now: float) -> Lattice:
@@ -69,7 +60,9 @@ class Timeline:
 
     def _shifted(self, time: float, now: float) -> float:
         """Return the time in the stream of a time in the audio that was heard."""
-        return round(max(0.0, min(now, time + sum(seconds for heard, seconds in self._gaps if heard <= time))), 3)
+        if self._gaps:
+            time += sum(seconds for heard, seconds in self._gaps if heard <= time)
+        return round(max(0.0, min(now, time)), 3)
 
 
 def seconds_of(samples: int) -> float:

@@ -48,6 +48,11 @@ class Transcript:
     """Index of the first word of each utterance, if the audio was cut into utterances."""
 
 
+def confidence_of(log_probs: Sequence[float]) -> float:
+    """Return the geometric mean of probabilities whose natural logarithms are given."""
+    return math.exp(sum(log_probs) / len(log_probs))
+
+
 def make_transcript(
     vocabulary: Vocabulary,
     ids: Sequence[int],
@@ -81,12 +86,7 @@ def make_transcript(
         for i, frame, log_prob in zip(ids, frames, log_probs, strict=True)
     )
     words = tuple(
-        Word(
-            vocabulary.text(ids[first:end], lower=lower),
-            tokens[first].start,
-            tokens[end - 1].end,
-            math.exp(sum(log_probs[first:end]) / (end - first)),
-        )
-        for first, end in vocabulary.word_spans(ids)
+        Word(text, tokens[first].start, tokens[end - 1].end, confidence_of(log_probs[first:end]))
+        for text, first, end in vocabulary.words(ids, lower=lower)
     )
     return Transcript(vocabulary.text(ids, lower=lower), words, tokens, seconds)
