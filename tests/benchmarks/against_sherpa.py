@@ -2,7 +2,8 @@
 
     python tests/benchmarks/against_sherpa.py [--model FOLDER] [--precision float] [--rounds 5] [--beam 4] FILE...
 
-With ``--beam`` above 1, nearword's beam search with its word lattice runs against sherpa-onnx's
+FOLDER is any model in icefall's layout, as its exporter names the files, random weights included: the tokens of both
+sides are compared too. With ``--beam`` above 1, nearword's beam search with its word lattice runs against sherpa-onnx's
 ``modified_beam_search``, which has none; with 1 both search greedily. Without files: the dev sets under
 NEARWORD_SPEECH. Each side runs in a process of its own, a new one each round; they take turns every few files, so
 that what else the machine does hits both alike. Model load is measured apart. Reported are medians over the rounds.
@@ -37,38 +38,39 @@ def open_nearword(folder: Path, precision: str, beam: int):
     model = Transducer.load(folder, precision=precision)
     options = SearchOptions(BeamSettings(max_active=beam), language=None, phones=False)
 
-    def recognise(samples) -> str:
+    def recognise(samples) -> list[str]:
         transcriber = Transcriber(model, options)
         for start in range(0, len(samples), 1600):
             transcriber.accept(samples[start : start + 1600])
         if beam > 1:
             transcriber.lattice()
-        return transcriber.partial.text
+        return [model.vocabulary.tokens[token].replace("\u2581", " ") for token in transcriber.tokens]
 
     return recognise
 
 
 def open_sherpa(folder: Path, precision: str, beam: int):
     import sherpa_onnx
+    from nearword.models.graphs import find_graphs
 
-    encoder = "encoder.onnx" if precision == "float" else "encoder.int8.onnx"
+    paths = find_graphs(folder, precision)
     recogniser = sherpa_onnx.OnlineRecognizer.from_transducer(
         tokens=str(folder / "tokens.txt"),
-        encoder=str(folder / encoder),
-        decoder=str(folder / "decoder.onnx"),
-        joiner=str(folder / "joiner.onnx"),
+        encoder=str(paths["encoder"]),
+        decoder=str(paths["decoder"]),
+        joiner=str(paths["joiner"]),
         num_threads=1,
         decoding_method="greedy_search" if beam == 1 else "modified_beam_search",
         max_active_paths=beam,
     )
 
-    def recognise(samples) -> str:
+    def recognise(samples) -> list[str]:
         stream = recogniser.create_stream()
         for start in range(0, len(samples), 1600):
             stream.accept_waveform(16000, samples[start : start + 1600])
             while recogniser.is_ready(stream):
                 recogniser.decode_stream(stream)
-        return recogniser.get_result(stream)
+        return [token.replace("\u2581", " ") for token in recogniser.tokens(stream)]
 
     return recognise
 
@@ -91,20 +93,20 @@ def side(name: str, folder: Path, precision: str, beam: int, paths: list[str]) -
     seconds = sum(map(len, audio)) / 16000
     for samples, _ in zip(audio, sys.stdin, strict=False):
         cpu = time.process_time()
-        recognise(samples)
+        tokens = recognise(samples)
         cpu = time.process_time() - cpu
-        print(json.dumps({"cpu": cpu / seconds, "peak": peak_memory() / 2**20}), flush=True)
+        print(json.dumps({"cpu": cpu / seconds, "peak": peak_memory() / 2**20, "tokens": tokens}), flush=True)
 
 
-def play(commands: dict[str, list[str]], files: int) -> dict[str, dict[str, float]]:
-    """Run both sides once; returns the figures of each."""
+def play(commands: dict[str, list[str]], files: int) -> dict[str, dict]:
+    """Run both sides once; returns the figures of each, and its tokens."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     sides, figures = {}, {}
     for name, command in commands.items():
         sides[name] = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
-        figures[name] = json.loads(sides[name].stdout.readline()) | {"cpu": 0.0}
+        figures[name] = json.loads(sides[name].stdout.readline()) | {"cpu": 0.0, "tokens": []}
     for start in range(0, files, BLOCK):
         for name in sorted(sides, reverse=bool(start // BLOCK % 2)):
             for _ in range(start, min(start + BLOCK, files)):
@@ -112,6 +114,7 @@ def play(commands: dict[str, list[str]], files: int) -> dict[str, dict[str, floa
                 sides[name].stdin.flush()
                 one = json.loads(sides[name].stdout.readline())
                 figures[name] |= {"cpu": figures[name]["cpu"] + one["cpu"], "peak": one["peak"]}
+                figures[name]["tokens"].append(one["tokens"])
     for process in sides.values():
         process.communicate()
     return figures
@@ -149,6 +152,9 @@ def main() -> None:
         ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
         medians = f"nearword {statistics.median(ours):9.5f}  sherpa-onnx {statistics.median(theirs):9.5f}"
         print(f"{label:32} {medians}  ratio {ratio:.3f}")
+    pairs = list(zip(*(rounds[0][name]["tokens"] for name in names), strict=True))
+    kinds = len({token for ours, _ in pairs for token in ours})
+    print(f"equal tokens: {sum(a == b for a, b in pairs)} of {len(pairs)} recordings; {kinds} different tokens in them")
 
 
 if __name__ == "__main__":
