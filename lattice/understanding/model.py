@@ -5,8 +5,8 @@ What nothing speaks for is refused. In a lattice the labels, the search's scores
 the path together: one that makes sense may beat the one that sounds best.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,10 +18,11 @@ from ..posterior import word_confidences
 from .basic import basic_intent
 from .graph import NOTHING_LISTED, Graph, Listed, WordClasses, graph_of_lattice, graph_of_words
 from .intent_features import intent_features
+from .known_values import nearest_value
 from .path_language import language_scores
 from .result import FilledSlot, Understanding
 from .slot_features import slot_features
-from .values import value_of
+from .values import ValueKind, value_of
 from .weights import Doubles, Weights, summed
 from .windows import Windows, best_path, marginals, windows_of
 from .words import Token, combined, hash_of, tokenize
@@ -60,7 +61,7 @@ class Rejection:
     """When to say no. Confidence is the probability that the intent is right, learnt on texts that were held out."""
 
     weights: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
-    """Of the best intent's margin, of its lead over the next, of its lead over "none of them", and of 1."""
+    """Of the best margin over the mean, of its lead over the next, of its lead over "none of them", and of 1."""
     least: float = 0.0
     """Confidence below which nothing is accepted."""
 
@@ -96,6 +97,8 @@ class UnderstandingModel:
     """What labels' scores are divided by where they become probabilities."""
     paths: PathSettings = PathSettings()
     """How paths of a lattice are compared."""
+    known_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of slots that are closed lists, what they hold."""
 
     @cached_property
     def transitions(self) -> Doubles:
@@ -228,7 +231,7 @@ class UnderstandingModel:
             sure = sure * word_confidences(lattice, arcs.tolist(), graph.posterior)
             times = np.stack([lattice.start[arcs], lattice.end[arcs]], 1) + lattice.offset
         labels = [self.labels[chosen[label]] for label in best]
-        return words, _filled(words, labels, sure, times)
+        return words, _filled(words, labels, sure, times, self.known_values)
 
     def emissions(self, graph: Graph, windows: Windows, intent: int, listed: Listed) -> Doubles:
         """Return the score of each label that the intent allows, [windows, labels]."""
@@ -250,15 +253,28 @@ def transition_keys(labels: Sequence[str]) -> npt.NDArray[np.uint64]:
 
 
 def lead_of(margins: Doubles, none_of_them: bool) -> tuple[float, float, float]:
-    """Return the best margin, its lead over the next, and over "none of them" (0 where there is no such)."""
+    """Return the best margin over the mean, its lead over the next, and over "none of them", 0 without such."""
     known = margins[:-1] if none_of_them else margins
     top = np.partition(known, -2)[-2:] if len(known) > 1 else np.array([-1.0, known[0]])
     best = float(top[1])
-    return best, best - float(top[0]), best - float(margins[-1]) if none_of_them else 0.0
+    return best - float(margins.mean()), best - float(top[0]), best - float(margins[-1]) if none_of_them else 0.0
+
+
+def _slot_value(words: Sequence[str], known: tuple[str, ...]) -> tuple[str | None, str | int | float | None]:
+    """Return kind and value of the words of a slot; None where they have none."""
+    value = value_of(words)
+    if value is not None:
+        return value.kind.value, value.value
+    near = nearest_value(words, known) if known else None
+    return (None, None) if near is None else (ValueKind.phrase.value, near)
 
 
 def _filled(
-    words: Sequence[str], labels: Sequence[str], sure: Doubles, times: npt.NDArray[np.floating] | None
+    words: Sequence[str],
+    labels: Sequence[str],
+    sure: Doubles,
+    times: npt.NDArray[np.floating] | None,
+    known_values: Mapping[str, tuple[str, ...]],
 ) -> list[FilledSlot]:
     slots = []
     at = 0
@@ -269,7 +285,7 @@ def _filled(
         name, end = labels[at][2:], at + 1
         while end < len(labels) and labels[end] == "I-" + name:
             end += 1
-        value = value_of(words[at:end])
+        kind, value = _slot_value(words[at:end], known_values.get(name, ()))
         slots.append(
             FilledSlot(
                 name,
@@ -278,8 +294,8 @@ def _filled(
                 end,
                 None if times is None else round(float(times[at, 0]), 3),
                 None if times is None else round(float(times[end - 1, 1]), 3),
-                None if value is None else value.kind.value,
-                None if value is None else value.value,
+                kind,
+                value,
                 round(float(sure[at:end].min()), 4),
             )
         )

@@ -31,6 +31,7 @@ TRAIN_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "nearword understand train home.jsonl --output home.nlu\n\n"
     "nearword understand train home.jsonl --other talk.txt --output home.nlu\n\n"
+    "nearword understand train few.jsonl --vary 8 --output few.nlu\n\n"
     "nearword understand train *.jsonl --max-kb 500 --output all.nlu\n\n"
     "Fifty examples of each intent, in the words of several people, are a good start; --other texts, that ask for "
     f"nothing, teach it to say no.\n\n{DATA_HELP}"
@@ -70,6 +71,11 @@ Phrases = Annotated[
     ),
 ]  # fmt: skip
 
+Vary = Annotated[
+    int,
+    typer.Option(min=0, max=100, help="Learn so many variants of each text too, in which slots have other values."),
+]
+
 
 @app.command(epilog=TRAIN_EXAMPLES)
 def train(
@@ -101,6 +107,7 @@ def train(
             min=0.0, max=0.5, help="Share of requests that may be refused, so that what asks for nothing is too."
         ),
     ] = 0.02,
+    vary: Vary = 0,
     levels: Annotated[int, typer.Option(min=4, max=65_536, help="Values that a weight may have.")] = 256,
     fingerprint_bits: Annotated[
         int, typer.Option(min=0, max=24, help="One in 2 to this number of unknown features is taken for a known one.")
@@ -123,7 +130,8 @@ def train(
     texts = [text for path in other or () for text in training.read_texts(path)]
     _tell_disagreements(training.disagreements(examples), show_all=show_all)
     known = load_word_classes(classes or BUNDLED_CLASSES)
-    settings = training.Settings(max_bytes=1000 * max_kb, in_scope_lost=refuse, classes_bytes=_size_of_classes(known))
+    size = _size_of_classes(known)
+    settings = training.Settings(max_bytes=1000 * max_kb, in_scope_lost=refuse, classes_bytes=size, vary=vary)
     with _progress() as told:
         trained = training.train(
             examples, other=texts, classes=known, listed=_listed(phrases), settings=settings, told=told

@@ -5,7 +5,7 @@ The two leaves do not know each other: the stored form is opened here, and hande
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,10 @@ class Precision:
     """Values that a weight may have."""
     fingerprint_bits: int = 8
     """One in 2 to this number of unknown features is taken for a known one."""
+    most_intent_levels: int = 32
+    """Values at most that a weight of an intent may have: many more weights fit, and none is missed."""
+    beyond: float = 0.001
+    """Share of the weights of intents that are larger than the largest value."""
 
 
 def list_understanding_models() -> dict[str, Path]:
@@ -89,10 +93,11 @@ def sections_of(model: UnderstandingModel, precision: Precision) -> Sections:
         "rejection": list(rejection.weights),
         "least": rejection.least,
         "label_temperature": model.label_temperature,
+        "known_values": ["\t".join((slot, *known)) for slot, known in model.known_values.items()],
         "paths": [paths.posterior_scale, paths.search, paths.language, paths.labels, paths.word],
     }
     whole = Sections({"model": values}, {"allowed": np.packbits(model.allowed.ravel())})
-    whole |= _stored(model.intent_weights, precision).sections("intents")
+    whole |= _stored_intents(model.intent_weights, precision).sections("intents")
     whole |= _stored(model.slot_weights, precision).sections("slots")
     language = Precision(precision.levels, max(precision.fingerprint_bits, LANGUAGE_FINGERPRINT_BITS))
     whole |= _stored(model.language_weights, language).sections("language")
@@ -128,15 +133,23 @@ def save_word_classes(classes: WordClasses, path: str | os.PathLike[str]) -> int
     return write_sections(path, CLASSES_FORMAT, classes_sections(classes))
 
 
-def _stored(weights: object, precision: Precision) -> SparseRows:
+def _stored(weights: object, precision: Precision, step: float | None = None) -> SparseRows:
     if isinstance(weights, SparseRows):
         return weights
     if not isinstance(weights, ExactWeights):
         raise UnderstandingError(f"{type(weights).__name__} cannot be stored; expected exact weights")
     return SparseRows.build(
         weights.keys, weights.row_of, weights.columns, weights.weights, weights.num_columns,
-        levels=precision.levels, fingerprint_bits=precision.fingerprint_bits,
+        levels=precision.levels, fingerprint_bits=precision.fingerprint_bits, step=step,
     )  # fmt: skip
+
+
+def _stored_intents(weights: object, precision: Precision) -> SparseRows:
+    levels = min(precision.levels, precision.most_intent_levels)
+    step = None
+    if isinstance(weights, ExactWeights) and len(weights.weights):
+        step = float(np.quantile(np.abs(weights.weights), 1 - precision.beyond)) / (levels // 2 - 1)
+    return _stored(weights, replace(precision, levels=levels), step)
 
 
 def classes_sections(classes: WordClasses) -> Sections:
@@ -177,7 +190,15 @@ def _model(stored: Sections) -> UnderstandingModel:
         Rejection((rejection[0], rejection[1], rejection[2], rejection[3]), values.number("least")),
         temperature,
         PathSettings(*paths),
+        _known_values(values),
     )
+
+
+def _known_values(values: Values) -> dict[str, tuple[str, ...]]:
+    if "known_values" not in values.values:  # files of before
+        return {}
+    rows = [row.split("\t") for row in values.texts("known_values")]
+    return {slot: tuple(known) for slot, *known in rows}
 
 
 def _finite(values: Values, name: str, count: int) -> Sequence[float]:

@@ -3,6 +3,7 @@
 from .disagreements import Disagreement, disagreements
 from .examples import Example, Span, read_examples, read_texts, write_examples
 from .train import Settings, Trained, train
+from .vary import known_values, varied
 from .word_classes import LearntClasses, learn_classes
 
 __all__ = [
@@ -13,9 +14,11 @@ __all__ = [
     "Span",
     "Trained",
     "disagreements",
+    "known_values",
     "learn_classes",
     "read_examples",
     "read_texts",
     "train",
+    "varied",
     "write_examples",
 ]

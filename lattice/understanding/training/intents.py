@@ -1,7 +1,13 @@
-"""Learning intents: one linear classifier for each against all others, first with all weights, then with few."""
+"""Learning intents: one linear classifier for each against all others, first with all weights, then with few.
 
+Names such as ``light_on`` and ``light_off`` say that intents have something in common: what all of them share is
+learnt as well, of the examples of all (as in Evgeniou and Pontil 2004, "Regularized multi-task learning"). The few
+weights that are stored are fitted to the scores that all weights give (distillation: Hinton, Vinyals and Dean 2015).
+"""
+
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +20,17 @@ from ..words import Keys
 
 FOLDS = 3
 """Parts of the data, each understood by what was learnt of the others, for confidences and the refusal."""
+SHARED = 0.6
+"""Weight of what intents have in common that share the beginning or the end of their names."""
+LEAST_TEXTS, MANY_TEXTS = 2, 1000
+"""Texts that a feature has to be seen in, where there are many, to be among the few: once tells little."""
+FREQUENT = 0.25
+"""Exponent of how often a feature was seen, by which its weights count more where the largest are chosen."""
+DAMPING = 3.0
+"""How much the few weights are held where they were, while they are fitted."""
+STEPS = 40
+"""Of the search for the few weights."""
+_JOINT = re.compile(r"[_.:/ ]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +45,31 @@ class IntentData:
     """[texts] Number of the intent."""
     num_intents: int
     """How many there are."""
+    groups: tuple[Ints, ...] = field(default_factory=tuple)
+    """[intents] each: number of the group of an intent; those of a group have something in common."""
 
 
-def gather(features: Sequence[tuple[Keys, Doubles]], intents: Sequence[int], num_intents: int) -> IntentData:
+def groups_of(names: Sequence[str]) -> tuple[Ints, ...]:
+    """Return the groups of intents whose names begin alike, and of those whose names end alike.
+
+    A name has a beginning and an end where it is joined by ``_``, ``.``, ``:``, ``/`` or a space.
+    """
+    found = []
+    for begins in (True, False):
+        split = [_JOINT.search(name) for name in names]
+        parts = [
+            name if at is None else name[: at.start()] if begins else name[at.end() :]
+            for name, at in zip(names, split, strict=True)
+        ]
+        number = {part: place for place, part in enumerate(dict.fromkeys(parts))}
+        if 1 < len(number) < len(names):
+            found.append(np.array([number[part] for part in parts], np.int64))
+    return tuple(found)
+
+
+def gather(
+    features: Sequence[tuple[Keys, Doubles]], intents: Sequence[int], num_intents: int, groups: tuple[Ints, ...] = ()
+) -> IntentData:
     """Return the features of texts as a sparse matrix."""
     from scipy import sparse
 
@@ -39,53 +78,75 @@ def gather(features: Sequence[tuple[Keys, Doubles]], intents: Sequence[int], num
     counts = np.concatenate([some for _, some in features])
     ends = np.concatenate([[0], np.cumsum(lengths)])
     table = sparse.csr_matrix((counts, place.astype(np.int32), ends), (len(features), len(columns)))
-    return IntentData(columns, table, np.array(intents, np.int64), num_intents)
+    return IntentData(columns, table, np.array(intents, np.int64), num_intents, groups)
 
 
 def learn(data: IntentData, cost: float, rows: Ints | None = None) -> Doubles:
     """Return weights, [features, intents]: support vector machines with squared hinge loss, one against all.
+
+    Over the intents the weights of a feature have mean 0: which intent wins does not depend on it, and fewer are large.
 
     Args:
         data: what to learn of.
         cost: of errors, against the size of weights (C of liblinear: Fan et al. 2008).
         rows: texts to learn of; all unless given.
     """
+    table, intents = (data.table, data.intents) if rows is None else (data.table[rows], data.intents[rows])
+    always = np.searchsorted(data.columns, ALWAYS)
+    weights = _each_against_all(table, intents, data.num_intents, cost, always)
+    for group in data.groups:
+        shared = _each_against_all(table, group[intents], int(group.max()) + 1, cost, always)
+        weights += SHARED * shared[:, group]
+    weights -= weights.mean(1, keepdims=True)
+    return weights
+
+
+def _each_against_all(table: Any, wanted: Ints, count: int, cost: float, always: npt.NDArray[np.intp]) -> Doubles:
     from sklearn.svm import LinearSVC
 
-    table, intents = (data.table, data.intents) if rows is None else (data.table[rows], data.intents[rows])
-    weights = np.zeros((len(data.columns), data.num_intents))
-    seen = np.unique(intents)
+    weights = np.zeros((table.shape[1], count))
+    seen = np.unique(wanted)
     # what was never seen is not to win where all others lose
-    weights[np.searchsorted(data.columns, ALWAYS), np.setdiff1d(np.arange(data.num_intents), seen)] = -1.0
+    weights[always, np.setdiff1d(np.arange(count), seen)] = -1.0
     if len(seen) < 2:
         return weights
-    found = LinearSVC(C=cost, fit_intercept=False, random_state=0).fit(table, intents)
+    found = LinearSVC(C=cost, fit_intercept=False, random_state=0).fit(table, wanted)
     # of two classes there is one row of weights, for the second
     weights[:, seen] = np.concatenate([-found.coef_, found.coef_]).T if len(seen) == 2 else found.coef_.T
     return weights
 
 
-def learn_again(data: IntentData, kept: npt.NDArray[np.bool_], cost: float, told: Callable[[str], None]) -> Doubles:
-    """Return weights learnt once more with those alone that are ``kept``, [features, intents]."""
-    from sklearn.svm import LinearSVC
+def distilled(data: IntentData, weights: Doubles, kept: npt.NDArray[np.bool_], told: Callable[[str], None]) -> Doubles:
+    """Return weights that are zero where they are not ``kept``, and give nearly the scores of all, [features, intents].
+
+    Damped least squares over the texts (LSMR: Fong and Saunders 2011).
+    """
+    from scipy.sparse.linalg import lsmr
 
     table = data.table.tocsc()
-    weights = np.zeros(kept.shape)
+    out = np.where(kept, weights, 0.0)
+    missing = np.asarray(data.table @ (weights - out))
     for intent in range(data.num_intents):
         chosen = np.flatnonzero(kept[:, intent])
-        positive = data.intents == intent
-        if len(chosen) and positive.any() and not positive.all():
-            found = LinearSVC(C=cost, fit_intercept=False, random_state=0).fit(table[:, chosen].tocsr(), positive)
-            weights[chosen, intent] = found.coef_[0]
+        if len(chosen):
+            out[chosen, intent] += lsmr(table[:, chosen].tocsr(), missing[:, intent], damp=DAMPING, maxiter=STEPS)[0]
         if intent % 20 == 19:
             told(f"intents with few weights: {intent + 1} of {data.num_intents}")
-    return weights
+    return out
 
 
-def strongest(weights: Doubles, bits: float, per_weight: float, per_row: float) -> npt.NDArray[np.bool_]:
-    """Return which weights to keep, so that they take about so many bits: the largest."""
-    flat = np.flatnonzero(weights)
-    order = flat[np.argsort(-np.abs(weights.ravel()[flat]), kind="stable")]
+def strongest(
+    data: IntentData, weights: Doubles, bits: float, per_weight: float, per_row: float
+) -> npt.NDArray[np.bool_]:
+    """Return which weights to keep, so that they take about so many bits: the largest.
+
+    Those of features that are frequent count a little more, those of features that were seen once nothing.
+    """
+    seen = np.bincount(data.table.indices, minlength=len(data.columns)).astype(np.float64)
+    least = LEAST_TEXTS if len(data.intents) >= MANY_TEXTS else 1
+    sizes = np.abs(weights) * np.where(seen >= least, seen**FREQUENT, 0.0)[:, None]
+    flat = np.flatnonzero(sizes)
+    order = flat[np.argsort(-sizes.ravel()[flat], kind="stable")]
     row = order // weights.shape[1]
     fresh = np.zeros(len(order), bool)
     fresh[np.unique(row, return_index=True)[1]] = True
@@ -115,18 +176,22 @@ class HeldOut:
     """Share of texts that ask for nothing which are refused; NaN without such."""
 
 
-def hold_out(data: IntentData, cost: float, none_of_them: bool, loss: float, told: Callable[[str], None]) -> HeldOut:
+def hold_out(
+    data: IntentData, sources: Ints, cost: float, none_of_them: bool, loss: float, told: Callable[[str], None]
+) -> HeldOut:
     """Return when to say no: confidences, and the threshold that refuses a share ``loss`` of the requests.
 
-    Margins are those of texts that were held out, so that they are not surer than they will be.
+    Margins are those of texts that were held out, so that they are not surer than they will be. ``sources`` says of
+    which text each is a variant: these are held out together.
     """
-    order = np.random.default_rng(0).permutation(len(data.intents))
-    features = np.zeros((len(order), 4))
-    guessed = np.zeros(len(order), np.int64)
+    order = np.random.default_rng(0).permutation(int(sources.max()) + 1)
+    count = len(data.intents)
+    features = np.zeros((count, 4))
+    guessed = np.zeros(count, np.int64)
     for fold in range(FOLDS):
         told(f"confidences: part {fold + 1} of {FOLDS}")
-        held = order[fold::FOLDS]
-        others = np.setdiff1d(order, held)
+        out = np.isin(sources, order[fold::FOLDS])
+        held, others = np.flatnonzero(out), np.flatnonzero(~out)
         margins = np.asarray(data.table[held] @ learn(data, cost, others))
         for text, row in zip(held.tolist(), margins, strict=True):
             known = row[:-1] if none_of_them else row
@@ -135,7 +200,7 @@ def hold_out(data: IntentData, cost: float, none_of_them: bool, loss: float, tol
     right = guessed == data.intents
     weights = _logistic(features, right)
     confidences = 0.5 * (1 + np.tanh(features @ weights / 2))
-    asking = data.intents != data.num_intents - 1 if none_of_them else np.ones(len(order), bool)
+    asking = data.intents != data.num_intents - 1 if none_of_them else np.ones(count, bool)
     least = float(np.quantile(confidences[asking], loss)) if loss > 0 else 0.0
     best, lead, over, bias = weights.tolist()
     refused = float(np.mean(confidences[~asking] < least)) if not asking.all() else float("nan")

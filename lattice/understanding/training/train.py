@@ -17,6 +17,7 @@ from . import intents, language, slots
 from .examples import Example
 from .paths import path_settings
 from .temperature import fit_temperature
+from .vary import known_values, varied
 
 NONE_OF_THEM = ("oos", "out_of_scope")
 """Intents of texts that ask for nothing, by habit of the data sets."""
@@ -34,7 +35,9 @@ FEATURES_MORE = 1.6
 """Bits that the features of the second CRF may take before the smallest weights go, over those there are."""
 LANGUAGE_NGRAM = 36.0
 """Bits of an n-gram."""
-_SHARES = {"intents": 0.27, "slots": 0.58, "language": 0.15}
+_SHARES = {"intents": 0.36, "slots": 0.53, "language": 0.11}
+INTENT_LEVEL_BITS, LEVEL_BITS = 5.0, 8.0
+"""Bits of a weight as it is stored."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Settings:
     """Times that the CRF looks at all texts."""
     classes_bytes: int = 0
     """What the classes of words take of the size."""
+    vary: int = 0
+    """Variants of each text that are learnt as well, with other values in its slots; see ``varied``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +94,8 @@ def train(
     Raises:
         UnderstandingError: fewer than two intents.
     """
+    values = known_values(examples)
+    examples, sources = varied(examples, settings.vary)
     asked = sorted({one.intent for one in examples} - set(NONE_OF_THEM))
     none_of_them = bool(other) or any(one.intent in NONE_OF_THEM for one in examples)
     if len(asked) + none_of_them < 2 or not asked:
@@ -105,9 +112,12 @@ def train(
     labels = (OUTSIDE, *sorted({label for _, some in tagged for label in some} - {OUTSIDE}))
     budget = _budget(settings, has_slots=len(labels) > 1)
     told("features of intents")
-    data = intents.gather([intent_features(graph, listed) for graph in graphs], wanted, len(names))
+    data = intents.gather(
+        [intent_features(graph, listed) for graph in graphs], wanted, len(names), intents.groups_of(names)
+    )
     intent_weights, all_intents = _learn_intents(data, settings, budget["intents"], told)
-    held_out = intents.hold_out(data, settings.cost, none_of_them, settings.in_scope_lost, told)
+    sources += range(sources[-1] + 1, sources[-1] + 1 + len(other))
+    held_out = intents.hold_out(data, np.array(sources), settings.cost, none_of_them, settings.in_scope_lost, told)
     # slots are learnt with intents as they will be guessed, of texts that say what slots they have
     looked = [place for place, one in enumerate(examples) if one.slots is not None]
     guessed = held_out.guessed[looked]
@@ -136,7 +146,7 @@ def train(
     texts = len(examples)
     asking = [some for some, place in zip(words, wanted, strict=True) if not (none_of_them and place == len(names) - 1)]
     ngrams = language.learn(asking, int(budget["language"] / LANGUAGE_NGRAM) if settings.max_bytes else 1 << 20)
-    model = replace(model, language_weights=ngrams)
+    model = replace(model, language_weights=ngrams, known_values=values)
     sample = [place for place, one in enumerate(examples) if one.intent not in NONE_OF_THEM][:: max(1, texts // SAMPLE)]
     model = replace(
         model, paths=path_settings(model, [graphs[place] for place in sample], [wanted[place] for place in sample])
@@ -162,8 +172,8 @@ def _budget(settings: Settings, *, has_slots: bool) -> dict[str, float]:
     return {part: bits * share / whole for part, share in _SHARES.items()}
 
 
-def _column_bits(columns: int) -> float:
-    return 8.0 + max(columns - 1, 1).bit_length()
+def _weight_bits(levels: float, columns: int) -> float:
+    return levels + max(columns - 1, 1).bit_length()
 
 
 def _learn_intents(
@@ -173,10 +183,10 @@ def _learn_intents(
     weights = intents.learn(data, settings.cost)
     total = int(np.count_nonzero(weights))
     if bits < float("inf"):
-        kept = intents.strongest(weights, bits, _column_bits(data.num_intents), PER_ROW)
+        kept = intents.strongest(data, weights, bits, _weight_bits(INTENT_LEVEL_BITS, data.num_intents), PER_ROW)
         if kept.sum() < total:
-            told(f"intents: {int(kept.sum()):,} of {total:,} weights are kept, and learnt once more")
-            weights = intents.learn_again(data, kept, settings.cost, told)
+            told(f"intents: {int(kept.sum()):,} of {total:,} weights are kept, and fitted")
+            weights = intents.distilled(data, weights, kept, told)
     return intents.as_exact(data.columns, weights), total
 
 
@@ -199,7 +209,7 @@ def _learn_slots(
     wanted = [data.labels[text] for text in held.tolist()]
     temperature = fit_temperature(probe, [graphs[text] for text in held.tolist()], guessed[held], wanted, listed)
     spared, kept = transition_keys(labels), None
-    per_weight = _column_bits(len(labels))
+    per_weight = _weight_bits(LEVEL_BITS, len(labels))
     if bits < float("inf"):
         # weights shrink to a part when features go, so some more features than have room are given a chance
         kept = slots.strongest_features(first, spared, FEATURES_MORE * bits, per_weight, PER_ROW)

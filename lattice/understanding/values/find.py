@@ -24,6 +24,8 @@ class ValueKind(str, Enum):
     """As ISO 8601 has it: PT1H30M, P2W."""
     letters = "letters"
     """Letters in lower case."""
+    phrase = "phrase"
+    """One of the few values that a slot has, as text, also where it was heard a little wrong."""
     digits = "digits"
     """Digits that were said one by one, as text: 0s at the beginning count."""
 
