@@ -2,9 +2,10 @@
 
     python tests/benchmarks/daemon_faults.py [--messages 10000] [--minutes 0]
 
-A daemon of its own runs in another process. Of every protocol so many mutated messages are sent (see
-tests/daemon/mutations.py), and again and again for so many minutes; between two rounds a well-behaved client has to get
-the right words. Written: what was sent, memory after each round, and what the daemon logged as an error.
+A daemon of its own runs in another process, told of a Home Assistant that is not there. Of every protocol so many
+mutated messages are sent (see tests/support/mutations.py) beside connections on which nothing comes, clients that do
+not read, and floods of connections; and again and again for so many minutes. Between two rounds a well-behaved client
+has to get the right words. Written: memory after each round, and what the daemon logged as an error.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import mutations
 from clients import home_assistant_2026_11, pcm, quiet
 from daemon_latency import free_ports
 from demo import DEMO
-from noise import unix_noise, websocket_noise, wyoming_noise
+from noise import files_noise, gone, silent, unix_noise, unread, websocket_noise, wyoming_noise
 
 
 async def flood(port: int) -> None:
@@ -44,18 +45,23 @@ async def flood(port: int) -> None:
 
 
 async def one_round(ports: tuple[int, int], socket: str, messages: int, seed: int) -> None:
-    each = {"wyoming": 17, "/v1/stream": 18, "/vosk": 6, "/v1/realtime": 13, "unix": 18}
-    await wyoming_noise(ports[0], messages // each["wyoming"] + 1, seed)
+    each = {"wyoming": 17, "/v1/stream": 18, "/vosk": 6, "/v1/realtime": 13, "unix": 18, "files": 7}
+    held = [*await silent(ports[0], 20), *await silent(ports[1], 20)]
+    # half of a conversation is left, on average
+    await wyoming_noise(ports[0], 2 * messages // each["wyoming"] + 1, seed)
     for path, talk in (
         ("/v1/stream", mutations.json_messages()),
         ("/vosk", mutations.vosk_messages()),
         ("/v1/realtime", mutations.realtime_messages()),
     ):
-        # half of a conversation is left, on average
         await websocket_noise(f"ws://127.0.0.1:{ports[1]}{path}", talk, 2 * messages // each[path] + 1, seed)
     await unix_noise(socket, 2 * messages // each["unix"] + 1, seed)
+    await files_noise(ports[1], messages // each["files"] + 1, seed)
+    await unread(ports[0])
     await flood(ports[0])
     await flood(ports[1])
+    for writer in held:
+        await gone(writer, rudely=True)
 
 
 def main() -> None:
@@ -64,14 +70,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0.0)
     arguments = parser.parse_args()
     ports, folder = free_ports(), Path(tempfile.mkdtemp())
-    where = (
-        "--uri",
-        f"tcp://127.0.0.1:{ports[0]}",
-        "--http",
-        f"127.0.0.1:{ports[1]}",
-        "--socket",
-        str(folder / "json"),
-    )
+    (folder / "token").write_text("none")
+    where = ["--uri", f"tcp://127.0.0.1:{ports[0]}", "--http", f"127.0.0.1:{ports[1]}"]
+    where += ["--socket", str(folder / "json"), "--token-file", str(folder / "token")]
+    where += ["--home-assistant", f"http://127.0.0.1:{free_ports()[0]}"]
     code = "from nearword.runtime.cli import main; main()"
     log = (folder / "log").open("w")
     process = subprocess.Popen([sys.executable, "-c", code, "serve", *where], stderr=log)

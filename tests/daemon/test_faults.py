@@ -13,7 +13,7 @@ import pytest
 from clients import home_assistant_2026_11
 from nearword.runtime import Recognizer
 from nearword.runtime.daemon.streams import Engine
-from noise import gone, unix_noise, websocket_noise, wyoming_noise
+from noise import files_noise, gone, unix_noise, websocket_noise, wyoming_noise
 from serving import Ports, served
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -95,6 +95,13 @@ def test_mutated_lines_of_the_unix_socket_do_no_harm(
 
     async def use(ports: Ports) -> None:
         await unix_noise(ports.socket, EACH, seed=3)
+
+    unharmed(engine, use, demo, demo_texts[0])
+
+
+def test_mutated_requests_to_transcribe_do_no_harm(engine: Engine, demo: bytes, demo_texts: list[str]) -> None:
+    async def use(ports: Ports) -> None:
+        await files_noise(ports.http, EACH // 2, seed=4)
 
     unharmed(engine, use, demo, demo_texts[0])
 

@@ -75,6 +75,32 @@ def realtime_messages(audio: bytes = SECOND) -> list[dict | bytes]:
     ]
 
 
+def form_fields() -> dict[str, str]:
+    """What a client of OpenAI's interface for recordings asks for beside the recording."""
+    return {
+        "model": "any",
+        "language": "en",
+        "response_format": "verbose_json",
+        "timestamp_granularities[]": "word",
+        "stream": "false",
+        "prompt": "Hall Light, Den TV",
+    }
+
+
+def request_bytes(fields: dict, audio: bytes) -> bytes:
+    """Return a request to transcribe a recording, as it is sent."""
+    parts = [
+        f'--edge\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
+    ]
+    file = '--edge\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    body = ("".join(parts) + file).encode("utf-8", "replace") + audio + b"\r\n--edge--\r\n"
+    head = (
+        "POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Content-Type: multipart/form-data; boundary=edge\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def mutated(message: dict, chance: random.Random) -> dict:
     """Return a message in which one value is another, is missing, or is named otherwise."""
     message = json.loads(json.dumps(message))

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import random
 import socket
 import struct
+import wave
 from itertools import islice
 
 import mutations
@@ -72,3 +74,53 @@ def as_line(message: dict | bytes | str) -> bytes:
         return json.dumps({"type": "audio", "bytes": len(message)}).encode() + b"\n" + message
     text = json.dumps(message) if isinstance(message, dict) else message
     return text.encode("utf-8", "replace") + b"\n"
+
+
+async def files_noise(port: int, count: int, seed: int) -> None:
+    """Send recordings of which form, recording or request went wrong."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        fields = (
+            mutations.mutated(mutations.form_fields(), chance) if chance.random() < 0.6 else mutations.form_fields()
+        )
+        audio = _wave(chance.randrange(1, 4000))
+        audio = mutations.damaged(audio, chance) if chance.random() < 0.4 else audio
+        data = mutations.request_bytes(fields, audio)
+        if chance.random() < 0.3:
+            data = mutations.damaged(data, chance)
+        if goes := chance.random() < 0.3:
+            data = data[: chance.randrange(len(data))]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(data)
+        with contextlib.suppress(asyncio.TimeoutError, OSError):
+            await asyncio.wait_for(reader.read(), 0.05 if goes else 2.0)
+        await gone(writer, rudely=chance.random() < 0.5)
+
+
+def _wave(samples: int) -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(bytes(2 * samples))
+    return out.getvalue()
+
+
+async def silent(port: int, count: int) -> list[asyncio.StreamWriter]:
+    """Open connections on which nothing comes; the caller holds them."""
+    writers = []
+    for _ in range(count):
+        with contextlib.suppress(OSError):
+            writers.append((await asyncio.open_connection("127.0.0.1", port))[1])
+    return writers
+
+
+async def unread(port: int) -> None:
+    """Ask for more than all buffers hold, read nothing, and go."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    with contextlib.suppress(OSError):
+        writer.write(b'{"type": "describe"}\n' * 20_000)
+        await asyncio.sleep(0.5)
+    await gone(writer, rudely=True)
+    del reader
