@@ -16,6 +16,7 @@ from .errors import (
 from .features import FeatureExtractor as FeatureExtractor
 from .pcm import RawFormat as RawFormat
 from .pronunciation import Pronouncer as Pronouncer
+from .raw_decoder import RawDecoder as RawDecoder
 from .samples import (
     SAMPLE_RATE as SAMPLE_RATE,
     AudioConverter as AudioConverter,

@@ -1,5 +1,6 @@
 """``nearword serve``: the recogniser as a service."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,10 @@ EXAMPLES = (
     "SIGHUP reads file and phrases anew, SIGTERM ends within a second."
 )
 _ENV = "NEARWORD_SERVE_"
+_EXTRA = dict.fromkeys(("wyoming", "starlette", "uvicorn", "websockets", "prometheus_client"), "serve") | {
+    "zeroconf": "serve,zeroconf"
+}
+"""Packages that only a daemon needs, and what brings them."""
 
 
 def serve(
@@ -187,6 +192,7 @@ def serve(
         str | None,
         typer.Option(help="debug, info, warning or error.", envvar=_ENV + "LOG_LEVEL", show_default="info"),
     ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="The same as --log-level debug.")] = False,
     log_json: Annotated[
         bool | None,
         typer.Option(
@@ -200,16 +206,19 @@ def serve(
 
     Audio stays on this machine, and without other addresses so do all who can reach it. Needs the extra "serve".
     """
-    told: dict[str, Any] = {name: value for name, value in locals().items() if name not in ("config", "check")}
+    told: dict[str, Any] = {name: value for name, value in locals().items() if name not in ("config", "check", "debug")}
     told |= {name: told[name].value for name in ("precision", "preset") if told[name] is not None}
     told |= {name: told[name] or None for name in ("uri", "allow_origin", "languages", "bias")}
+    if debug:
+        told["log_level"] = "debug"
     from ..daemon.errors import SettingsError
-    from ..daemon.settings import read_settings
+    from ..daemon.settings import check_environment, read_settings
 
     def settings() -> "ServeSettings":
         return read_settings(config, told)
 
     try:
+        check_environment(os.environ, _ENV, (*told, "config"))
         first = settings()
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
@@ -221,10 +230,13 @@ def serve(
             print(problem)
         raise typer.Exit(1 if problems else 0)
     try:
+        from ..daemon.logs import start_logging
         from ..daemon.service import run
-    except ImportError as error:
-        raise typer.BadParameter(f"{error.name} is missing: pip install 'nearword[serve]'") from error
-    from ..daemon.logs import start_logging
 
-    start_logging(first.log_level, json_lines=first.log_json)
-    run(first, settings)
+        start_logging(first.log_level, json_lines=first.log_json)
+        run(first, settings)
+    except ModuleNotFoundError as error:
+        name = (error.name or "").split(".")[0]
+        if name not in _EXTRA:
+            raise
+        raise typer.BadParameter(f"{name} is missing: pip install 'nearword[{_EXTRA[name]}]'") from error

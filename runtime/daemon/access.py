@@ -32,7 +32,8 @@ def read_tokens(path: str) -> tuple[bytes, ...]:
     try:
         lines = Path(path).read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read ({error}); expected a token a line") from error
+        why = getattr(error, "strerror", error)
+        raise SettingsError(f"{path}: cannot be read ({why}); expected a token a line") from error
     if not lines:
         raise SettingsError(f"{path}: is empty; expected a token a line")
     return tuple(line.encode() for line in lines)

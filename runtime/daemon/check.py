@@ -20,12 +20,12 @@ def check(settings: ServeSettings) -> list[str]:
         try:
             _ask_wyoming(address_of(uri))
         except (OSError, ValueError) as error:
-            problems.append(f"{uri}: {error}; is nearword serve running?")
+            problems.append(f"{uri}: {getattr(error, 'strerror', None) or error}; is nearword serve running?")
     if settings.http:
         try:
             _ask_http(settings)
         except (OSError, http.client.HTTPException) as error:
-            problems.append(f"{settings.http}: {error}; is nearword serve running?")
+            problems.append(f"{settings.http}: {getattr(error, 'strerror', None) or error}; is nearword serve running?")
     return problems
 
 

@@ -56,7 +56,8 @@ def read_token(path: str) -> str:
     try:
         token = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read ({error}); expected an access token of Home Assistant") from error
+        why = getattr(error, "strerror", error)
+        raise SettingsError(f"{path}: cannot be read ({why}); expected an access token of Home Assistant") from error
     if not token:
         raise SettingsError(f"{path}: is empty; expected an access token of Home Assistant")
     return token

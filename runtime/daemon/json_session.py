@@ -10,24 +10,21 @@ from typing import Any
 
 from ...biasing import Biasing, BiasingError, Phrase, Refused
 from ...endpointing import PRESETS
-from ...models import AudioError, NearwordError
+from ...models import AudioError, NearwordError, RawDecoder, RawFormat
 from ..context import ContextError, ContextSession, update
 from ..recognition.events import Final, SpeculativeFinal
 from ..recognition.session import Session
+from .audio_form import audio_form
+from .engine import Engine
 from .errors import BusyError, ProtocolError, StuckError
-from .pcm import PcmDecoder, PcmFormat
 from .phrases import NAME, Boosted
-from .streams import Engine, Stream, StreamOptions
+from .streams import Stream, StreamOptions
 
 VERSION = 1
 """Of this protocol."""
 COMMANDS = ("start", "phrases", "show", "context", "preset", "end", "reset", "ping")
 MOST_PHRASES = 10_000
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-_FORMATS = {
-    "int16": ("int", 2), "int24": ("int", 3), "int32": ("int", 4), "uint8": ("int", 1), "float32": ("float", 4),
-    "float64": ("float", 8), "ulaw": ("ulaw", 1), "alaw": ("alaw", 1),
-}  # fmt: skip
 
 
 class JsonSession:
@@ -35,13 +32,13 @@ class JsonSession:
 
     def __init__(self, engine: Engine, protocol: str, send: Send) -> None:
         self._engine, self._protocol, self._send = engine, protocol, send
-        self._form = PcmFormat()
+        self._form = RawFormat()
         self._preset = engine.settings.preset
         self._lattice = False
         self._boosted: Boosted | None = None
         self._session: Session | None = None
         """Phrases and turns of this client; for as long as it stays."""
-        self._decoder: PcmDecoder | None = None
+        self._decoder: RawDecoder | None = None
         self._stream: Stream | None = None
         self._telling: asyncio.Task[None] | None = None
 
@@ -103,7 +100,7 @@ class JsonSession:
         await self._send({"type": "ready", "version": VERSION, "model": self._engine.model.info.folder.name})
 
     async def _begin(self) -> None:
-        self._decoder = PcmDecoder(self._form, self._protocol)
+        self._decoder = RawDecoder(self._form, source=self._protocol)
         await self._own()
         options = StreamOptions(self._protocol, PRESETS[self._preset], self._boosted, self._session)
         self._stream = stream = await self._engine.open(options)
@@ -254,11 +251,7 @@ def _preset(name: Any) -> str:
     return name
 
 
-def _format(values: Any) -> PcmFormat:
+def _format(values: Any) -> RawFormat:
     if not isinstance(values, dict):
         raise ProtocolError("format: expected an object with rate, encoding, channels")
-    named = values.get("encoding", "int16")
-    if not isinstance(named, str) or named not in _FORMATS:
-        raise ProtocolError(f"encoding is {named!r:.40}: expected one of {', '.join(_FORMATS)}")
-    encoding, width = _FORMATS[named]
-    return PcmFormat(values.get("rate", 16_000), width, values.get("channels", 1), encoding)
+    return audio_form(values.get("rate", 16_000), values.get("encoding", "int16"), values.get("channels", 1))

@@ -1,6 +1,7 @@
 """Sockets to listen at: bound here, or handed over by systemd."""
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -32,7 +33,7 @@ def bind(address: tuple[str, int] | Path) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        raise OSError(error.errno, f"cannot listen at {host}:{port}: {error.strerror or error}") from error
+        raise OSError(error.errno, f"cannot listen at {host}:{port}: {_why(error)}") from error
     listening.setblocking(False)
     return listening
 
@@ -46,9 +47,15 @@ def _bind_unix(path: Path) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        raise OSError(error.errno, f"cannot listen at {path}: {error.strerror or error}") from error
+        raise OSError(error.errno, f"cannot listen at {path}: {_why(error)}") from error
     listening.setblocking(False)
     return listening
+
+
+def _why(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program listens there, perhaps a nearword serve; end it, or give another address"
+    return error.strerror or str(error)
 
 
 def _clear(path: Path) -> None:

@@ -22,9 +22,10 @@ from ..recognition.events import Final, Partial
 from ..recognition.formats import to_srt, to_vtt
 from ..recognition.segmenter import SETTINGS
 from ..recognition.transcript import Transcript, Word
+from .engine import Engine
 from .errors import BusyError, StuckError
 from .stable_words import StableWords
-from .streams import Engine, Stream, StreamOptions
+from .streams import Stream, StreamOptions
 
 PROTOCOL = "openai"
 FORMATS = ("json", "text", "srt", "vtt", "verbose_json")

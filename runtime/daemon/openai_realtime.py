@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...endpointing import PRESETS, EndpointSettings
-from ...models import NearwordError
+from ...models import NearwordError, RawDecoder
 from ..recognition.events import Event, Final, Partial, SpeechStarted
+from .audio_form import audio_form
+from .engine import Engine
 from .errors import BusyError, ProtocolError, StuckError
 from .openai_files import phrases_of
-from .pcm import PcmDecoder, PcmFormat
 from .stable_words import StableWords
-from .streams import Engine, Stream, StreamOptions, ended_by_client
+from .streams import Stream, StreamOptions, ended_by_client
 
 PROTOCOL = "realtime"
 PADDING = 0.3
@@ -27,7 +28,7 @@ MANUAL_SECONDS = 300.0
 """Longest utterance where the client ends it."""
 LEAST_SECONDS = 0.1
 """Less audio than this is not committed."""
-_FORMATS = {"audio/pcm": ("int", 2), "audio/pcmu": ("ulaw", 1), "audio/pcma": ("alaw", 1)}
+_FORMATS = {"audio/pcm": "int16", "audio/pcmu": "ulaw", "audio/pcma": "alaw"}
 _OLD_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 _EAGERNESS = {"low": "patient", "medium": "balanced", "auto": "balanced", "high": "fast"}
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -75,7 +76,7 @@ class RealtimeSession:
         self._number = f"sess_{secrets.token_hex(8)}"
         self._events = itertools.count(1)
         self._session = _Session(turn_detection=dict(_SERVER_VAD))
-        self._decoder: PcmDecoder | None = None
+        self._decoder: RawDecoder | None = None
         self._stream: Stream | None = None
         self._telling: asyncio.Task[None] | None = None
         self._words: StableWords | None = None
@@ -157,9 +158,8 @@ class RealtimeSession:
             await self._stream.put(self._decoder.decode(data))
 
     async def _open(self) -> None:
-        encoding, width = _FORMATS[self._session.format]
         rate = self._session.rate if self._session.format == "audio/pcm" else 8_000
-        self._decoder = PcmDecoder(PcmFormat(rate, width, 1, encoding), PROTOCOL)
+        self._decoder = RawDecoder(audio_form(rate, _FORMATS[self._session.format]), source=PROTOCOL)
         boosted = None
         if self._session.phrases:
             boosted = await asyncio.to_thread(self._engine.phrases.own, self._session.phrases)
@@ -303,8 +303,7 @@ def _updated_old(session: _Session, values: Any, engine: Engine) -> _Session:
 def _checked(fields: dict[str, Any]) -> _Session:
     if not isinstance(fields["format"], str) or fields["format"] not in _FORMATS:
         raise ProtocolError(f"format {fields['format']!r:.40}: expected one of {', '.join(_FORMATS)}")
-    encoding, width = _FORMATS[fields["format"]]
-    PcmFormat(fields["rate"], width, 1, encoding)
+    audio_form(fields["rate"])
     return _Session(**fields)
 
 

@@ -17,10 +17,10 @@ from typing_extensions import Self
 from ...models import NearwordError
 from .access import read_tokens
 from .connections import Connections
+from .engine import Engine
 from .listening import bind, handed_over, shown
 from .memory import bound_heaps, give_back
 from .settings import LOOPBACK, ServeSettings, address_of, host_and_port
-from .streams import Engine
 from .supervision import notify, watchdog_seconds
 
 if TYPE_CHECKING:

@@ -1,8 +1,10 @@
 """What a daemon is told: defaults, a TOML file, the environment, the command line; the later wins."""
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -91,6 +93,7 @@ class ServeSettings:
 
     def __post_init__(self) -> None:
         self._check_values()
+        self._check_names()
         self._check_pairs()
 
     def _check_values(self) -> None:
@@ -108,13 +111,20 @@ class ServeSettings:
         for name, low, high in _RANGES:
             if not low <= getattr(self, name) <= high:
                 raise SettingsError(f"{name} is {getattr(self, name)}: expected {low:g} to {high:g}")
+
+    def _check_names(self) -> None:
         if not self.languages:
             raise SettingsError("languages is empty: expected at least one, such as en")
+        for tag in self.languages:
+            if not _TAG.fullmatch(tag):
+                raise SettingsError(f"language {tag!r}: expected a tag of a language that the model knows: en, en-US")
+        if self.zeroconf.startswith("-"):
+            raise SettingsError(f"zeroconf is {self.zeroconf!r}: expected a name, such as nearword")
 
     def _check_pairs(self) -> None:
         if self.http and host_and_port(self.http)[0] not in LOOPBACK and not self.http_token_file:
             raise SettingsError(
-                f"http is {self.http}, which others can reach: expected a token for them; give http_token_file"
+                f"http is {self.http}, which others can reach: expected a token for them; give http-token-file"
             )
         if bool(self.certificate) != bool(self.key):
             raise SettingsError("certificate and key: expected both or none")
@@ -138,6 +148,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("write_seconds", 0.1, 3_600),
     ("stuck_seconds", 0.1, 3_600),
 )
+_TAG = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*")
 _PATHS = ("socket", "http_token_file", "certificate", "key", "bias", "grammar", "token_file")
 """Relative ones in a file are relative to the file."""
 
@@ -187,13 +198,37 @@ def read_settings(file: Path | None, told: Mapping[str, Any]) -> ServeSettings:
     given = {name: value for name, value in told.items() if value is not None}
     for name in given:
         if name not in known:
-            raise SettingsError(f"{name}: no such setting; there are {', '.join(known)}")
+            raise SettingsError(f"{name}: no such setting; {_nearest(name, known)}")
     try:
         return ServeSettings(**{**values, **{name: _plain(name, value) for name, value in given.items()}})
     except SettingsError as error:
         if file is None:
             raise
         raise SettingsError(f"{file}: {error}") from error
+
+
+def check_environment(environment: Iterable[str], prefix: str, settings: Iterable[str]) -> None:
+    """Look for settings in the environment that nobody reads: a name that is misspelt changes nothing, silently.
+
+    Args:
+        environment: all names.
+        prefix: of those that are meant for us.
+        settings: what is read, without the prefix and in lower case.
+
+    Raises:
+        SettingsError: there is one; names it.
+    """
+    known = [setting.upper() for setting in settings]
+    for name in environment:
+        if name.startswith(prefix) and (rest := name.removeprefix(prefix)) not in known:
+            near = get_close_matches(rest, known, 1)
+            told = f"did you mean {prefix}{near[0]}?" if near else "nearword serve --help has them all"
+            raise SettingsError(f"{name} in the environment: no such setting; {told}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f"did you mean {near[0].replace('_', '-')}?" if near else "nearword serve --help has them all"
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -211,7 +246,7 @@ def _read(file: Path) -> dict[str, Any]:
     for key, value in data.items():
         name = key.replace("-", "_")
         if name not in known:
-            raise SettingsError(f"{file}: no setting {key!r}; there are {', '.join(sorted(known))}")
+            raise SettingsError(f"{file}: no setting {key!r}; {_nearest(name, known)}")
         try:
             values[name] = _plain(name, value)
         except SettingsError as error:

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from ...models import AudioError
+from .engine import Engine
 from .errors import BusyError, ProtocolError, StuckError
 from .json_session import JsonSession, error_of
-from .streams import Engine
 
 PROTOCOL = "json"
 MAX_LINE = 1_048_576

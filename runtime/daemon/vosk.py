@@ -4,10 +4,12 @@ import asyncio
 import json
 from typing import Any
 
+from ...models import RawDecoder
 from ..recognition.events import Event, Final, Partial, SpeculativeFinal
+from .audio_form import audio_form
+from .engine import Engine
 from .errors import ProtocolError
-from .pcm import PcmDecoder, PcmFormat
-from .streams import Engine, Stream, StreamOptions
+from .streams import Stream, StreamOptions
 
 PROTOCOL = "vosk"
 MOST_PHRASES = 10_000
@@ -22,7 +24,7 @@ class VoskSession:
         self._words = True
         self._alternatives = 0
         self._phrases: tuple[str, ...] = ()
-        self._decoder: PcmDecoder | None = None
+        self._decoder: RawDecoder | None = None
         self._stream: Stream | None = None
         self._listening: asyncio.Task[None] | None = None
         self._partial = ""
@@ -87,13 +89,13 @@ class VoskSession:
         phrases = config.get("phrase_list", list(self._phrases))
         if not isinstance(phrases, list) or len(phrases) > MOST_PHRASES or not all(isinstance(p, str) for p in phrases):
             raise ProtocolError("phrase_list: expected a list of texts")
-        self._rate = PcmFormat(int(rate)).rate
+        self._rate = int(audio_form(int(rate)).rate)
         self._alternatives = alternatives
         self._words = bool(config.get("words", self._words))
         self._phrases = tuple(phrase for phrase in phrases if phrase != "[unk]")
 
     async def _begin(self) -> None:
-        self._decoder = PcmDecoder(PcmFormat(self._rate), PROTOCOL)
+        self._decoder = RawDecoder(audio_form(self._rate), source=PROTOCOL)
         boosted = None
         if self._phrases:
             boosted = await asyncio.to_thread(self._engine.phrases.own, (), self._phrases)

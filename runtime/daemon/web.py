@@ -19,13 +19,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...models import AudioError
 from .access import Access, read_tokens
+from .engine import Engine
 from .errors import BusyError, DaemonError, ProtocolError, StuckError
 from .json_session import JsonSession, error_of
 from .openai_files import transcription_endpoint
 from .openai_realtime import RealtimeSession
 from .page_files import page_routes
 from .settings import ServeSettings
-from .streams import Engine
 from .vosk import VoskSession
 
 HEADER_SECONDS = 10.0

@@ -8,7 +8,7 @@ from wyoming.event import Event
 from wyoming.info import AsrModel, AsrProgram, Attribution, Info, IntentModel, IntentProgram
 from wyoming.intent import Entity, Intent, NotRecognized
 
-from .streams import Engine
+from .engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,13 +15,14 @@ from wyoming.intent import Recognize
 from wyoming.ping import Ping, Pong
 
 from ...endpointing import PRESETS, EndpointSettings
-from ...models import AudioError, NearwordError
+from ...models import AudioError, NearwordError, RawDecoder
 from ..context import ContextError, known
 from ..recognition.events import Final, Partial
+from .audio_form import integer_form
+from .engine import Engine
 from .errors import BusyError, ProtocolError, StuckError
-from .pcm import PcmDecoder, PcmFormat
 from .stable_words import StableWords
-from .streams import Engine, Stream, StreamOptions, ended_by_client
+from .streams import Stream, StreamOptions, ended_by_client
 from .wyoming_info import intent_answer, make_info
 from .wyoming_wire import MAX_HEADER, read_event
 
@@ -55,7 +56,7 @@ class WyomingConnection:
         self._request = Transcribe()
         self._stream: Stream | None = None
         self._answering: asyncio.Task[None] | None = None
-        self._decoder: PcmDecoder | None = None
+        self._decoder: RawDecoder | None = None
         self._told = False
         """Whether the client was told why it is cut off."""
         self._failed = False
@@ -154,7 +155,7 @@ class WyomingConnection:
     async def _begin(self, form: AudioStart | AudioChunk) -> None:
         await self._drop()
         self._answered = False
-        self._decoder = PcmDecoder(PcmFormat(form.rate, form.width, form.channels), PROTOCOL)
+        self._decoder = RawDecoder(integer_form(form.rate, form.width, form.channels), source=PROTOCOL)
         names, terms = self._request.transcript_names or [], self._request.transcript_terms or []
         boosted = None
         if names or terms:
@@ -180,10 +181,10 @@ class WyomingConnection:
         stream, decoder = self._stream, self._decoder
         if stream is None or decoder is None or stream.is_finished:
             return
-        form = PcmFormat(chunk.rate, chunk.width, chunk.channels)
+        form = integer_form(chunk.rate, chunk.width, chunk.channels)
         if form != decoder.format:
             await stream.put(decoder.finish())
-            self._decoder = decoder = PcmDecoder(form, PROTOCOL)
+            self._decoder = decoder = RawDecoder(form, source=PROTOCOL)
         if chunk.audio:
             await stream.put(decoder.decode(chunk.audio))
 

@@ -7,9 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from typing import IO, Any
 
-from ...models import SAMPLE_RATE, AudioConverter, Channel, RawFormat
+from ...models import SAMPLE_RATE, Channel, RawDecoder, RawFormat
 from ...models.audio import Samples
-from ...models.pcm import decode
 from .source import AudioSink
 
 READ_BYTES = 16_384
@@ -45,8 +44,7 @@ class RawStream:
         Raises:
             AudioError: a rate, format or number of channels that is not possible.
         """
-        self._form = RawFormat(sample_format, rate, channels)
-        self._converter = AudioConverter(rate, channel, source=name)
+        self._decoder = RawDecoder(RawFormat(sample_format, rate, channels), channel, source=name)
         self._source = source
         self._live = live
 
@@ -56,14 +54,10 @@ class RawStream:
         Raises:
             AudioError: a sample is not a finite number.
         """
-        rest, size = b"", self._form.frame_bytes
         async with aclosing(_pieces(self._source)) as pieces:
             async for piece in pieces:
-                data = rest + piece
-                whole = len(data) // size * size
-                rest = data[whole:]
-                await self._put(sink, self._converter.accept(decode(data[:whole], self._form)))
-        await self._put(sink, self._converter.finish())
+                await self._put(sink, self._decoder.decode(piece))
+        await self._put(sink, self._decoder.finish())
 
     async def _put(self, sink: AudioSink, samples: Samples) -> None:
         for start in range(0, len(samples), BLOCK_SAMPLES):

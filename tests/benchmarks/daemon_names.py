@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 from nearword.runtime.daemon import ServeSettings
+from nearword.runtime.daemon.engine import Engine
 from nearword.runtime.daemon.service import Daemon
-from nearword.runtime.daemon.streams import Engine
 from nearword.runtime.evaluation.biasing import errors
 from wyoming.asr import Transcribe
 

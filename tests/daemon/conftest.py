@@ -12,7 +12,7 @@ from clients import heard_by_library, pcm, quiet
 from demo import DEMO
 from nearword.models import Transducer
 from nearword.runtime.daemon import ServeSettings
-from nearword.runtime.daemon.streams import Engine
+from nearword.runtime.daemon.engine import Engine
 
 SETTINGS = ServeSettings(uri=("tcp://127.0.0.1:0",), http="127.0.0.1:0")
 GRAMMAR = {

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from clients import home_assistant_2026_11
 from nearword.runtime import Recognizer
-from nearword.runtime.daemon.streams import Engine
+from nearword.runtime.daemon.engine import Engine
 from noise import files_noise, gone, unix_noise, websocket_noise, wyoming_noise
 from serving import Ports, served
 from websockets.asyncio.client import connect
@@ -99,6 +99,8 @@ def test_mutated_lines_of_the_unix_socket_do_no_harm(
     unharmed(engine, use, demo, demo_texts[0])
 
 
+# of a recording whose end never came starlette leaves the closing to the collector; it is memory alone
+@pytest.mark.filterwarnings("ignore:Exception ignored in. .function SpooledTemporaryFile")
 def test_mutated_requests_to_transcribe_do_no_harm(engine: Engine, demo: bytes, demo_texts: list[str]) -> None:
     async def use(ports: Ports) -> None:
         await files_noise(ports.http, EACH // 2, seed=4)
@@ -204,7 +206,7 @@ def test_a_worker_that_hangs_harms_its_own_client_alone(
     engine_with: Callable[..., Engine], demo: bytes, demo_texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = engine_with(stuck_seconds=0.3, max_message=10_000_000)
-    monkeypatch.setattr("nearword.runtime.daemon.streams.CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr("nearword.runtime.daemon.engine.CLOSE_SECONDS", 0.1)
     _Blocked.release.clear()
     make = engine.make_recognizer
     with monkeypatch.context() as patch:

@@ -9,10 +9,10 @@ import pytest
 from clients import home_assistant_2026_11
 from home_assistant_mock import TOKEN, House, running
 from nearword.runtime.daemon import home_assistant
+from nearword.runtime.daemon.engine import Engine
 from nearword.runtime.daemon.home_assistant import HomeAssistant, websocket_url
 from nearword.runtime.daemon.metrics import Metrics
 from nearword.runtime.daemon.service import Daemon
-from nearword.runtime.daemon.streams import Engine
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 from clients import pieces
 from contract import check_contract
 from nearword.runtime import Final
-from nearword.runtime.daemon.streams import Engine
+from nearword.runtime.daemon.engine import Engine
 from nearword.runtime.recognition.events import Event, from_dict
 from serving import Ports, served
 from websockets.asyncio.client import connect

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from demo import DEMO
 from nearword.models import Transducer, read_audio
-from nearword.runtime.daemon.streams import Engine
+from nearword.runtime.daemon.engine import Engine
 from nearword.runtime.evaluation.word_errors import count_errors
 from serving import Ports, served
 

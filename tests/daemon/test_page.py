@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from browser import CHROMIUM, browser
 from clients import home_assistant_2026_11, pcm, quiet
-from nearword.runtime.daemon.streams import Engine
+from nearword.runtime.daemon.engine import Engine
 from nearword.runtime.evaluation.word_errors import count_errors
 from serving import Ports, served
 

@@ -155,7 +155,7 @@ def test_a_full_disk_for_the_log_is_no_reason_to_stop(demo: bytes, demo_texts: l
         Path("/dev/full").open("w") as full,
         running("--uri", f"tcp://127.0.0.1:{port}", "--http", "", stderr=full) as process,
     ):
-        for _ in range(200):
+        for _ in range(1000):
             try:
                 assert asyncio.run(home_assistant_2026_11(port, demo)).text == demo_texts[0]
                 break
@@ -170,7 +170,7 @@ def test_a_full_disk_for_the_log_is_no_reason_to_stop(demo: bytes, demo_texts: l
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--http", "0.0.0.0:8300"), "http_token_file"),
+        (("--http", "0.0.0.0:8300"), "http-token-file"),
         (("--config", "/nowhere.toml"), "/nowhere.toml"),
     ],
 )
@@ -178,6 +178,36 @@ def test_wrong_usage_is_told_in_a_line(run_cli: Callable[..., Any], arguments: t
     result = run_cli("serve", *arguments)
     assert result.returncode == 2
     assert says in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_setting_of_the_environment_that_nobody_reads_is_told(
+    run_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEARWORD_SERVE_URL", "tcp://127.0.0.1:1")
+    result = run_cli("serve", "--check")
+    assert result.returncode == 2
+    assert "NEARWORD_SERVE_URI" in result.stderr
+
+
+def test_an_address_that_is_taken_is_told_with_what_to_do(run_cli: Callable[..., Any]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run_cli("serve", "--uri", f"tcp://127.0.0.1:{port}", "--http", "")
+    assert result.returncode == 1
+    assert f"127.0.0.1:{port}: another program listens there" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("module", ["wyoming", "starlette", "uvicorn"])
+def test_an_extra_that_is_missing_is_told_with_its_name(module: str) -> None:
+    code = f"import sys; sys.modules[{module!r}] = None; from nearword.runtime.cli import main; main()"
+    where = ["--uri", f"tcp://127.0.0.1:{free_port()}", "--http", f"127.0.0.1:{free_port()}"]
+    result = subprocess.run([sys.executable, "-c", code, "serve", *where], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "nearword[serve]" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from clients import heard_by_library, pcm, pieces, quiet
-from nearword.runtime.daemon.streams import Engine
+from nearword.runtime.daemon.engine import Engine
 from serving import Ports, served
 from websockets.asyncio.client import connect
 

@@ -8,8 +8,8 @@ import pytest
 import serving
 from clients import Result, heard_by_library, home_assistant_2026_2, home_assistant_2026_11, pcm, quiet
 from nearword.models import SAMPLE_RATE
+from nearword.runtime.daemon.engine import Engine
 from nearword.runtime.daemon.service import Daemon
-from nearword.runtime.daemon.streams import Engine
 from nearword.runtime.evaluation.word_errors import count_errors
 from wyoming.asr import Transcribe, Transcript, TranscriptChunk
 from wyoming.audio import AudioChunk, AudioStart, AudioStop

@@ -88,7 +88,7 @@ def test_a_program_prints_what_the_microphone_hears(monkeypatch: pytest.MonkeyPa
 def test_a_client_of_the_daemon_prints_each_utterance(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("wyoming")
     from nearword.runtime.daemon import ServeSettings
-    from nearword.runtime.daemon.streams import Engine
+    from nearword.runtime.daemon.engine import Engine
     from serving import served
 
     engine = Engine.load(ServeSettings(uri=("tcp://127.0.0.1:0",), http="127.0.0.1:0"))

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from nearword.models import Transducer, read_audio
+from nearword.models import RawDecoder, RawFormat, Transducer, read_audio
 from nearword.runtime import Final, Recognizer
-from nearword.runtime.daemon.pcm import PcmDecoder, PcmFormat
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
@@ -118,6 +117,6 @@ def quiet(seconds: float) -> bytes:
 
 def heard_by_library(model: Transducer, audio: bytes) -> list[str]:
     recognizer = Recognizer(model)
-    samples = PcmDecoder(PcmFormat()).decode(audio)
+    samples = RawDecoder(RawFormat()).decode(audio)
     events = [*recognizer.accept(samples), *recognizer.finish()]
     return [event.text for event in events if isinstance(event, Final) and event.text]

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from nearword.runtime.daemon.engine import Engine
 from nearword.runtime.daemon.service import Daemon
-from nearword.runtime.daemon.streams import Engine
 
 T = TypeVar("T")
 
