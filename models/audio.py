@@ -1,7 +1,6 @@
 """Audio files, pipes and devices to 16 kHz float32, whole or as a stream, in memory that does not grow with them."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Protocol
@@ -10,9 +9,10 @@ import numpy as np
 from typing_extensions import Self
 
 from .byte_stream import ByteStream
-from .containers import FLAC, MP3, TEXT, Kind, look, mpeg_frame
+from .containers import FLAC, MP3, OGG, TEXT, Kind, look, mpeg_frame
 from .containers import Reader as Route
 from .errors import AudioError
+from .ogg import OggReader, is_one_link
 from .pcm import PcmHeader, RawFormat, read_header
 from .pcm_reader import PcmReader
 from .samples import (
@@ -106,7 +106,6 @@ class AudioStream:
         self._reader: FrameReader | None = None
         self._converter: AudioConverter | _Each | None = None
         self._position = 0
-        self._is_ogg = False
         self._ended = False
         self._broken: AudioError | None = None
         self.cut_short: str | None = None
@@ -147,7 +146,6 @@ class AudioStream:
         return rest if len(rest) else next(self)
 
     def _begin(self) -> "tuple[FrameReader, AudioConverter | _Each]":
-        self._is_ogg = self._stream.peek(4) == b"OggS"
         reader = open_reader(self._stream, self._raw)
         try:
             if self._channel == "each":
@@ -169,7 +167,7 @@ class AudioStream:
             raise AudioError(self.name, f"{what}there is no audio in the file")
         elif promised - found >= MISSING_SECONDS:
             self.cut_short = f"its header promises {promised:.1f} s, {found:.1f} s are there"
-        elif self.is_regular and self._is_ogg and not _has_end_mark(self._stream):
+        elif isinstance(reader, OggReader) and not reader.is_whole:
             self.cut_short = f"it breaks off after {found:.1f} s"
 
     @property
@@ -239,7 +237,7 @@ def _open_pipe(stream: ByteStream, kind: Kind | None) -> FrameReader:
         what = kind.name if kind else "no audio"
         raise AudioError(stream.name, f"this is {what}, which cannot be heard from a pipe; convert it: {PIPE}")
     try:
-        return PipeReader(stream, window=kind is FLAC)
+        return OggReader(stream) if kind is OGG else PipeReader(stream, window=kind is FLAC)
     except AudioError:
         raise
     except Exception as error:
@@ -262,6 +260,8 @@ def _open_regular(stream: ByteStream, kind: Kind | None) -> FrameReader:
             if kind is MP3 and not _tells_length(stream):
                 # libsndfile would guess the length from the first frames, and end there
                 return PipeReader(stream, window=False)
+            if kind is OGG and not is_one_link(stream):
+                return OggReader(stream)
             if kind is FLAC and stream.taken:
                 return PipeReader(stream, window=True)  # behind a tag
             # of a kind that was guessed the length is too
@@ -290,14 +290,6 @@ def _tells_length(stream: ByteStream) -> bool:
         return True
     stream.exactly(mpeg_frame(first))
     return False
-
-
-def _has_end_mark(stream: ByteStream) -> bool:
-    """Whether the last page of an Ogg file says that it is the last."""
-    fd = stream.rewound()
-    tail = os.pread(fd, 1 << 16, max(0, (stream.size or 0) - (1 << 16)))
-    last = tail.rfind(b"OggS")
-    return last < 0 or bool(tail[last + 5 : last + 6] > b"\3" and tail[last + 5] & 4)
 
 
 def stream_audio(

@@ -81,6 +81,9 @@ BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
     (b"\xff\xd8\xff\xe1", Kind("a picture", _NONE)),
     (b"GIF8", Kind("a picture", _NONE)),
     (b"\x7fELF", Kind("a program", _NONE)),
+    (b".SoX", Kind("a SoX file", _FFMPEG)),
+    (b"XoS.", Kind("a SoX file", _FFMPEG)),
+    (b"nut/multimedia container\0", Kind("a NUT file", _FFMPEG)),
     (b"MThd", Kind("a MIDI file, which holds notes", _NONE)),
     (b"SQLite format 3\0", Kind("a database", _NONE)),
 )

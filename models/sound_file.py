@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import soundfile
@@ -87,13 +87,22 @@ class SoundFileReader:
             self._file.close()
 
 
+class Bytes(Protocol):
+    """Where bytes come from, one after the other; a ``ByteStream``, or a part of one."""
+
+    name: str
+
+    def read(self, count: int) -> bytes: ...  # noqa: D102
+    def stop(self) -> None: ...  # noqa: D102
+
+
 class PipeReader:
     """What comes through a pipe, as libsndfile reads it: in threads, since it waits where no signal is heard.
 
     One thread hands the bytes on through a pipe of its own, behind those that were looked at; the other decodes.
     """
 
-    def __init__(self, stream: ByteStream, *, window: bool) -> None:
+    def __init__(self, stream: Bytes, *, window: bool) -> None:
         """Wait for the header.
 
         Args:
@@ -142,6 +151,11 @@ class PipeReader:
         """End the stream where it is, from any thread."""
         self._stream.stop()
 
+    def join(self) -> None:
+        """Wait for the threads, after the last frame was read."""
+        for thread in self._threads:
+            thread.join()
+
     def close(self) -> None:
         """End the threads."""
         self._over = True
@@ -152,8 +166,10 @@ class PipeReader:
 
     def _decode(self) -> None:
         problem: Exception | None = None
-        source: Any = _Window(self._stream) if self._ends is None else self._ends[0]
+        source: Any = self._ends[0] if self._ends is not None else None
         try:
+            if isinstance(self._stream, ByteStream) and source is None:
+                source = _Window(self._stream)
             # mpg123 has nothing to say of what it has not begun to decode
             with _Forward(source) as file:
                 self._blocks.put((float(file.samplerate), int(file.channels), int(file.frames)))

@@ -183,6 +183,41 @@ def test_a_file_that_is_cut_short_is_told(kind: str, tmp_path: Path) -> None:
     assert audio.cut_short is None
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("piece", [333, 1 << 16])
+def test_all_links_of_an_ogg_stream_are_heard_and_a_cut_one_is_told(subtype: str, piece: int, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "one", np.tile(HEARD, 10), RATE, format="OGG", subtype=subtype)
+    one = (tmp_path / "one").read_bytes()
+    alone = heard(tmp_path / "one")
+    (tmp_path / "three").write_bytes(one * 3)
+    for samples in (heard(tmp_path / "three"), from_pipe(one * 3, piece)):
+        assert len(samples) == pytest.approx(3 * len(alone), abs=30)
+        for part in np.split(samples[: len(samples) // 3 * 3], 3):
+            assert np.square(part).mean() == pytest.approx(np.square(alone).mean(), rel=0.02)
+    cut = one[: len(one) * 3 // 4]
+    for data, least, is_cut in (
+        (one * 2, 2, False),
+        (one * 2 + cut, 2.4, True),
+        (cut, 0.4, True),
+        (one * 2 + one[:90], 2, True),
+    ):
+        (tmp_path / "cut").write_bytes(data)
+        with piped(data, piece) as end:
+            for source in (end, tmp_path / "cut"):
+                audio = AudioStream(source)
+                assert sum(map(len, audio)) > least * len(alone) - 100
+                assert (audio.cut_short or "").startswith("it breaks off after") == is_cut
+
+
+def test_an_ogg_stream_that_goes_on_otherwise_is_told(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "stereo.ogg", np.stack([HEARD, HEARD], 1), RATE, format="OGG", subtype="VORBIS")
+    (tmp_path / "two").write_bytes(written(tmp_path, "OGG", "VORBIS") + (tmp_path / "stereo.ogg").read_bytes())
+    got = []
+    with pytest.raises(AudioError, match=r"broken after 0\.6 s \(it goes on with 2 channels at 16000 Hz, not 1 at"):
+        got.extend(AudioStream(tmp_path / "two"))
+    assert sum(map(len, got)) == pytest.approx(len(HEARD), abs=10)
+
+
 @needs_ffmpeg
 def test_mp3_of_any_bit_rate_is_heard_whole_and_told_when_it_is_cut(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
