@@ -52,8 +52,8 @@ class DecodeLoop:
         self._followers: list[Follower] = []
 
     def accept(self, samples: Samples) -> bool:
-        """Take samples [n], 16 kHz mono float32; returns whether a step was decoded."""
-        return self.decode(self.encoder.accept(samples))
+        """Take samples [n], 16 kHz mono float32, as ``FrameGrid`` gives them; returns whether a step was decoded."""
+        return self.decode(self.encoder.take(samples))
 
     def finish(self) -> bool:
         """Decode the last steps, as if silence followed."""

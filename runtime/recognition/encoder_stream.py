@@ -9,6 +9,7 @@ from ...models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ...models.audio import Samples
 from ...models.features import FRAME_SECONDS, NUM_BINS, Features
 from ...models.transducer import Encoded, EncoderStream, ModelInfo
+from .hum import HumFilter
 
 TAIL_SECONDS = 0.5
 """Silence appended at the end of a recording, so that the last words come through the model's delay."""
@@ -32,7 +33,7 @@ class AudioEncoder:
     def __init__(self, model: Transducer, *, phones: bool = False) -> None:
         """Begin a stream; with ``phones`` it tells phones too, if the model does."""
         self._model, self._phones = model, phones
-        self._features = FeatureExtractor()
+        self._hum, self._features = HumFilter(), FeatureExtractor()
         self._encoder = model.encoder_stream(phones=phones)
         self._position = 0
         """Feature frame at which the next step begins."""
@@ -42,19 +43,24 @@ class AudioEncoder:
         """Feature frame of the first encoder frame since the latest start; a model's delay lies before it."""
 
     def accept(self, samples: Samples) -> Iterator[Encoded]:
-        """Take samples [n]; yields the steps that are due."""
-        chunk_frames, chunk_shift = self._model.info.chunk_frames, self._model.info.chunk_shift
+        """Take samples [n], and any hum out of them; yields the steps that are due."""
         for start in range(0, len(samples), SLICE):
-            self._features.accept(samples[start : start + SLICE])
-            while self._position + chunk_frames <= self._features.frames_ready:
-                yield self._encoder.run(self._features.take(self._position, chunk_frames))
-                self._position += chunk_shift
+            yield from self.take(self._hum.accept(samples[start : start + SLICE]))
+
+    def take(self, samples: Samples) -> Iterator[Encoded]:
+        """Take samples [n] that hold no hum any more; yields the steps that are due."""
+        chunk_frames, chunk_shift = self._model.info.chunk_frames, self._model.info.chunk_shift
+        self._features.accept(samples)
+        while self._position + chunk_frames <= self._features.frames_ready:
+            yield self._encoder.run(self._features.take(self._position, chunk_frames))
+            self._position += chunk_shift
 
     def finish(self) -> Iterator[Encoded]:
         """Yield the last steps, as if silence followed."""
         info = self._model.info
         tail = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift + info.delay_frames) * FRAME_SECONDS
-        return self.accept(np.zeros(int(tail * SAMPLE_RATE), np.float32))
+        yield from self.take(self._hum.finish())
+        yield from self.take(np.zeros(int(tail * SAMPLE_RATE), np.float32))
 
     def completed(self, silence: float = 0.0) -> list[Encoded]:
         """Return the steps that would follow if silence did; the stream stays as it is, and the audio may go on.

@@ -1,4 +1,4 @@
-"""Audio of any kind and chunking to frames of one length, and what voice activity makes of them."""
+"""Audio of any kind and chunking to frames of one length, without hum, and what voice activity makes of them."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,8 @@ import numpy.typing as npt
 from ...endpointing import VoiceActivity, VoiceFinality, WebRtcVad
 from ...models import SAMPLE_RATE, AudioConverter, Channel
 from ...models.audio import Samples
+from .encoder_stream import SLICE
+from .hum import HumFilter
 
 
 class FrameGrid:
@@ -15,7 +17,7 @@ class FrameGrid:
 
     def __init__(self, frame_seconds: float, rate: float, channel: Channel) -> None:
         """Begin a stream; raises as ``models.AudioConverter``."""
-        self._converter = AudioConverter(rate, channel)
+        self._converter, self._hum = AudioConverter(rate, channel), HumFilter()
         self._length = round(frame_seconds * SAMPLE_RATE)
         self._rest = np.zeros(0, np.float32)
 
@@ -26,9 +28,18 @@ class FrameGrid:
     def finish(self) -> Iterator[Samples]:
         """Return the frames that a converter of rates kept back, and what is left at the end, which is shorter."""
         yield from self._frames(self._converter.finish())
+        yield from self._whole(self._hum.finish())
         yield self._rest
 
+    def lost(self) -> None:
+        """Note that audio is missing here: a hum goes on at another place of its period."""
+        self._hum.forget()
+
     def _frames(self, samples: Samples) -> Iterator[Samples]:
+        for start in range(0, len(samples), SLICE):
+            yield from self._whole(self._hum.accept(samples[start : start + SLICE]))
+
+    def _whole(self, samples: Samples) -> Iterator[Samples]:
         if len(self._rest):
             samples = np.concatenate([self._rest, samples])
         whole = len(samples) // self._length * self._length

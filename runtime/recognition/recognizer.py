@@ -154,6 +154,7 @@ class Recognizer:
         self._check_open()
         self._writer.lost(self.seconds, round(seconds, 3), reason)
         self._best.lost(self._heard / SAMPLE_RATE, seconds)
+        self._grid.lost()
         if seconds >= LOST_SECONDS:
             if self.in_utterance:
                 self._end(FinalReason.audio_lost)

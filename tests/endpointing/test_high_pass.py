@@ -99,7 +99,10 @@ def test_a_click_in_a_silence_leaves_what_was_thought_of_the_voice() -> None:
     assert listener.value == 1.0
 
 
-LIVE = ["offset 0.03", "offset 0.3", "step 0.1", "drift 0.3", "wander 0.3", "hum 15 Hz", "hum 50 Hz", "hum 100 Hz"]
+LIVE = [
+    "offset 0.03", "offset 0.3", "step 0.1", "drift 0.3", "wander 0.3", "hum 15 Hz", "hum 50 Hz", "hum 100 Hz",
+    "buzz 50 Hz 10 dB", "buzz 60 Hz 10 dB",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LIVE)
