@@ -227,7 +227,8 @@ def _share(halves: npt.NDArray[np.complex128]) -> Floats:
     """Return how much of each harmonic both halves have in common, [harmonics + 1], 0 to 1."""
     both = np.abs(halves) ** 2
     differing = np.abs(halves[0] - halves[1]) ** 2
-    return np.clip(1 - differing / (both.sum(0) + 1e-30), 0.0, 1.0)
+    share: Floats = np.clip(1 - differing / (both.sum(0) + 1e-30), 0.0, 1.0)
+    return share
 
 
 def _wave(halves: npt.NDArray[np.complex128]) -> Floats:

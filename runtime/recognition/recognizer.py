@@ -232,9 +232,8 @@ class Recognizer:
     def _is_wrong(self, *, decoded: bool) -> bool:
         """Whether the speculation is: speech goes on, or there are other words."""
         best, text = self._best, self._speculated_on
-        goes_on = self._voice.speech_samples >= RESUME_SECONDS * SAMPLE_RATE
         changed = (best.is_completed and text != best.text) or (decoded and not text.startswith(best.stable_text))
-        return goes_on or changed
+        return changed or self._voice.speech_samples >= RESUME_SECONDS * SAMPLE_RATE
 
     def _speculate(self) -> None:
         best, seen = self._best, self._best.text
