@@ -32,7 +32,8 @@ LEARN_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "nearword context learn dialogues.jsonl ordinary.jsonl -o weights.json\n\n"
     "[bold]Dialogues[/bold]\n\n"
-    "JSON lines, each what came before and what was said then; with recordings the scale is learnt too:\n\n"
+    "JSON lines, each what came before and what was said then; with recordings also how much the context counts beside "
+    "what is heard, and when it is believed:\n\n"
     '{"context": {"reply": "Meg Jones or Meg Bauer?", "act": "clarify"}, "text": "bauer", "path": "0017.flac"}\n\n'
     "Requests whose context does not fit belong among them; without, everything is taken for an answer."
 )
@@ -131,8 +132,8 @@ def learn(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Dialogues, as JSON lines; see below.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the weights.")],
     model: Model = "assistant-en",
-    scale: Annotated[
-        bool, typer.Option(help="Learn the scale by recognising the recordings, if there are any.")
+    recordings: Annotated[
+        bool, typer.Option(help="Learn from recordings, if there are any, when a context is believed.")
     ] = True,
 ) -> None:
     """Learn from dialogues how much each source of context counts: a handful of numbers."""
@@ -147,8 +148,8 @@ def learn(
     weights = learn_sources(before, dialogues)
     print(f"learnt: perplexity {perplexity(ContextModel(loaded, weights), dialogues):.1f}", file=sys.stderr)
     spoken = [dialogue for dialogue in dialogues if dialogue.path is not None and dialogue.path.exists()]
-    if scale and spoken:
-        weights = _scaled(loaded, weights, spoken)
+    if recordings and spoken:
+        weights = _with_recordings(loaded, weights, spoken)
     output.write_text(weights.to_json(), encoding="utf-8")
     print(f"weights in {output}", file=sys.stderr)
 
@@ -179,13 +180,13 @@ def vector(
     print(f"encoder in {output}", file=sys.stderr)
 
 
-def _scaled(loaded: "Transducer", weights: "ContextWeights", spoken: "list[Dialogue]") -> "ContextWeights":
-    from ..context.learn import learn_scale, recogniser
+def _with_recordings(loaded: "Transducer", weights: "ContextWeights", spoken: "list[Dialogue]") -> "ContextWeights":
+    from ..context.learn_choice import comparer, learn_search
 
-    def told(scale: float, errors: int, words: int) -> None:
-        print(f"scale {scale:g}: {100 * errors / words:.1f} % of {words} words wrong", file=sys.stderr)
+    def told(scale: float, errors: int, plain: int) -> None:
+        print(f"scale {scale:g}: {errors} word errors, {plain} without context", file=sys.stderr)
 
-    return learn_scale(weights, spoken, recogniser(loaded, spoken), told)
+    return learn_search(weights, spoken, comparer(loaded, spoken), told)
 
 
 def _check(store: str | None) -> None:

@@ -12,22 +12,24 @@ from ...models import Transducer
 from ..recognition.events import Event, Final
 from ..recognition.second_pass import SecondPass
 from ..recognition.session import PRIVATE_CLASSES, Session
-from ..search import DEFAULT_SEARCH, Search, SearchOptions
-from ..search.beam import BeamSearch
+from ..search import DEFAULT_SEARCH, BeamSearch, Search, SearchOptions, TwoSearches
 from ..search.language import Fusion
 from .acts import Act
+from .choice import accepts, evidence
 from .compute import Computed, ContextModel
 from .inputs import ContextInput
-from .language import ContextLanguage
 from .live import NONE_READY, LiveContext, Ready
 from .session import NEXT_TURN, UNTIL_REPLACED, Life, SessionContext
 from .store import ContextStore
 
 if TYPE_CHECKING:
     from ...lattice.rescoring import Masking
+    from ..recognition.reading import Reading
 
 MASKED = "context"
 """Class of the placeholders that stand for words of the context where something leaves the device."""
+UNFIT = "unfit"
+"""Reason where what was said is no answer to what came before."""
 OUTSIDE = 0.25
 """Share of the strength that phrases of a context keep where no template has their class."""
 _log = logging.getLogger("nearword.context")
@@ -68,15 +70,13 @@ class ContextSession(Session):
             LanguageModelError: the model's own language model cannot be read.
         """
         super().__init__(model, options, clock=clock)
-        self._boosted: Biasing | None = None
         self._classes: set[str] = set()
-        own = self._options.bias
-        if own is None or isinstance(own, Biasing):
-            self._boosted = self.phrases.layer()
-            self._options = replace(self._options, bias=self._boosted)
+        bias = self._options.bias
+        self._boosted = self.phrases.layer() if bias is None or isinstance(bias, Biasing) else None
+        self._informed = self._options if self._boosted is None else replace(self._options, bias=self._boosted)
         self._model = ContextModel(model) if context_model is None else context_model
         self._turn_lock = threading.Lock()
-        self._speaking = False
+        self._speaking = self._declined = False
         self._taken = NONE_READY
         self._before: Computed | None = None
         """Of the utterance before."""
@@ -103,6 +103,11 @@ class ContextSession(Session):
         self.context.device(name, room=room, life=life)
 
     @property
+    def informed_options(self) -> SearchOptions:
+        """How the search that goes by the context does so: what it boosts beside what others do."""
+        return self._informed
+
+    @property
     def expects_letters(self) -> bool:
         """Whether the speaker was asked to spell."""
         computed = self._taken.computed
@@ -110,8 +115,14 @@ class ContextSession(Session):
 
     @property
     def used(self) -> Ready:
-        """The context of the utterance that is under way, or was last; why there is none."""
-        return self._taken
+        """The context of the utterance that is under way, or was last; why there is none, or why it was not used."""
+        return replace(self._taken, reason=UNFIT) if self._declined else self._taken
+
+    def prefers_informed(self, search: BeamSearch, informed: "Reading", plain: "Reading") -> bool:
+        """Return whether an utterance goes by its context: see ``choice``."""
+        computed = self._taken.computed
+        self._declined = computed is None or not accepts(computed.weights.choice, evidence(search, informed, plain))
+        return not self._declined
 
     def wait(self, seconds: float) -> bool:
         """Wait until all that was said is computed; returns whether it is. Recognition itself never does."""
@@ -138,8 +149,10 @@ class ContextSession(Session):
 
     def begin_search(self) -> Search:
         """Return a search for a new utterance."""
-        search = super().begin_search()
-        self._speaking = False
+        search: Search = super().begin_search()
+        if isinstance(search, BeamSearch) and isinstance(search.language, Fusion):
+            search = TwoSearches(search)
+        self._speaking = self._declined = False
         self._before = self._taken.computed or self._before
         self._taken = NONE_READY
         self._use(search)
@@ -152,7 +165,12 @@ class ContextSession(Session):
                 self._speaking = True
             else:
                 self._use(search)
-        super().refresh(search)
+        if not isinstance(search, TwoSearches):
+            super().refresh(search)
+            return
+        super().refresh(search.plain)
+        if search.informed is not None:
+            self._informed.refresh(search.informed)
 
     def private(self, classes: Iterable[str] = PRIVATE_CLASSES) -> "Masking":
         """Return the words that may not leave the device: also all that the context brought."""
@@ -167,19 +185,15 @@ class ContextSession(Session):
         return Masking({**masking.classes, MASKED: words}) if words else masking
 
     def _use(self, search: Search) -> None:
-        """Let a search without words go by what is ready."""
+        """Let a search without words have another beside it that goes by what is ready."""
         ready = self._live.take()
-        if ready is self._taken or (ready.computed is None and self._taken.computed is None):
-            self._taken = ready
-            return
-        if isinstance(search, BeamSearch):
-            language = search.language
-            base = language.base if isinstance(language, ContextLanguage) else language
-            if isinstance(base, Fusion):
-                if ready.computed is not None:
-                    search.relanguage(self._model.language(ready.computed, base))
-                else:
-                    search.relanguage(base)
+        if ready is not self._taken and isinstance(search, TwoSearches):
+            base, informed = search.plain.language, None
+            if ready.computed is not None and isinstance(base, Fusion):
+                informed = search.plain.fork()
+                informed.rebias(self._informed.phrases(self.model))
+                informed.relanguage(self._model.language(ready.computed, base))
+            search.inform(informed)
         self._taken = ready
 
     def _boost(self, computed: Computed) -> None:
@@ -201,8 +215,8 @@ class ContextSession(Session):
         layer.set_templates(
             [text for cls, texts in computed.templates.items() if cls not in templated for text in texts]
         )
-        self._options.phrases(self.model)
-        SecondPass.of(self.model, self._options)
+        self._informed.phrases(self.model)
+        SecondPass.of(self.model, self._informed)
 
 
 def _told(error: Exception) -> None:

@@ -8,7 +8,9 @@ speech is the n-gram interpolated with a small one of the dialogue's own words (
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +121,13 @@ class ContextLanguage:
         ends = sum(weight * self._network.nodes[number].end for number, weight in known.nodes)
         likely = known.share + ends * math.exp(-max(end, LEAST_GENERAL))
         return self.base.final(known.base) + self._scale * math.log(max(likely, LEAST_SHARE))
+
+    def answered(self, tokens: Iterable[int]) -> float:
+        """Return how probable it is that an utterance of these tokens is an answer, by the words alone."""
+        known = self._states[reduce(self.advance, tokens, self.start)]
+        general = known.share * math.exp(max(self._general.final(known.general), LEAST_GENERAL))
+        answers = sum(weight * self._network.nodes[number].end for number, weight in known.nodes)
+        return answers / (answers + general)
 
     def _background(self, state: _State) -> Row:
         """Return the log-probabilities of general speech, [vocab_size]."""

@@ -1,23 +1,16 @@
 """The weights of the sources of context, learnt from dialogues.
 
 How likely each source's answers are is found by expectation-maximisation over mixture weights (Dempster, Laird and
-Rubin 1977; for language models Jelinek and Mercer 1980), from texts alone. How much all of it counts beside the
-acoustic score is the value with the fewest word errors, where there are recordings.
+Rubin 1977; for language models Jelinek and Mercer 1980), from texts alone.
 """
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...models import Transducer, stream_audio
-from ..recognition.encoder_stream import AudioEncoder
-from ..recognition.text import normalise
-from ..recognition.transcriber import Transcriber
-from ..search import DEFAULT_SEARCH, SearchOptions
-from ..search.language import own_language
 from .acts import Act
 from .compute import ContextModel
 from .errors import ContextError
@@ -32,15 +25,16 @@ LEAST = 1e-30
 """Probability of a text that a source does not have."""
 LEAST_WEIGHT = 0.001
 """Of a source that nothing speaks for in these dialogues: others may be different."""
-SCALES = (0.4, 0.5, 0.6, 0.7, 0.8)
-"""Tried one after the other."""
 
 
 @dataclass(frozen=True)
 class Dialogue:
     """What came before, and what was said then."""
 
+    message: Mapping[str, Any]
+    """What came before, as ``messages.update`` takes it."""
     given: ContextInput
+    """The same as it stands after that."""
     text: str
     """Normalised words."""
     path: Path | None = None
@@ -75,7 +69,7 @@ def _dialogue(row: dict[str, Any], folder: Path) -> Dialogue:
     context = SessionContext()
     update(context, row["context"])
     text = " ".join(str(row["text"]).lower().split())
-    return Dialogue(context.snapshot(), text, folder / row["path"] if row.get("path") else None)
+    return Dialogue(row["context"], context.snapshot(), text, folder / row["path"] if row.get("path") else None)
 
 
 @dataclass(frozen=True)
@@ -129,72 +123,6 @@ def _likelihoods(model: ContextModel, dialogue: Dialogue) -> _Likelihoods:
         for source in model.present(dialogue.given)
     }
     return _Likelihoods(act is not Act.open, max(LEAST, general), by_source)
-
-
-def learn_scale(
-    weights: ContextWeights,
-    dialogues: Sequence[Dialogue],
-    recognise: Callable[[ContextWeights, Dialogue], str],
-    progress: Callable[[float, int, int], None] = lambda *_: None,
-) -> ContextWeights:
-    """Return the weights with the scale that makes the fewest word errors.
-
-    Args:
-        weights: of the sources.
-        dialogues: with recordings.
-        recognise: returns the normalised words of a recording with a context at these weights.
-        progress: told a scale, the word errors with it, and how many words there are.
-    """
-    words = sum(len(each.text.split()) for each in dialogues)
-    errors = {}
-    for scale in SCALES:
-        tried = replace(weights, scale=scale)
-        errors[scale] = sum(edits(each.text.split(), recognise(tried, each).split()) for each in dialogues)
-        progress(scale, errors[scale], words)
-    return replace(weights, scale=min(errors, key=errors.__getitem__))
-
-
-def recogniser(model: Transducer, dialogues: Iterable[Dialogue]) -> Callable[[ContextWeights, Dialogue], str]:
-    """Return what recognises the recordings of dialogues; each is encoded once.
-
-    Raises:
-        AudioError: a recording cannot be read; names it.
-    """
-    kept = {}
-    for dialogue in dialogues:
-        if dialogue.path is not None:
-            encoder = AudioEncoder(model, phones=True)
-            steps = [step for block in stream_audio(dialogue.path) for step in encoder.accept(block)]
-            kept[dialogue.path] = [*steps, *encoder.finish()]
-    made: list[tuple[ContextWeights, ContextModel]] = []
-
-    def recognise(weights: ContextWeights, dialogue: Dialogue) -> str:
-        if dialogue.path is None:
-            return ""
-        if not made or made[-1][0] is not weights:
-            made[:] = [(weights, ContextModel(model, weights))]
-        with_context = made[-1][1]
-        base = own_language(model)
-        computed = with_context.compute(dialogue.given)
-        search = DEFAULT_SEARCH if base is None else SearchOptions(language=with_context.language(computed, base))
-        return normalise(Transcriber(model, search).replay(kept[dialogue.path], 0.0).text)
-
-    return recognise
-
-
-def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """Return the least number of substitutions, insertions and deletions (Levenshtein 1966)."""
-    row = list(range(len(hypothesis) + 1))
-    for place, word in enumerate(reference, 1):
-        above, row[0] = row[0], place
-        for column, heard in enumerate(hypothesis, 1):
-            above, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, above + (word != heard))
-    return row[-1]
-
-
-def with_audio(dialogues: Iterable[Dialogue]) -> Iterator[Dialogue]:
-    """Yield the dialogues that have a recording."""
-    return (each for each in dialogues if each.path is not None and each.path.exists())
 
 
 def perplexity(model: ContextModel, dialogues: Sequence[Dialogue]) -> float:

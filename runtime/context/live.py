@@ -50,7 +50,7 @@ class Ready:
 
     computed: Computed | None
     reason: str = ""
-    """Why there is none: ``late``, ``nothing``, or what went wrong; empty where there is one."""
+    """Why there is none: ``late``, ``nothing``, or what went wrong; ``unfit`` where there is one that was not used."""
     milliseconds: float = 0.0
     """By the clock, from the change to the result."""
 

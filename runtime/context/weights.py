@@ -11,6 +11,10 @@ from pathlib import Path
 from .errors import ContextError
 
 WEIGHTS_FILE = Path(__file__).with_name("weights.json")
+EVIDENCE = ("constant", "total", "phones", "answer")
+"""What is weighed before the words that a context brought are believed, in natural logarithms: 1; by how much they
+have the better score in all; how much better the phones fit them; and the log-odds of their being an answer, by the
+words alone. See ``choice``."""
 
 
 class Source(str, Enum):
@@ -54,6 +58,8 @@ class ContextWeights:
     """Of context's phrases where they are boosted at their places in templates and found by their sound."""
     sources: Mapping[Source, float] = field(default_factory=lambda: dict.fromkeys(Source, 1.0))
     """Of each source, relative to the others that are there; 0 switches it off."""
+    choice: Mapping[str, float] = field(default_factory=lambda: {"total": 1.0})
+    """Of ``EVIDENCE``; what is not there has none."""
 
     def __post_init__(self) -> None:
         for name, most in (
@@ -69,6 +75,9 @@ class ContextWeights:
         for source, weight in self.sources.items():
             if not 0 <= weight < math.inf:
                 raise ContextError(f"the weight of {source.value} is {weight}: expected 0 or more")
+        for name, weight in self.choice.items():
+            if name not in EVIDENCE or not math.isfinite(weight):
+                raise ContextError(f"the choice has {name} at {weight}: expected numbers for {', '.join(EVIDENCE)}")
 
     def shares(self, present: Iterable[Source], *, asked: bool) -> dict[Source, float]:
         """Return the prior probability of the answers of each source that is present."""
@@ -84,8 +93,9 @@ class ContextWeights:
 
     def to_json(self) -> str:
         """Return the weights as a file holds them."""
-        values = {name: round(value, 4) for name, value in asdict(self).items() if name != "sources"}
-        values |= {"sources": {source.value: round(weight, 4) for source, weight in self.sources.items()}}
+        values = {name: value if isinstance(value, dict) else round(value, 4) for name, value in asdict(self).items()}
+        for name in ("sources", "choice"):
+            values[name] = {key: round(weight, 4) for key, weight in values[name].items()}
         return json.dumps(values, indent=2) + "\n"
 
 
@@ -98,7 +108,8 @@ def read_weights(path: Path) -> ContextWeights:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         sources = {Source(name): float(weight) for name, weight in values.pop("sources").items()}
-        return ContextWeights(**{name: float(value) for name, value in values.items()}, sources=sources)
+        choice = {name: float(weight) for name, weight in values.pop("choice").items()}
+        return ContextWeights(**{name: float(value) for name, value in values.items()}, sources=sources, choice=choice)
     except OSError as error:
         raise ContextError(f"{path}: {error.strerror}; expected weights that 'nearword context learn' wrote") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:

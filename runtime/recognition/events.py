@@ -55,11 +55,11 @@ class ContextUse:
     """What came of the context of a dialogue: what was said, asked and shown before."""
 
     sources: tuple[str, ...] = ()
-    """What was used, such as ``reply`` and ``screen``; nothing if there was no context."""
+    """What was known, such as ``reply`` and ``screen``; nothing if there was no context."""
     act: str = ""
     """What had been asked for, such as ``clarify``."""
     reason: str = ""
-    """Why there was none: ``late``, ``nothing``, or what went wrong; empty where there was one."""
+    """Why it was not used: ``late``, ``nothing``, ``unfit`` (what was said is no answer to it), or what went wrong."""
     milliseconds: float = 0.0
     """By the clock, from the last change to the computed context."""
 

@@ -1,14 +1,16 @@
 """The best words of the present utterance, kept up to date with little work."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...endpointing import completeness
-from ...lattice import Calibration, Lattice, LatticeError, TokenLattice, n_best
+from ...lattice import Calibration, Lattice, LatticeError, n_best
 from ..search import Search
 from .confidence import with_confidences
 from .decode_loop import DecodeLoop
 from .events import Alternative
-from .second_pass import PhonesHeard, best_words, word_lattice
+from .reading import Reading, read, read_best
+from .second_pass import PhonesHeard, best_words
 from .timeline import Timeline
 from .transcript import Word
 
@@ -112,7 +114,18 @@ class Hypothesis:
     def result(self, now: float) -> UtteranceResult:
         """Return all there is to say of the words and what may have been said instead."""
         with self._loop.stopwatch.measured("result"):
-            return self._result(self.words, self._search.lattice(), self._phones, now)
+            return self._result(
+                self.words,
+                lambda: read_best(
+                    self._loop,
+                    self._search,
+                    self._phones,
+                    lambda search: self._words(search, now),
+                    self._promised,
+                    lower=self._lower,
+                ),
+                now,
+            )
 
     def news(self, now: float) -> tuple[str, tuple[Word, ...], int] | None:
         """Return text, words and how many of these are stable, if they are new and the last ones long enough ago.
@@ -146,24 +159,20 @@ class Hypothesis:
         words, _ = self.so_far(now)
         if not tokens:
             count, tokens = len(words), len(self._loop.search.tokens)
-        result = self._result(words[:count], *self._loop.drop(tokens), now)
+        said = words[:count]
+        result = self._result(
+            said, lambda: read(self._loop, *self._loop.drop(tokens), said, self._promised, lower=self._lower), now
+        )
         self._promised = ()
         return result
 
-    def _result(
-        self, words: tuple[Word, ...], tokens: TokenLattice, phones: PhonesHeard, now: float
-    ) -> UtteranceResult:
-        second = self._loop.second_pass
+    def _result(self, words: tuple[Word, ...], reads: Callable[[], Reading], now: float) -> UtteranceResult:
         try:
-            lattice = word_lattice(self._model, tokens, self._loop.session.options.lattice, lower=self._lower)
-            if second is not None:
-                lattice = second.rescore(
-                    lattice, phones.log_probs(), words, self._promised, letters=self._loop.session.expects_letters
-                )
+            reading = reads()
         except LatticeError:
             return UtteranceResult(words, (), None)
-        lattice = self._timeline.shifted(lattice, now)
-        if second is not None:
+        words, lattice = reading.words, self._timeline.shifted(reading.lattice, now)
+        if reading.second_pass is not None:
             found = best_words(lattice, words)
             promised = len(self._promised)
             # a lattice without what was promised is one that was cut down to next to nothing

@@ -130,6 +130,10 @@ class SecondPass:
             raise ModelFileError(model.pronunciation, "has other phones than the encoder; expected the same")
         return cls(pronounce, options, read_calibration(model.info.folder))
 
+    def pronounced(self, words: Sequence[str]) -> Sequence[Sequence[int]]:
+        """Return the phones with which words are said."""
+        return self._pronounce([word.lower() for word in words])
+
     def rescore(
         self,
         lattice: Lattice,
@@ -151,7 +155,7 @@ class SecondPass:
         lattice = beginning_with(lattice, promised)
         if not lattice.num_arcs or not len(log_probs):
             return lattice
-        alignment = align(lattice, self._pronounce([word.lower() for word in lattice.words]), log_probs)
+        alignment = align(lattice, self.pronounced(lattice.words), log_probs)
         if alignment is None:
             return lattice
         scores, final = lattice.scores.copy(), lattice.final.copy()
@@ -185,7 +189,7 @@ class SecondPass:
             if not arcs:
                 continue
             alone = path_alone(lattice, arcs)
-            alignment = align(alone, self._pronounce([word.lower() for word in alone.words]), log_probs)
+            alignment = align(alone, self.pronounced(alone.words), log_probs)
             if alignment is None:
                 return lattice
             own = words_of(lattice, arcs, words)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from ...biasing.phrases import DEFAULT_CLASS
 from ...models import NearwordError, Transducer
-from ..search import DEFAULT_SEARCH, LiveBias, Search, SearchOptions
+from ..search import DEFAULT_SEARCH, BeamSearch, LiveBias, Search, SearchOptions
 from .events import Event, Final
 
 if TYPE_CHECKING:
     from ...biasing import Biasing, Phrase, Refused
     from ...lattice.rescoring import Masking
+    from .reading import Reading
 
 SCREEN = "screen"
 """Class of what is on display right now."""
@@ -123,9 +124,19 @@ class Session:
                     self._forget_screen()
 
     @property
+    def informed_options(self) -> SearchOptions:
+        """How the search that knows more goes, where there is one; see ``TwoSearches``."""
+        return self._options
+
+    @property
     def expects_letters(self) -> bool:
-        """Whether the speaker was asked to spell; sessions that know the dialogue say so."""
+        """Whether the speaker was asked to spell, for the search that knows more."""
         return False
+
+    def prefers_informed(self, search: BeamSearch, informed: "Reading", plain: "Reading") -> bool:
+        """Return whether to believe what the search that knows more came to, and not what the plain one did."""
+        del search
+        return informed.best.total > plain.best.total
 
     def begin_search(self) -> Search:
         """Return a search for a new utterance.

@@ -22,9 +22,10 @@ from ...models import (
 from ...models.audio import Samples
 from ...models.features import FRAME_SECONDS
 from ...models.transducer import Encoded
-from ..search import DEFAULT_SEARCH, SearchOptions
+from ..search import DEFAULT_SEARCH, Search, SearchOptions
 from .decode_loop import DecodeLoop
-from .second_pass import best_words, word_lattice
+from .reading import Reading, read_best
+from .second_pass import best_words
 from .session import Session
 from .transcript import Transcript, make_transcript
 
@@ -129,7 +130,9 @@ class Transcriber:
     @property
     def partial(self) -> Transcript:
         """The words so far."""
-        search = self._loop.search
+        return self._transcript(self._loop.search)
+
+    def _transcript(self, search: Search) -> Transcript:
         return make_transcript(
             self._model.vocabulary,
             search.tokens,
@@ -143,12 +146,12 @@ class Transcriber:
 
     def lattice(self) -> Lattice:
         """Return everything that may have been said so far."""
+        return self._reading().lattice
+
+    def _reading(self) -> Reading:
         loop = self._loop
-        lattice = word_lattice(self._model, loop.search.lattice(), self._options.lattice, lower=self._lower)
-        if loop.second_pass is None:
-            return lattice
-        return loop.second_pass.rescore(
-            lattice, loop.phones.log_probs(), self.partial.words, letters=loop.session.expects_letters
+        return read_best(
+            loop, loop.search, loop.phones, lambda search: self._transcript(search).words, lower=self._lower
         )
 
     @property
@@ -179,7 +182,8 @@ class Transcriber:
         result = self.partial
         if self._loop.second_pass is None or not result.words:
             return result
-        words = best_words(self.lattice(), result.words)
+        reading = self._reading()
+        words = best_words(reading.lattice, reading.words)
         return replace(result, text=" ".join(word.text for word in words), words=words)
 
 

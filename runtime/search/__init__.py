@@ -5,6 +5,7 @@ from .greedy import GreedySearch
 from .options import DEFAULT_SEARCH, GREEDY, Search, SearchOptions
 from .scorer import BiasScorer, LiveBias, TokenScorer
 from .settings import BeamSettings
+from .two_searches import TwoSearches
 
 __all__ = [
     "DEFAULT_SEARCH",
@@ -17,4 +18,5 @@ __all__ = [
     "Search",
     "SearchOptions",
     "TokenScorer",
+    "TwoSearches",
 ]

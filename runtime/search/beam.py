@@ -114,6 +114,11 @@ class BeamSearch:
         return self.frames_seen - (frames[-1] + 1 if frames else 0)
 
     @property
+    def best_score(self) -> float:
+        """Score of the best path (natural logarithm), as if it ended here."""
+        return max(self._scores())
+
+    @property
     def stable_tokens(self) -> int:
         """How many tokens all live hypotheses agree on: they will not change any more."""
         return max(0, common_prefix([node.history for node, _ in self._live]) - self._dropped)
@@ -213,9 +218,13 @@ class BeamSearch:
             ],
         )
 
-    def _best(self) -> int:
+    def _scores(self) -> list[float]:
+        """Return the scores of all live hypotheses, as if they ended here."""
         at = self._scorers.at
-        ends = [node.score + blanks + at(node.states).final for node, blanks in self._live]
+        return [node.score + blanks + at(node.states).final for node, blanks in self._live]
+
+    def _best(self) -> int:
+        ends = self._scores()
         return ends.index(max(ends))
 
     def _best_path(self) -> "_Path":

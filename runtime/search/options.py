@@ -10,11 +10,12 @@ from .greedy import GreedySearch
 from .language import own_language
 from .scorer import BiasScorer, LiveBias, TokenScorer
 from .settings import BeamSettings
+from .two_searches import TwoSearches
 
 SHARE_BESIDE_PHONES = 0.4
 """Of the strength of phrases that counts in the search, where they are looked for by their sound at the end as well:
 with more of it the search finds names that nobody said, and keeps nothing else to choose from."""
-Search = GreedySearch | BeamSearch
+Search = GreedySearch | BeamSearch | TwoSearches
 """The search over one utterance."""
 
 
@@ -49,7 +50,7 @@ class SearchOptions:
         live = cast("LiveBias", bias)
         return live.snapshot(SHARE_BESIDE_PHONES if self.has_second_pass(model) else 1.0) if len(live) else None
 
-    def begin(self, model: Transducer) -> Search:
+    def begin(self, model: Transducer) -> GreedySearch | BeamSearch:
         """Return a search for a new utterance.
 
         Raises:

@@ -15,14 +15,22 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from nearword.models import read_audio
 from nearword.runtime import Recognizer, load_model
-from nearword.runtime.context import Cipher, ContextModel, ContextSession, ContextStore, EventKind, update
+from nearword.runtime.context import (
+    Cipher,
+    ContextModel,
+    ContextSession,
+    ContextStore,
+    ContextStoreError,
+    EventKind,
+    update,
+)
 from nearword.runtime.context.sqlite_tables import SqliteTables
 from nearword.runtime.recognition.events import Final
 from nearword.runtime.recognition.session import Session
@@ -63,7 +71,12 @@ def store_with(fault: str) -> Iterator[ContextStore | None]:
             tables.close()
             path.write_bytes(b"broken" * 1000)
         if fault == "full disk":
-            tables._db.execute("PRAGMA max_page_count = 1")
+            pages = tables._db.execute("PRAGMA page_count").fetchone()[0]
+            tables._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+            for size in (2000, 100, 0):  # until nothing goes in any more, not even into what is left of pages
+                with suppress(ContextStoreError):
+                    for number in range(1000):
+                        store.write(f"{size}-{number}", EventKind.screen, ["x" * size])
         yield store
         if fault != "broken store":
             store.close()

@@ -1,31 +1,45 @@
 """What context is worth: errors and understood share of follow-ups with it and without, and harm where it is wrong.
 
     python tests/benchmarks/context_dialogues.py FOLDER --speech SPEECH
-    python tests/benchmarks/context_gain.py FOLDER [--model M] [--weights W] [--ablate] [--limit N]
+    python tests/benchmarks/context_gain.py FOLDER [--model M] [--weights W] [--parts test free ordinary] [--ablate]
+        [--limit N] [--processes N]
 
-Follow-ups are those of ``test.jsonl``, requests that the context does not fit those of ``ordinary.jsonl``. Intervals
-are 95 % bootstraps over utterances, paired where two runs are compared. Understood: the choice, polarity, spelling, or
-time that was meant, told by rules from the words alone, the same with context and without. With ``--ablate`` each
-source of context is left out by itself, and each is used alone.
+Follow-ups are those of ``test.jsonl``, answers in anybody's words those of ``free.jsonl``, requests that the context
+does not fit those of ``ordinary.jsonl``. Each is recognised once, by the search with context and the one without.
+Intervals are 95 % bootstraps over utterances, paired where two runs are compared. Understood: the choice, polarity,
+spelling, or time that was meant, told by rules from the words alone, the same with context and without. With
+``--ablate`` each source of context is left out by itself, and each is used alone.
 """
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from nearword.models import Transducer
 from nearword.runtime import Transcriber, load_model
-from nearword.runtime.context import ContextModel, ContextSession, Source, default_weights, update
-from nearword.runtime.context.learn import edits
+from nearword.runtime.context import (
+    ContextInput,
+    ContextModel,
+    ContextSession,
+    ContextWeights,
+    SessionContext,
+    Source,
+    default_weights,
+    update,
+)
+from nearword.runtime.context.learn_choice import edits
 from nearword.runtime.context.weights import read_weights
 from nearword.runtime.evaluation.biasing import EncodedUtterance, encode_all
 from nearword.runtime.evaluation.word_errors import Entry
+from nearword.runtime.recognition.reading import Reading
 from nearword.runtime.recognition.text import normalise
+from nearword.runtime.search import BeamSearch
 
 Row = dict[str, Any]
 PLACES = (("first", "one"), ("second", "two"), ("third", "three"), ("fourth", "four"), ("fifth", "five"))
@@ -33,14 +47,6 @@ ORDINALS = {name: place for place, names in enumerate(PLACES) for name in names}
 YES = "yes yeah yep sure okay go do right correct".split()
 NO = "no nope cancel not never don't wrong stop".split()
 IGNORED = frozenset("at on in the please um a i".split())
-
-
-def load(model: Transducer, folder: Path, part: str, limit: int | None) -> list[tuple[Row, EncodedUtterance]]:
-    rows = [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()]
-    if limit is not None:
-        rows = rows[:: max(1, len(rows) // limit)]
-    encoded = encode_all(model, [Entry(folder / row["path"], row["text"]) for row in rows], print)
-    return list(zip(rows, encoded, strict=True))
 
 
 def understood(row: Row, heard: str) -> bool:
@@ -62,27 +68,90 @@ def understood(row: Row, heard: str) -> bool:
     return place is not None and place < len(choices) and row["choices"][place] == row["value"]
 
 
-def recognise(model: ContextModel | None, loaded: Transducer, row: Row, audio: EncodedUtterance) -> str:
-    if model is None:
-        return normalise(Transcriber(loaded).replay(audio.steps, audio.seconds).text)
-    session = ContextSession(loaded, context_model=model)
+class Both(ContextSession):
+    """Keeps what the search without context came to."""
+
+    plain: str | None = None
+
+    def prefers_informed(self, search: BeamSearch, informed: Reading, plain: Reading) -> bool:
+        self.plain = normalise(plain.best.text)
+        return super().prefers_informed(search, informed, plain)
+
+
+def recognise(model: ContextModel, loaded: Transducer, row: Row, audio: EncodedUtterance) -> tuple[str, str]:
+    """Return the words without context and with it."""
+    session = Both(loaded, context_model=model)
     try:
         update(session.context, row["context"])
-        session.wait(30)
-        transcriber = Transcriber(loaded, session=session)
-        return normalise(transcriber.replay(audio.steps, audio.seconds).text)
+        session.wait(60)
+        heard = normalise(Transcriber(loaded, session=session).replay(audio.steps, audio.seconds).text)
+        return (heard if session.plain is None else session.plain), heard
     finally:
         session.close()
 
 
-def measure(data: list[tuple[Row, EncodedUtterance]], recognised: Callable[[Row, EncodedUtterance], str]) -> np.ndarray:
-    """Return errors, words and understood of each utterance, [utterances, 3]."""
+def counted(row: Row, heard: str) -> tuple[int, int, float]:
+    """Return errors, words, and whether it is understood."""
+    said = normalise(row["text"]).split()
+    return edits(said, heard.split()), len(said), float(understood(row, heard)) if row["value"] else 0.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some utterances of a part, with one or more weights."""
+
+    model: str
+    folder: Path
+    part: str
+    numbers: tuple[int, ...]
+    """Of the part's rows."""
+    weights: tuple[ContextWeights, ...]
+
+
+def run(task: Task) -> np.ndarray:
+    """Return errors, words and understood without and with context, [weights, utterances, 2, 3].
+
+    What other weights cannot change, since a source that they leave out is not there, is not done again.
+    """
+    loaded, rows = load_model(task.model), rows_of(task.folder, task.part)
+    chosen = [rows[number] for number in task.numbers]
+    audio = encode_all(loaded, [Entry(task.folder / row["path"], row["text"]) for row in chosen], print)
+    models = [ContextModel(loaded, weights) for weights in task.weights]
+    present = [frozenset(models[0].present(given(row))) for row in chosen]
+    known: dict[tuple[int, frozenset[Source], float, float], tuple[str, str]] = {}
     out = []
-    for row, audio in data:
-        heard = recognised(row, audio)
-        reference = normalise(row["text"]).split()
-        out.append((edits(reference, heard.split()), len(reference), understood(row, heard) if row["value"] else 0))
+    for model in models:
+        weights = model.weights
+        on = {source for source, weight in weights.sources.items() if weight > 0}
+        counts = []
+        for number, (row, one) in enumerate(zip(chosen, audio, strict=True)):
+            key = number, present[number] & on, weights.cache, weights.strength
+            if key not in known:
+                known[key] = recognise(model, loaded, row, one)
+            counts.append([counted(row, heard) for heard in known[key]])
+        out.append(counts)
     return np.array(out)
+
+
+def run_all(pool: Executor, processes: int, whole: Task) -> np.ndarray:
+    """Return what ``run`` does, by several processes."""
+    shares = [replace(whole, numbers=whole.numbers[first::processes]) for first in range(processes)]
+    shares = [share for share in shares if share.numbers]
+    done = list(pool.map(run, shares))
+    out = np.empty((len(whole.weights), len(whole.numbers), 2, 3))
+    for first, part in enumerate(done):
+        out[:, first :: len(done)] = part
+    return out
+
+
+def rows_of(folder: Path, part: str) -> list[Row]:
+    return [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()]
+
+
+def given(row: Row) -> ContextInput:
+    context = SessionContext()
+    update(context, row["context"])
+    return context.snapshot()
 
 
 def interval(counts: Sequence[np.ndarray], statistic: Callable[..., float]) -> str:
@@ -97,14 +166,14 @@ def rate(counts: np.ndarray) -> float:
 
 
 def fewer(before: np.ndarray, after: np.ndarray) -> float:
-    return 100 * (1 - after[:, 0].sum() / before[:, 0].sum())
+    return 100 * (1 - after[:, 0].sum() / max(1, before[:, 0].sum()))
 
 
-def table(data: list[tuple[Row, EncodedUtterance]], before: np.ndarray, after: np.ndarray) -> None:
-    groups = {"all": np.ones(len(data), bool)}
+def table(rows: list[Row], before: np.ndarray, after: np.ndarray) -> None:
+    groups = {"all": np.ones(len(rows), bool)}
     for key in ("kind", "voice"):
-        for name in dict.fromkeys(row[key] for row, _ in data):
-            groups[f"{key} {name}"] = np.array([row[key] == name for row, _ in data])
+        for name in dict.fromkeys(row[key] for row in rows):
+            groups[f"{key} {name}"] = np.array([row[key] == name for row in rows])
     for name, chosen in groups.items():
         one, two = before[chosen], after[chosen]
         print(
@@ -116,55 +185,51 @@ def table(data: list[tuple[Row, EncodedUtterance]], before: np.ndarray, after: n
     print("fewer errors with context:", interval([before, after], fewer), "%", flush=True)
 
 
+def ablated(weights: ContextWeights) -> dict[str, ContextWeights]:
+    """Return the weights without each source, and with each alone."""
+    found = {"all": weights}
+    for source in Source:
+        found[f"without {source.value}"] = weights.without(source)
+        found[f"{source.value} alone"] = weights.without(*(one for one in Source if one is not source))
+    found["without the cache"] = replace(weights, cache=0.0)
+    found["without boosted phrases"] = replace(weights, strength=0.0)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="assistant-en")
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--scale", type=float)
-    parser.add_argument("--part", default="test", help="test, or learn (with its own ordinary requests)")
-    parser.add_argument("--ablate", action="store_true")
-    parser.add_argument("--follow-ups", action="store_true", help="measure these alone")
-    parser.add_argument("--limit", type=int)
+    parser.add_argument("--parts", nargs="+", default=["test", "free", "ordinary"], help="files of the folder")
+    parser.add_argument("--ablate", action="store_true", help="the sources, on the first part")
+    parser.add_argument("--limit", type=int, help="utterances of each part, from all over it")
+    parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
-    loaded = load_model(arguments.model)
     weights = default_weights() if arguments.weights is None else read_weights(arguments.weights)
-    if arguments.scale is not None:
-        weights = replace(weights, scale=arguments.scale)
-    model = ContextModel(loaded, weights)
-    ordinary = "ordinary" if arguments.part == "test" else "ordinary-learn"
-
-    def run(data: list[tuple[Row, EncodedUtterance]], used: ContextModel | None) -> np.ndarray:
-        return measure(data, lambda row, audio: recognise(used, loaded, row, audio))
-
-    started = time.monotonic()
-    follow_ups = load(loaded, arguments.folder, arguments.part, arguments.limit)
-    before, after = run(follow_ups, None), run(follow_ups, model)
-    table(follow_ups, before, after)
-    if arguments.follow_ups and not arguments.ablate:
-        return
-    others = load(loaded, arguments.folder, ordinary, arguments.limit)
-    plain, wrong = run(others, None), run(others, model)
-    print(
-        f"{len(others)} ordinary requests with a context that does not fit: word errors {rate(plain):.2f} -> "
-        f"{rate(wrong):.2f} %; points more:",
-        interval([plain, wrong], lambda one, two: rate(two) - rate(one)),
-        f"[{time.monotonic() - started:.0f} s]",
-        flush=True,
-    )
-    for source in Source if arguments.ablate else ():
-        without = run(follow_ups, ContextModel(loaded, weights.without(source)))
-        only = run(follow_ups, ContextModel(loaded, weights.without(*(one for one in Source if one is not source))))
-        lost, alone = interval([after, without], lambda a, b: rate(b) - rate(a)), interval([before, only], fewer)
-        print(
-            f"without {source.value:10} {rate(without):5.1f} %, points more: {lost}; it alone: {alone} % fewer",
-            flush=True,
-        )
-    if arguments.ablate:
-        without = run(follow_ups, ContextModel(loaded, replace(weights, cache=0.0)))
-        print(f"without the cache  {rate(without):5.1f} %")
-        without = run(follow_ups, ContextModel(loaded, replace(weights, strength=0.0)))
-        print(f"without boosted phrases  {rate(without):5.1f} %")
+    with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
+        for place, part in enumerate(arguments.parts):
+            rows = rows_of(arguments.folder, part)
+            step = 1 if arguments.limit is None else max(1, len(rows) // arguments.limit)
+            numbers = tuple(range(0, len(rows), step))
+            settings = ablated(weights) if arguments.ablate and not place else {"all": weights}
+            task = Task(arguments.model, arguments.folder, part, numbers, tuple(settings.values()))
+            counts = run_all(pool, arguments.processes, task)
+            before, after = counts[0, :, 0], counts[0, :, 1]
+            if part.startswith("ordinary"):
+                print(
+                    f"{len(before)} ordinary requests with a context that does not fit: word errors {rate(before):.2f} "
+                    f"-> {rate(after):.2f} %; points more:",
+                    interval([before, after], lambda one, two: rate(two) - rate(one)),
+                    flush=True,
+                )
+            else:
+                table([rows[number] for number in numbers], before, after)
+            for name, each in zip(settings, counts[:, :, 1], strict=True):
+                if name != "all":
+                    more = interval([after, each], lambda one, two: rate(two) - rate(one))
+                    print(f"{name:24} {rate(each):5.1f} %, points more: {more}; fewer errors than without context:",
+                          interval([before, each], fewer), "%", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

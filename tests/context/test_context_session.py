@@ -58,7 +58,7 @@ def test_a_context_that_does_not_fit_changes_no_word(
     used = found[0].context
     assert used is not None
     assert {"reply", "screen", "entities", "act"} >= set(used.sources) > {"reply", "screen"}
-    assert (used.act, used.reason) == ("clarify", "")
+    assert (used.act, used.reason) == ("clarify", "unfit")
 
 
 def test_what_came_of_the_context_survives_json(bundled: Transducer, context_model: ContextModel, demo: list) -> None:
