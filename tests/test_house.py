@@ -25,7 +25,6 @@ LARGER = {
     "lattice.rescoring.client.Rescorer": "one request's life: sent, answered, late, reset, all on the same few fields",
     "biasing.graph.BiasGraph": "the arrays of one automaton, and the walks over them that the search's speed hangs on",
     "runtime.daemon.wyoming_server.WyomingConnection": "one connection; a method for each message of the protocol",
-    "runtime.context.compute.ContextModel": "one model; what it computes is cut into methods already",
 }
 """Class to the reason why it is larger."""
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...biasing import Phrase, Tokenizer
+from ...biasing import Phrase
 from ...lattice.language import NgramModel, StatefulScorer, train_pieces
 from ...models import Transducer
-from ..recognition.biasing import bias_vocabulary
 from ..search.language import Fusion, load_own
 from ..search.scorer import Nothing
 from .acts import ANSWERS, Act, act_of
@@ -19,6 +18,7 @@ from .inputs import MAX_TERMS, MAX_TEXT, ContextInput
 from .language import ContextLanguage
 from .network import Network, Ways
 from .terms import Term, find_terms, parts_of
+from .tokens import ContextTokens
 from .vector import ContextEncoder, default_encoder
 from .weights import ContextWeights, Source, default_weights
 
@@ -81,16 +81,12 @@ class ContextModel:
             LanguageModelError: the model's own language model cannot be read.
         """
         self.weights = default_weights() if weights is None else weights
-        vocabulary = bias_vocabulary(model.vocabulary)
-        self._tokenizer = Tokenizer(vocabulary, inflect=False)
-        self._word_starts = np.asarray(vocabulary.word_starts, bool)
-        self._blank = vocabulary.blank
+        self._word_starts = np.asarray(model.vocabulary.word_starts, bool)
         self._model = model
         self._general = load_own(model)
+        self._tokens = ContextTokens(model, self._general)
         self._encoder = default_encoder() if encoder is None else encoder
-        self._words: dict[str, Ways] = {}
         self._acts: dict[Act, Network] = {}
-        self._rare: dict[str, float] = {}
 
     def act(self, given: ContextInput) -> Act:
         """Return what was asked for."""
@@ -131,7 +127,7 @@ class ContextModel:
             general,
             network,
             word_starts=self._word_starts,
-            blank=self._blank,
+            blank=self._model.vocabulary.blank_id,
             scale=scale,
             cache=cache,
             cache_share=cache_share,
@@ -150,7 +146,7 @@ class ContextModel:
         """
         if self._general is None:
             raise ContextError("the model has no language model (lm.bin); its contexts cannot be weighed")
-        tokens = next(iter(self._tokenized(text)), ())
+        tokens = next(iter(self._tokens.phrase(text)), ())
         if sources is None:
             network = self._network(self.act(given), self._terms(given)[0], self.weights)[0]
         else:
@@ -172,10 +168,10 @@ class ContextModel:
         lists = {cls: entries for cls, entries in given.entities.items() if entries}
         entries = [Term(text, 1.0, cls) for cls, texts in lists.items() for text in texts]
         found: dict[Source, list[Term]] = {
-            Source.reply: find_terms(given.reply[-MAX_TEXT:], lists, self._rarity) if given.reply else [],
+            Source.reply: find_terms(given.reply[-MAX_TEXT:], lists, self._tokens.rarity) if given.reply else [],
             Source.screen: [Term(text) for text in given.screen],
             Source.entities: entries,
-            Source.heard: [term for text in given.heard[-2:] for term in find_terms(text, lists, self._rarity)],
+            Source.heard: [term for text in given.heard[-2:] for term in find_terms(text, lists, self._tokens.rarity)],
             Source.vector: self._predicted(given),
             Source.device: [
                 Term(text, 1.0, cls) for text, cls in ((given.device, "device"), (given.room, "room")) if text
@@ -211,7 +207,7 @@ class ContextModel:
         lost = 0
         for source, found in terms.items():
             spoken = _spelled(found) if ANSWERS[act].spelled else [(term.text, term.value) for term in found]
-            tokenized = [(self._tokenized(text), value) for text, value in spoken]
+            tokenized = [(self._tokens.phrase(text), value) for text, value in spoken]
             lost += sum(not ways for ways, _ in tokenized)
             usable = [(ways, value) for ways, value in tokenized if ways]
             total = sum(value for _, value in usable)
@@ -230,7 +226,7 @@ class ContextModel:
         total = sum(weight for _, weight in answers.of_term)
         for source, share in shares.items():
             for template, weight in answers.of_term:
-                network.add(template, share * weight / total, self._word, ready[source])
+                network.add(template, share * weight / total, self._tokens.word, ready[source])
         return network, lost
 
     def _own(self, act: Act) -> Network:
@@ -239,7 +235,7 @@ class ContextModel:
             network, templates = Network(), ANSWERS[act].own
             total = sum(weight for _, weight in templates)
             for template, weight in templates:
-                network.add(template, weight / total, self._word, ())
+                network.add(template, weight / total, self._tokens.word, ())
             self._acts[act] = network
         return self._acts[act]
 
@@ -257,43 +253,11 @@ class ContextModel:
 
     def _cache(self, given: ContextInput) -> NgramModel | None:
         texts = [*given.heard, given.reply, *given.screen][-CACHE_SENTENCES:]
-        sentences = [ways[0] for text in texts if (ways := self._tokenized(text[-MAX_TEXT:]))]
+        sentences = [ways[0] for text in texts if (ways := self._tokens.phrase(text[-MAX_TEXT:]))]
         if not sentences or self._general is None or self.weights.cache <= 0:
             return None
         numbers = {str(place): sentence for place, sentence in enumerate(sentences)}
         return train_pieces(numbers, self._model.vocabulary.tokens, numbers.__getitem__, order=CACHE_ORDER)
-
-    def _tokenized(self, text: str) -> Ways:
-        words = text.split()
-        if not words:
-            return ()
-        ways: list[tuple[int, ...]] = [()]
-        spellings = self._tokenizer.spellings(Phrase(text[:200], "contact"))
-        for word in spellings[0].split() if spellings else ():
-            options = self._word(word)
-            if not options:
-                return ()
-            ways = [(*way, *option) for option in options[:2] for way in ways][:4]
-        return [way for way in ways if way]
-
-    def _word(self, word: str) -> Ways:
-        if word not in self._words:
-            if len(self._words) > 20_000:
-                self._words.clear()
-            self._words[word] = self._tokenizer.words(word)
-        return self._words[word]
-
-    def _rarity(self, word: str) -> float:
-        if self._general is None:
-            return 0.0
-        if word not in self._rare:
-            ways = self._word(word)
-            total, state = 0.0, 0
-            for token in ways[0] if ways else ():
-                score, state = self._general.follow(state, token)
-                total += score
-            self._rare[word] = total
-        return self._rare[word]
 
 
 def with_parts(terms: Iterable[Term]) -> list[Term]:

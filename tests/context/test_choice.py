@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contract import check_contract
 from nearword.models import Transducer, read_audio
 from nearword.runtime import Final, Recognizer
 from nearword.runtime.context import ContextError, ContextModel, ContextSession, ContextWeights
@@ -80,6 +81,7 @@ def test_a_context_that_is_declined_leaves_everything_as_it_is(bundled: Transduc
             assert session.wait(20)
         recognizer = Recognizer(bundled, session=session)
         events = [*recognizer.accept(read_audio(DEMO)), *recognizer.finish()]
+        check_contract(events)
         finals[name] = next(event for event in events if isinstance(event, Final))
         session.close()
     assert finals["never"].words == finals["none"].words
