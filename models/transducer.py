@@ -3,6 +3,7 @@
 Loaded once, shared by any number of streams: what belongs to one stream of audio is in ``EncoderStream``.
 """
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from .model_path import ModelPath, open_model, stored_bytes
 from .session import Tensor, describe, metadata_int, open_session, zeros
 from .tokens import Vocabulary
 
+_log = logging.getLogger(__name__)
 Array = npt.NDArray[np.float32]
 PREDICTOR_CACHE = 2048
 """Contexts whose predictor output is kept (1 kB each at width 256)."""
@@ -177,6 +179,11 @@ class Transducer:
             graphs=(paths["encoder"], paths["decoder"], paths["joiner"]),
         )
         """What the model is."""
+        _log.info(
+            "model %s loaded from %s: %s, %s, steps of %d ms, %d tokens",
+            self.info.name, self.info.folder, self.info.model_type, self.info.precision,
+            round(1000 * chunk_shift * FRAME_SECONDS), self.info.vocab_size,
+        )  # fmt: skip
 
     @classmethod
     def load(cls, folder: str | Path, *, threads: int = 1, precision: str = "auto") -> "Transducer":

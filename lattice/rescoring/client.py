@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import itertools
 import logging
 import ssl
 import time
@@ -29,10 +30,11 @@ KEEP_ALIVE_SECONDS = 90.0
 RETRY_PAUSE = 0.02
 """Seconds before the one retry."""
 MAX_KEPT = 64
-"""Results that nobody has asked for yet."""
+"""Results of a stream that nobody has asked for yet."""
 ATTEMPTS = 2
 
-Key = tuple[int, int]
+Key = tuple[int, int, int]
+"""Stream, utterance, revision."""
 
 
 class _EndedError(Exception):
@@ -60,7 +62,8 @@ class Rescorer:
     """Sends lattices to a service. To be used in one event loop: ``async with Rescorer(settings) as rescorer``.
 
     ``submit`` returns at once; ``result`` waits no longer than the deadline. No method raises because of the network
-    or the service. The connection is made when first used, or by ``warm``, and kept.
+    or the service. Connections are made when first used, or by ``warm``, and kept. Any number of streams of events may
+    share one: utterances of each are counted apart, under the number that ``begin_stream`` gives.
     """
 
     def __init__(self, settings: RescoringSettings, *, model: str | None = None, bias: tuple[str, ...] = ()) -> None:
@@ -87,6 +90,7 @@ class Rescorer:
         self.breaker = Breaker(settings.breaker_failures, settings.breaker_seconds)
         self._http_client: httpx.AsyncClient | None = None
         self._jobs: OrderedDict[Key, _Job] = OrderedDict()
+        self._streams = itertools.count(1)
 
     async def __aenter__(self) -> Self:
         # loading the HTTP library takes a tenth of a second and more: not while the first answer is waited for
@@ -119,17 +123,24 @@ class Rescorer:
             return False
         return response.status_code == 200
 
-    def submit(self, utterance: int, revision: int, lattice: Lattice, private: Masking = NOTHING_PRIVATE) -> None:
+    def begin_stream(self) -> int:
+        """Return a number for another stream; who has one alone needs none, and is stream 0."""
+        return next(self._streams)
+
+    def submit(
+        self, utterance: int, revision: int, lattice: Lattice, private: Masking = NOTHING_PRIVATE, *, stream: int = 0
+    ) -> None:
         """Send a lattice; nothing happens if the same revision is on its way or answered.
 
         ``private`` words are masked, as those of the settings are.
         """
-        key = (utterance, revision)
+        key = (stream, utterance, revision)
         if key in self._jobs:
             return
         job = _Job(key, time.monotonic())
+        own = [other for other in self._jobs.values() if other.key[0] == stream]
         self._jobs[key] = job
-        running = [other for other in self._jobs.values() if other.task is not None and other.result is None]
+        running = [other for other in own if other.task is not None and other.result is None]
         for other in running[: len(running) + 1 - self.settings.max_in_flight]:
             self._stop(other, Reason.displaced)
         if not self.breaker.admit():
@@ -137,24 +148,25 @@ class Rescorer:
         else:
             job.task = asyncio.get_running_loop().create_task(self._run(job, lattice, private))
             job.task.add_done_callback(lambda task: self._cancelled(job) if task.cancelled() else None)
-        while len(self._jobs) > MAX_KEPT:
-            self._stop(self._jobs.popitem(last=False)[1], Reason.displaced)
+        for other in own[: len(own) + 1 - MAX_KEPT]:
+            self._stop(self._jobs.pop(other.key), Reason.displaced)
 
-    def cancel(self, utterance: int, revision: int) -> None:
+    def cancel(self, utterance: int, revision: int, *, stream: int = 0) -> None:
         """Stop a revision that was reset: what has not gone out does not, and no answer is waited for."""
-        job = self._jobs.pop((utterance, revision), None)
+        job = self._jobs.pop((stream, utterance, revision), None)
         if job is not None:
             self._stop(job, Reason.cancelled)
 
-    async def result(self, utterance: int, revision: int, *, wait: float | None = None) -> Rescored:
+    async def result(self, utterance: int, revision: int, *, wait: float | None = None, stream: int = 0) -> Rescored:
         """Return what came of a revision, and forget it.
 
         Args:
             utterance: its number.
             revision: as submitted.
             wait: seconds to wait for the answer at most; by default to the deadline. With 0 what is there is taken.
+            stream: as submitted.
         """
-        job = self._jobs.pop((utterance, revision), None)
+        job = self._jobs.pop((stream, utterance, revision), None)
         if job is None:
             return Rescored(utterance, revision, Reason.not_sent, 0.0)
         if job.result is None and job.task is not None:
@@ -192,7 +204,7 @@ class Rescorer:
     ) -> None:
         if job.result is None:
             milliseconds = (time.monotonic() - job.begun) * 1000
-            job.result = Rescored(*job.key, reason, milliseconds, paths, model, job.bytes_sent, detail)
+            job.result = Rescored(*job.key[1:], reason, milliseconds, paths, model, job.bytes_sent, detail)
 
     async def _run(self, job: _Job, lattice: Lattice, private: Masking) -> None:
         """Send, take the answer, tell the breaker; ends at the deadline whatever happens."""
@@ -211,7 +223,7 @@ class Rescorer:
 
     async def _exchange(self, job: _Job, lattice: Lattice, private: Masking) -> None:
         request, masked = await asyncio.to_thread(
-            self.settings.request, *job.key, lattice, self._model, self._bias, private
+            self.settings.request, *job.key[1:], lattice, self._model, self._bias, private
         )  # pruning takes milliseconds; events go on meanwhile
         body, headers = self._packed(request)
         for attempt in range(1, ATTEMPTS + 1):
@@ -269,7 +281,7 @@ class Rescorer:
             answer = read_answer(body)
         except ContractError as error:
             raise _EndedError(Reason.malformed, str(error)) from None
-        if (answer.utterance, answer.revision) != job.key:
+        if (answer.utterance, answer.revision) != job.key[1:]:
             raise _EndedError(Reason.stale, f"for {answer.utterance}/{answer.revision}")
         if any(masked.lattice.find(path.words) is None for path in answer.paths):
             raise _EndedError(Reason.absurd, "not a path of the lattice")
@@ -288,7 +300,7 @@ class Rescorer:
         # it writes all headers to its log at level DEBUG, the token among them
         logging.getLogger("hpack").setLevel(logging.INFO)
         limits = httpx.Limits(
-            max_connections=2 * self.settings.max_in_flight,
+            max_connections=None,  # what is on its way is bounded for each stream
             max_keepalive_connections=2,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
         )

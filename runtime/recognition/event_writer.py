@@ -1,5 +1,6 @@
 """Events in the order of the contract: numbered, passed through the stages, and gathered."""
 
+import logging
 from collections.abc import Sequence
 
 from .events import AudioLost, Event, Final, FinalReason, Partial, Reset, SpeculativeFinal, SpeechStarted
@@ -8,6 +9,8 @@ from .session import Session
 from .stage import Stage
 from .timing import Stopwatch
 from .transcript import Word
+
+_log = logging.getLogger(__name__)
 
 
 class EventWriter:
@@ -27,6 +30,7 @@ class EventWriter:
 
     def lost(self, time: float, seconds: float, reason: str) -> None:
         """Write that audio is missing."""
+        _log.warning("%.3f s of audio lost at %.2f s: %s", seconds, time, reason)
         self._write(AudioLost(self._utterance, self._revision, time, seconds, reason))
 
     def begin(self, time: float) -> None:
@@ -75,6 +79,8 @@ class EventWriter:
                 result.lattice,
             )
         )
+        # never the words: a log leaves the device sooner than audio
+        _log.debug("utterance %d ended at %.2f s: %s, %d words", self._utterance, time, reason.value, len(result.words))
         self.standing = None
         self._utterance, self._revision = self._utterance + 1, 0
 
@@ -82,7 +88,11 @@ class EventWriter:
         events = [event]
         for stage in self._stages:
             with self._stopwatch.measured(stage.name):
-                events = [after for before in events for after in stage.take(before)]
+                try:
+                    events = [after for before in events for after in stage.take(before)]
+                except Exception:
+                    _log.error("stage %r failed on %s", stage.name, type(event).__name__)
+                    raise
         for each in events:
             self._session.heard(each)
         self._events += events

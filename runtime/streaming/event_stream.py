@@ -1,6 +1,7 @@
 """One run of a pipeline: a source task, the recogniser in a worker thread, and the events in between."""
 
 import asyncio
+import logging
 import math
 import threading
 from collections import deque
@@ -21,6 +22,7 @@ from ..sources.source import AudioSource
 from .audio_queue import AudioQueue, AudioQueueStatistics, Gap
 from .waiting import uncancelled
 
+_log = logging.getLogger(__name__)
 SLICE = SAMPLE_RATE // 10
 """Samples the worker takes at a time: between two slices it looks whether it is to end."""
 EVENTS_AT_ONCE = 64
@@ -195,6 +197,7 @@ class EventStream:
     def _recognise(self) -> None:
         """Run in the worker thread until the audio ends."""
         self._recognizer = recognizer = self._begin()
+        _log.info("stream begun")
         try:
             while (item := self._audio.get()) is not None:
                 if isinstance(item, Gap):
@@ -210,6 +213,9 @@ class EventStream:
             # also after an error: an utterance that has begun gets its final
             if not self._abandoned:
                 self._hand_over(recognizer.finish())
+            took = ", ".join(f"{stage} {times.seconds:.2f} s" for stage, times in recognizer.times.items())
+            ended = "abandoned" if self._abandoned else "ended"
+            _log.info("stream %s after %.2f s of audio; spent: %s", ended, recognizer.seconds, took)
 
     def _hand_over(self, events: list[Event]) -> None:
         """Put events where the consumer takes them; waits for room, and gives up when nobody will take them."""

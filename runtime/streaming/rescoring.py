@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from ...lattice.rescoring import Masking, Reason, Rescored, Rescorer, RescoringS
 from ..recognition.events import Alternative, Event, Final, Partial, Rescoring, Reset, SpeculativeFinal
 from ..recognition.transcript import Word
 
+_log = logging.getLogger(__name__)
 DEFAULT_PATIENCE = 0.1
 """Seconds that a ``Final`` may wait for its answer."""
 Private = Callable[[], Masking]
@@ -33,7 +35,7 @@ class RescoringStage:
         """Begin with nothing sent.
 
         Args:
-            rescorer: open; stays the caller's to close. For one stream at a time.
+            rescorer: open; stays the caller's to close. Any number of streams may share one.
             private: what is masked beside the rescorer's own settings; ``Session.private`` masks contacts.
             patience: seconds that a final result may wait for its answer; 0 takes only what is there.
         """
@@ -41,6 +43,7 @@ class RescoringStage:
 
     async def __call__(self, events: AsyncIterable[Event]) -> AsyncGenerator[Event, None]:
         """Yield the events of a stream, its results with what came of rescoring."""
+        stream = self._rescorer.begin_stream()
         sent: tuple[int, int] | None = None
         stable: tuple[str, ...] = ()
         try:
@@ -49,12 +52,12 @@ class RescoringStage:
                     stable = stable_words(event)
                 elif isinstance(event, SpeculativeFinal) and event.text and event.lattice is not None:
                     sent = event.utterance, event.revision
-                    self._rescorer.submit(*sent, event.lattice, self._private())
+                    self._rescorer.submit(*sent, event.lattice, self._private(), stream=stream)
                 elif isinstance(event, Reset) and sent is not None:
-                    self._rescorer.cancel(*sent)
+                    self._rescorer.cancel(*sent, stream=stream)
                     sent = None
                 elif isinstance(event, Final):
-                    rescored, sent = await self._outcome(event, sent), None
+                    rescored, sent = await self._outcome(event, sent, stream), None
                     for each in with_words(event, rescored, stable):
                         yield each
                     stable = ()
@@ -62,16 +65,21 @@ class RescoringStage:
                 yield event
         finally:
             if sent is not None:
-                self._rescorer.cancel(*sent)
+                self._rescorer.cancel(*sent, stream=stream)
 
-    async def _outcome(self, final: Final, sent: tuple[int, int] | None) -> Rescored:
+    async def _outcome(self, final: Final, sent: tuple[int, int] | None, stream: int) -> Rescored:
         """Return what came of rescoring, within the patience; sends the lattice now if it was not sent before."""
         if not final.text or final.lattice is None:
             return Rescored(final.utterance, final.revision, Reason.not_sent, 0.0)
         if sent is None:
             sent = final.utterance, final.revision
-            self._rescorer.submit(*sent, final.lattice, self._private())
-        return await self._rescorer.result(*sent, wait=self._patience)
+            self._rescorer.submit(*sent, final.lattice, self._private(), stream=stream)
+        rescored = await self._rescorer.result(*sent, wait=self._patience, stream=stream)
+        if not rescored.rescored:
+            _log.info(
+                "utterance %d keeps its own words: %s %s", final.utterance, rescored.reason.value, rescored.detail
+            )
+        return rescored
 
 
 def stable_words(partial: Partial) -> tuple[str, ...]:
@@ -83,7 +91,8 @@ def with_words(final: Final, rescored: Rescored, stable: Sequence[str] = ()) -> 
     """Return what takes the place of a final result: what came of rescoring is noted, its words are taken.
 
     They are the best of the answer's that the lattice holds and that begin with the ``stable`` ones. If they are not
-    the result's own, what they would confirm is reset, and what was understood from other words is dropped.
+    the result's own, what they would confirm is reset, and what a model of requests has understood from other words is
+    dropped. A grammar's command stays: it was searched for in the audio, whatever the free words are.
     """
     if not final.text:
         return (final,)
@@ -115,11 +124,10 @@ def with_words(final: Final, rescored: Rescored, stable: Sequence[str] = ()) -> 
     better = replace(noted, text=text, words=words, n_best=(*first, *others))
     if text == final.text:
         return (better,)
-    command = final.command if final.command is not None and final.command.text == text else None
     understanding = final.understanding
-    if understanding is not None and understanding.text != text:
+    if understanding is not None and understanding.source != "grammar" and understanding.text != text:
         understanding = None
-    better = replace(better, confirms=None, command=command, understanding=understanding)
+    better = replace(better, confirms=None, understanding=understanding)
     return (better,) if final.confirms is None else (Reset(final.utterance, final.confirms, final.time), better)
 
 

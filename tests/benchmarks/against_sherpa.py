@@ -50,6 +50,7 @@ def open_nearword(folder: Path, precision: str, beam: int):
 
 
 def open_sherpa(folder: Path, precision: str, beam: int):
+    import numpy as np
     import sherpa_onnx
     from nearword.models.graphs import find_graphs
 
@@ -66,6 +67,8 @@ def open_sherpa(folder: Path, precision: str, beam: int):
 
     def recognise(samples) -> list[str]:
         stream = recogniser.create_stream()
+        # it waits for a frame more than a step takes, which shows at the end alone
+        samples = np.concatenate([samples, np.zeros(160, np.float32)])
         for start in range(0, len(samples), 1600):
             stream.accept_waveform(16000, samples[start : start + 1600])
             while recogniser.is_ready(stream):

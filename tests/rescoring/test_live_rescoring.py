@@ -2,6 +2,7 @@ import asyncio
 from dataclasses import replace
 
 from nearword.lattice.rescoring import Masking, Reason, Rescored, Rescorer, ScoredPath
+from nearword.lattice.understanding import Understanding
 from nearword.runtime.recognition.events import (
     Alternative,
     Command,
@@ -13,6 +14,7 @@ from nearword.runtime.recognition.events import (
     SpeculativeFinal,
 )
 from nearword.runtime.recognition.transcript import Word
+from nearword.runtime.recognition.understanding_stage import understanding_of_command
 from nearword.runtime.streaming.rescoring import RescoringStage, with_words
 from rescoring_helpers import Faulty, answer, heard, responds, settings
 
@@ -109,12 +111,41 @@ def test_stable_words_stay_whatever_the_service_says() -> None:
     assert event.text == "pay some chess", "the best of those that keep them"
 
 
-def test_what_was_understood_from_other_words_is_dropped() -> None:
+def test_what_a_model_has_understood_from_other_words_is_dropped() -> None:
+    meant = Understanding(True, "pay", text="pay some jazz", source="model")
+    _, event = with_words(replace(final(), understanding=meant), rescored("play some jazz"))
+    assert event.understanding is None
+    (event,) = with_words(replace(final(), understanding=meant), rescored("pay some jazz"))
+    assert (event.understanding, event.confirms) == (meant, 1)
+
+
+def test_the_command_of_a_grammar_stays_when_only_the_free_words_change() -> None:
     asked = Command(True, "pay", {}, "pay some jazz")
-    _, event = with_words(replace(final(), command=asked), rescored("play some jazz"))
-    assert event.command is None
-    (event,) = with_words(replace(final(), command=asked), rescored("pay some jazz"))
-    assert (event.command, event.confirms) == (asked, 1)
+    meant = understanding_of_command(asked)
+    reset, event = with_words(replace(final(), command=asked, understanding=meant), rescored("play some jazz"))
+    assert reset == Reset(1, 1, 101.8)
+    assert (event.text, event.confirms) == ("play some jazz", None)
+    assert (event.command, event.understanding) == (asked, meant), "it was searched for in the audio, not in the words"
+
+
+def test_streams_that_share_a_rescorer_get_their_own_answers() -> None:
+    async def main():
+        server = Faulty(responds(answer(), delay=0.05))
+        async with server.running(), Rescorer(settings(server.port, max_in_flight=1, deadline=5)) as rescorer:
+
+            async def heard_by(stream: int) -> list[Event]:
+                async def events():
+                    yield speculative()
+                    await asyncio.sleep(0.02 * stream)
+                    yield final()
+
+                return [event async for event in RescoringStage(rescorer, Masking, patience=3.0)(events())]
+
+            return await asyncio.gather(*map(heard_by, range(4))), len(server.requests)
+
+    streams, requests = asyncio.run(main())
+    assert requests == 4, "the same numbers of utterance and revision are others in another stream"
+    assert [events[-1].rescored.reason for events in streams] == ["rescored"] * 4, "none displaces another's"
 
 
 def test_private_words_are_masked_whatever_the_settings_say() -> None:
@@ -127,9 +158,9 @@ def test_private_words_are_masked_whatever_the_settings_say() -> None:
         async with Faulty(responds(answer())).running() as server, Rescorer(settings(server.port)) as rescorer:
             stage = RescoringStage(rescorer, lambda: Masking({"contact": ["Jazz Pay"]}))
             submit = rescorer.submit
-            rescorer.submit = lambda *args: (
+            rescorer.submit = lambda *args, **stream: (
                 sent.append(rescorer.settings.request(*args[:3], private=args[3])[0]),
-                submit(*args),
+                submit(*args, **stream),
             )
             return [event async for event in stage(one())], sent
 
