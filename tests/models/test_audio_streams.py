@@ -115,6 +115,8 @@ REFUSED = {
     "a webm": (b"\x1a\x45\xdf\xa3" + bytes(200), "Matroska"),
     "a wma": (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(200), "Windows Media"),
     "an amr": (b"#!AMR\n" + bytes(200), "AMR"),
+    "a sox file": (b".SoX\x1c\0\0\0" + bytes(200), "SoX"),
+    "a nut file": (b"nut/multimedia container\0" + bytes(200), "NUT"),
     "a program": (b"\x7fELF\2\1\1" + bytes(200), "program"),
     "midi": (b"MThd\0\0\0\6" + bytes(200), "MIDI"),
     "nothing": (b"", "no audio came"),
