@@ -4,14 +4,12 @@ import hmac
 import ipaddress
 import socket
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .errors import SettingsError
 from .metrics import Metrics
 
 TOKEN_PROTOCOLS = ("nearword-token.", "openai-insecure-api-key.")
@@ -21,28 +19,10 @@ OPEN_PATHS = ("/", "/health", "/favicon.ico")
 OPEN_FOLDER = "/page/"
 
 
-def read_tokens(path: str) -> tuple[bytes, ...]:
-    """Return the tokens of a file, one a line; none without a file.
-
-    Raises:
-        SettingsError: the file cannot be read, or holds none; names it.
-    """
-    if not path:
-        return ()
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", error)
-        raise SettingsError(f"{path}: cannot be read ({why}); expected a token a line") from error
-    if not lines:
-        raise SettingsError(f"{path}: is empty; expected a token a line")
-    return tuple(line.encode() for line in lines)
-
-
 class Access:
     """Lets in whom it may concern; ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, tokens: Iterable[bytes], origins: Iterable[str], metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, tokens: Iterable[str], origins: Iterable[str], metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
         self.tokens = tuple(tokens)
@@ -83,7 +63,7 @@ class Access:
         if self.tokens and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDER):
             given = _given(headers, scope.get("subprotocols", ()))
             # every token is compared, each in the same time, so that nothing can be learnt from how long it takes
-            if not sum(hmac.compare_digest(given, token) for token in self.tokens):
+            if not sum(hmac.compare_digest(given, token.encode()) for token in self.tokens):
                 return 401, "expected a token, as 'Authorization: Bearer TOKEN'"
         return None
 

@@ -6,7 +6,6 @@ import json
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,7 +14,8 @@ from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketExcepti
 
 from ...biasing import Phrase
 from ...biasing.home_assistant import SILENT_DOMAINS, read_export
-from .errors import DaemonError, SettingsError
+from .errors import DaemonError, ProtocolError
+from .messages import object_of
 from .metrics import Metrics
 
 ANSWER_SECONDS = 15.0
@@ -45,22 +45,6 @@ def websocket_url(address: str) -> str:
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     path = parts.path.rstrip("/")
     return urlunsplit((scheme, parts.netloc, path if path.endswith("websocket") else f"{path}/api/websocket", "", ""))
-
-
-def read_token(path: str) -> str:
-    """Return the token of a file.
-
-    Raises:
-        SettingsError: the file cannot be read, or is empty; names it.
-    """
-    try:
-        token = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", error)
-        raise SettingsError(f"{path}: cannot be read ({why}); expected an access token of Home Assistant") from error
-    if not token:
-        raise SettingsError(f"{path}: is empty; expected an access token of Home Assistant")
-    return token
 
 
 class HomeAssistant:
@@ -203,12 +187,9 @@ class HomeAssistant:
 
 def _object(text: str | bytes) -> dict[str, Any]:
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
-        raise HomeAssistantError("answers what is not JSON; is it one?") from None
-    if not isinstance(values, dict):
-        raise HomeAssistantError("answers what is no object; is it one?")
-    return values
+        return object_of(text, "the answer")
+    except ProtocolError as error:
+        raise HomeAssistantError(f"{error}; is it one?") from None
 
 
 def _object_or_empty(value: Any) -> dict[str, Any]:

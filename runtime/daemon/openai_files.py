@@ -23,7 +23,8 @@ from ..recognition.formats import to_srt, to_vtt
 from ..recognition.segmenter import SETTINGS
 from ..recognition.transcript import Transcript, Word
 from .engine import Engine
-from .errors import BusyError, StuckError
+from .errors import BusyError, ProtocolError, StuckError
+from .messages import check_language
 from .stable_words import StableWords
 from .streams import Stream, StreamOptions
 
@@ -152,10 +153,11 @@ def _wanted(form: FormData, engine: Engine) -> Wanted:
         raise RequestError(
             400, f"response_format {name!r:.40}: expected one of {', '.join(FORMATS)}", "response_format"
         )
-    language = str(form.get("language") or "")
-    known = engine.settings.languages
-    if language and language.split("-", maxsplit=1)[0].lower() not in {one.split("-")[0].lower() for one in known}:
-        raise RequestError(400, f"language {language!r:.20}: this model knows {', '.join(known)}", "language")
+    if language := str(form.get("language") or ""):
+        try:
+            check_language(language, engine.settings.languages)
+        except ProtocolError as error:
+            raise RequestError(400, str(error), "language") from None
     asked = {str(one) for key in ("timestamp_granularities[]", "timestamp_granularities") for one in form.getlist(key)}
     if asked - {"word", "segment"}:
         raise RequestError(400, "timestamp_granularities: expected word, segment", "timestamp_granularities")
@@ -245,11 +247,15 @@ async def _recognise(engine: Engine, wanted: Wanted, request: Request) -> _Heard
         spelling = stream.boosted.spelling
         return _Heard(finals, [spelling.text(final.text.split()) for final in finals], stream.seconds)
     finally:
-        feeding.cancel()
-        await asyncio.wait([feeding])
-        if not feeding.cancelled():
-            feeding.exception()
-        await stream.aclose()
+        await _leave(stream, feeding)
+
+
+async def _leave(stream: Stream, feeding: "asyncio.Task[None]") -> None:
+    feeding.cancel()
+    await asyncio.wait([feeding])
+    if not feeding.cancelled():
+        feeding.exception()  # was raised already, or nobody is there any more
+    await stream.aclose()
 
 
 async def _events(
@@ -269,11 +275,7 @@ async def _events(
                 usage = {"type": "duration", "seconds": math.ceil(stream.seconds)}
                 yield _event({"type": "transcript.text.done", "text": said.text, "usage": usage})
             finally:
-                feeding.cancel()
-                await asyncio.wait([feeding])
-                if not feeding.cancelled():
-                    feeding.exception()
-                await stream.aclose()
+                await _leave(stream, feeding)
     except RequestError as error:
         yield _event({"error": {"message": error.message, "type": "invalid_request_error", "param": error.param}})
     except NearwordError as error:

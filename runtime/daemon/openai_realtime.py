@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import itertools
-import json
 import math
 import secrets
 from collections.abc import Awaitable, Callable
@@ -17,6 +16,7 @@ from ..recognition.events import Event, Final, Partial, SpeechStarted
 from .audio_form import audio_form
 from .engine import Engine
 from .errors import BusyError, ProtocolError, StuckError
+from .messages import check_language, object_of
 from .openai_files import phrases_of
 from .stable_words import StableWords
 from .streams import Stream, StreamOptions, ended_by_client
@@ -98,7 +98,7 @@ class RealtimeSession:
         """
         event_id: str | None = None
         try:
-            values = _object(message)
+            values = object_of(message)
             given = values.get("event_id")
             event_id = given if isinstance(given, str) else None
             await self._act(values)
@@ -247,16 +247,6 @@ class RealtimeSession:
         await self._send_raw({"type": kind, "event_id": f"event_{next(self._events)}", **values})
 
 
-def _object(message: str | bytes) -> dict[str, Any]:
-    try:
-        values = json.loads(message)
-    except (ValueError, RecursionError):
-        raise ProtocolError("a message is not JSON") from None
-    if not isinstance(values, dict):
-        raise ProtocolError("a message is no JSON object")
-    return values
-
-
 def _endpoints(session: _Session, preset: str) -> EndpointSettings:
     """Return how utterances end; where the client ends them, only by their length."""
     detection = session.turn_detection
@@ -321,8 +311,8 @@ def _transcription(given: dict[str, Any], engine: Engine) -> dict[str, Any]:
         if given.get(name) is not None and not isinstance(given[name], str):
             raise ProtocolError(f"{name}: expected a text")
     language, known = given.get("language"), engine.settings.languages
-    if language and language.split("-")[0].lower() not in {one.split("-")[0].lower() for one in known}:
-        raise ProtocolError(f"language {language!r:.20}: this model knows {', '.join(known)}")
+    if language:
+        check_language(language, known)
     keywords = given.get("keywords") or []
     if not isinstance(keywords, list) or not all(isinstance(one, str) for one in keywords):
         raise ProtocolError("keywords: expected a list of texts")

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from typing_extensions import Self
 
 from ...models import NearwordError
-from .access import read_tokens
 from .connections import Connections
 from .engine import Engine
 from .listening import bind, handed_over, shown
 from .memory import bound_heaps, give_back
 from .settings import LOOPBACK, ServeSettings, address_of, host_and_port
 from .supervision import notify, watchdog_seconds
+from .tokens import read_tokens
 
 if TYPE_CHECKING:
     from .web import WebServer
@@ -121,9 +121,9 @@ class Daemon:
         settings = self.engine.settings
         if not settings.home_assistant:
             return
-        from .home_assistant import HomeAssistant, read_token  # noqa: PLC0415 (only who has one needs it)
+        from .home_assistant import HomeAssistant  # noqa: PLC0415 (only who has one needs it)
 
-        token = read_token(settings.token_file)
+        token, *_ = read_tokens(settings.token_file, "an access token of Home Assistant")
         asking = HomeAssistant(settings.home_assistant, token, self.engine.use_names, self.engine.metrics)
         self.begin(asyncio.create_task(asking.run()))
 

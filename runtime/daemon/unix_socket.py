@@ -9,6 +9,7 @@ from ...models import AudioError
 from .engine import Engine
 from .errors import BusyError, ProtocolError, StuckError
 from .json_session import JsonSession, error_of
+from .messages import object_of
 
 PROTOCOL = "json"
 MAX_LINE = 1_048_576
@@ -64,12 +65,7 @@ async def _read(reader: asyncio.StreamReader, most: int) -> dict[str, Any] | byt
         raise ProtocolError(f"a line is longer than {MAX_LINE} bytes") from None
     if not line:
         return None
-    try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
-        raise ProtocolError("a line is not JSON") from None
-    if not isinstance(message, dict):
-        raise ProtocolError("a line is no JSON object")
+    message = object_of(line, "a line")
     if message.get("type") != "audio":
         return message
     length = message.get("bytes")

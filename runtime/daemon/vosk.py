@@ -9,6 +9,7 @@ from ..recognition.events import Event, Final, Partial, SpeculativeFinal
 from .audio_form import audio_form
 from .engine import Engine
 from .errors import ProtocolError
+from .messages import object_of
 from .streams import Stream, StreamOptions
 
 PROTOCOL = "vosk"
@@ -36,12 +37,7 @@ class VoskSession:
         Raises:
             ProtocolError: it is neither configuration nor the end.
         """
-        try:
-            values = json.loads(message)
-        except (ValueError, RecursionError):
-            raise ProtocolError("a message is not JSON") from None
-        if not isinstance(values, dict):
-            raise ProtocolError("a message is no JSON object")
+        values = object_of(message)
         if "config" in values:
             self._configure(values["config"])
             return None, False

@@ -18,14 +18,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...models import AudioError
-from .access import Access, read_tokens
+from .access import Access
 from .engine import Engine
 from .errors import BusyError, DaemonError, ProtocolError, StuckError
 from .json_session import JsonSession, error_of
+from .messages import object_of
 from .openai_files import transcription_endpoint
 from .openai_realtime import RealtimeSession
 from .page_files import page_routes
 from .settings import ServeSettings
+from .tokens import read_tokens
 from .vosk import VoskSession
 
 HEADER_SECONDS = 10.0
@@ -92,21 +94,6 @@ class Channel:
         """Close it, if it is open."""
         with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect, asyncio.TimeoutError):
             await asyncio.wait_for(self._socket.close(code), 1.0)
-
-
-def object_of(text: str) -> dict[str, Any]:
-    """Return the JSON object of a message.
-
-    Raises:
-        ProtocolError: it is none.
-    """
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ProtocolError("a message is not JSON") from None
-    if not isinstance(values, dict):
-        raise ProtocolError("a message is no JSON object")
-    return values
 
 
 Serve = Callable[[Engine, Channel], Awaitable[None]]

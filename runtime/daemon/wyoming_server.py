@@ -21,6 +21,7 @@ from ..recognition.events import Final, Partial
 from .audio_form import integer_form
 from .engine import Engine
 from .errors import BusyError, ProtocolError, StuckError
+from .messages import check_language
 from .stable_words import StableWords
 from .streams import Stream, StreamOptions, ended_by_client
 from .wyoming_info import intent_answer, make_info
@@ -143,9 +144,7 @@ class WyomingConnection:
         if language is not None:
             if not isinstance(language, str):
                 raise ProtocolError("language: expected a text")
-            known = self._settings.languages
-            if language.replace("_", "-").split("-")[0].lower() not in {one.split("-")[0].lower() for one in known}:
-                raise ProtocolError(f"language {language!r:.20}: this model knows {', '.join(known)}")
+            check_language(language, self._settings.languages)
         await self._drop()
         self._request, self._answered = request, False
 
