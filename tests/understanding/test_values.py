@@ -130,7 +130,10 @@ def test_a_date_that_is_not_there_is_none():
     [
         ("yes please", "yes"), ("yeah", "yes"), ("no thanks", "no"), ("no no no", "no"), ("stop", "stop"),
         ("please stop", "stop"), ("never mind", "cancel"), ("cancel that please", "cancel"),
-        ("can you say that again", "repeat"), ("turn on the lamp", ""), ("stop the music in the kitchen", ""), ("", ""),
+        ("can you say that again", "repeat"), ("yes that's right", "yes"), ("okay stop", "stop"),
+        ("no forget it", "cancel"), ("yes no", ""), ("stop cancel", ""), ("no don't do that", "no"),
+        ("sorry what did you say", "repeat"), ("yes the lamp", ""), ("turn on the lamp", ""),
+        ("stop the music in the kitchen", ""), ("", ""),
     ],
 )  # fmt: skip
 def test_basic_intents_are_whole_utterances(text, intent):
