@@ -5,7 +5,7 @@ from functools import lru_cache
 
 MOST_CHANGED = 0.34
 """Share of the letters of a value that may differ from what was heard."""
-NEXT_TO_NOTHING = 0.15
+NEXT_TO_NOTHING = 0.12
 """The same, where every word of what was heard is one of the slot's."""
 
 
