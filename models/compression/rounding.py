@@ -64,6 +64,11 @@ class Rounding:
         """The largest multiplier: beyond it nothing more is cut off, and all is coarser."""
         return -(-LARGEST // self.top)
 
+    @property
+    def full(self) -> int:
+        """The largest weight that is a level times a multiplier: where the largest of a column may lie exactly."""
+        return max(one * min(self.top, LARGEST // one) for one in range(1, self.coarsest + 1))
+
 
 def quantised(model: bytes) -> list[tuple[Span, npt.NDArray[np.float32]]]:
     """Return the matrices of int8 in a graph's file, and the scale of each column, [columns] or [1].

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from ..errors import NearwordError
-from .options import Speech, Work, made_by, suit_training, writable
+from .options import (
+    Bits,
+    Block,
+    Group,
+    Pull,
+    SmallFrom,
+    SmallUntil,
+    Speech,
+    Work,
+    Zeros,
+    made_by,
+    suit_training,
+    writable,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -107,14 +120,24 @@ def train(
     device: Annotated[str, typer.Option(help="Where to train: cpu, cuda.")] = "cpu",
     threads: int = 2,
     seed: int = 1,
+    bits: Bits = 8,
+    zeros: Zeros = 0,
+    pull: Pull = 0.0,
+    group: Group = 64,
+    block: Block = 1,
+    small_from: SmallFrom = 0,
+    small_until: SmallUntil = 10_000,
 ) -> None:
     """Train, or go on with a run that was interrupted; the dev sets are decoded on the way."""
     suit_training()
+    from ..compression.rounding import Rounding
+    from .compress import CompressConfig, Compressor
+    from .curriculum import CURRICULUM, FROM_NOTHING
     from .dataset import Corpus
     from .decode import load_dev_sets
     from .export import read_weights
     from .model import ModelConfig
-    from .train import CURRICULUM, FROM_NOTHING, Run, TrainConfig, load_weights
+    from .train import Run, TrainConfig, load_weights
     from .train import train as go
     from .whisper import shape_of
 
@@ -130,7 +153,9 @@ def train(
     shape = ModelConfig(vocab_size=corpus.vocab_size)
     if corpus.start:
         shape = shape_of({k.removeprefix("encoder."): v for k, v in corpus.start.items()}, corpus.vocab_size)
-    run = Run(work / run_name, shape, config, device)
+    small = CompressConfig(Rounding(bits, zeros / 100, group, block), pull, small_from, small_until)
+    wanted = pull > 0 or zeros > 0
+    run = Run(work / run_name, shape, config, device, Compressor(small) if wanted else None)
     if run.update == 0:
         load_weights(run, read_weights(init_from) if init_from is not None else corpus.start)
     print({name: len(items) for name, items in corpus.by_corpus.items()}, f"{run.model.parameter_count()} parameters")

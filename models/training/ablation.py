@@ -17,11 +17,12 @@ from torch import Tensor
 
 from ..pieces import open_pieces
 from .augment import FLOOR, AugmentConfig
+from .curriculum import CURRICULUM, Stage
 from .dataset import Batch, Corpus, padded
 from .decode import DevSet, word_error_rate
 from .lexicon import build_lexicon
 from .model import ModelConfig, TransducerModel
-from .train import CURRICULUM, Run, Stage, TrainConfig, load_weights, losses, train
+from .train import Run, TrainConfig, load_weights, losses, train
 
 Start = tuple[ModelConfig, Mapping[str, Tensor]]
 """The shape of trained weights, and the weights by name."""

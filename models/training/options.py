@@ -49,3 +49,11 @@ Speech = Annotated[
     Path,
     typer.Option(envvar="NEARWORD_SPEECH", callback=speech_folder, help="Folder with train/, dev/, noise/ and text/."),
 ]
+
+Bits = Annotated[int, typer.Option(help="Pull weights to the levels of 8, 5 or 4 bits; see --pull.")]
+Zeros = Annotated[float, typer.Option(min=0, max=95, help="Percent of the weights that become zero, step by step.")]
+Pull = Annotated[float, typer.Option(min=0, help="How strongly weights are pulled to levels, beside the losses.")]
+Group = Annotated[int, typer.Option(help="Weights of an output whose levels have a multiplier together.")]
+Block = Annotated[int, typer.Option(help="Neighbouring weights that become zero together.")]
+SmallFrom = Annotated[int, typer.Option(help="Update from which on weights are made small.")]
+SmallUntil = Annotated[int, typer.Option(help="Update at which levels and zeros have their whole strength.")]

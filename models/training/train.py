@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .augment import AugmentConfig
+from .compress import Compressor
+from .curriculum import CURRICULUM, Stage
 from .dataset import WEIGHTS, Batch, Batches, Corpus
 from .decode import DevSet, word_error_rate
 from .loss import NEGATIVE, transducer_loss
@@ -28,47 +30,6 @@ from .model import ModelConfig, TransducerModel
 AUGMENTATION = AugmentConfig()
 IMPOSSIBLE = 1e6
 """Loss of an utterance that has more labels than frames; it teaches nothing."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One part of the curriculum; it ends at update ``until``."""
-
-    until: int
-    batch_frames: int
-    """Feature frames per batch (100 per second)."""
-    max_frames: int
-    """Longest utterance taken, in feature frames."""
-    strength: float
-    """Augmentation, 0 to 1."""
-    transducer: float
-    """Weight of the transducer loss; the phone CTC's weight is ``phone``, the token CTC's is ``token``."""
-    phone: float
-    token: float
-    follow: float = 0.0
-    """Weight of how far the encoder's frames are from the teacher's."""
-    encoder: float = 1.0
-    """Learning rate of the encoder beside its highest; 0 holds it."""
-    delay_penalty: float = 0.0
-    consistency: float = 0.0
-    """Weight of what two views of a recording differ in; above 0 a batch holds two of each."""
-
-
-CURRICULUM = (
-    Stage(1500, 6000, 700, 0.4, 0.0, 0.0, 0.0, follow=1.0),
-    Stage(2000, 9000, 700, 0.4, 0.0, 0.5, 1.0, encoder=0.0),
-    Stage(6000, 9000, 1000, 0.7, 1.0, 0.5, 0.3, encoder=0.0, delay_penalty=0.004),
-    Stage(10**9, 6000, 1300, 1.0, 1.0, 0.5, 0.3, follow=1.0, delay_penalty=0.004),
-)
-FROM_NOTHING = (
-    Stage(500, 3000, 300, 0.0, 0.0, 1.0, 0.3),
-    Stage(1500, 3500, 400, 0.15, 0.5, 1.0, 0.3),
-    Stage(3500, 5000, 700, 0.4, 1.0, 0.5, 0.2),
-    Stage(14000, 3500, 1000, 0.7, 1.0, 0.5, 0.1, delay_penalty=0.004),
-    Stage(10**9, 3500, 1000, 1.0, 1.0, 0.5, 0.1, delay_penalty=0.004, consistency=0.2),
-)
-"""Without Whisper's weights: phones and short, clean utterances lead, or words alone stay for long on the plateau where
-only the language model is learnt."""
 
 
 @dataclass(frozen=True)
@@ -245,11 +206,17 @@ class Run:
     """A training run in a folder: its weights, optimiser, running average and log."""
 
     def __init__(
-        self, folder: Path, model: ModelConfig, config: TrainConfig, device: torch.device | str = "cpu"
+        self,
+        folder: Path,
+        model: ModelConfig,
+        config: TrainConfig,
+        device: torch.device | str = "cpu",
+        compressor: Compressor | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         self.folder, self.config, self.device = folder, config, torch.device(device)
+        self.compressor = compressor
         self.model = TransducerModel(model).to(self.device)
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
         groups = [
@@ -301,13 +268,19 @@ class Run:
         self.optimizer.zero_grad()
         with fast_products(self.config.bfloat16, self.device):
             values = losses(self.model, batch, stage)
-            values.weighted(stage).backward()  # type: ignore[no-untyped-call]
+            total = values.weighted(stage)
+        if self.compressor is not None:
+            total = total + self.compressor.penalty(self.model, self.update)
+        with fast_products(self.config.bfloat16, self.device):
+            total.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 3.0)
         if torch.isfinite(norm):
             self.optimizer.step()
         self.update += 1
         decay = min(self.config.average, self.update / (self.update + 20))
         torch._foreach_lerp_(list(self.average.values()), list(self.model.state_dict().values()), 1 - decay)
+        if self.compressor is not None:
+            self.compressor.thin(self.model, self.average, self.update)
         return (*(value.item() for value in values), norm.item())
 
 
@@ -377,6 +350,7 @@ def train(
                         "speed": round(audio / (now - last_log), 1),
                         "rate": round(learning_rate(run.config, run.update) * run.config.peak_rate, 6),
                         **dict(zip(names, (round(v / count, 4) for v in sums), strict=True)),
+                        **({} if run.compressor is None else run.compressor.state(run.model)),
                     }
                     print(line, flush=True)
                     log.write(json.dumps(line) + "\n")

@@ -23,6 +23,7 @@ SAID = {
     "requests.md": "alarm_set: time=twenty to nine (8:40)\n",
     "stages.md": "set an alarm for seven Rescoring(reason=",
     "embedding.md": "missing.wav",
+    "updates.md": "bytes for a list of 1404",
     "dialogues.md": "set an alarm for seven (",
 }
 """What stands in what each page prints."""

@@ -21,6 +21,7 @@ pytest.importorskip("onnx")
 from nearword.models import NearwordError, Transducer, read_audio
 from nearword.models.training.ablation import AMOUNTS, SCRATCH, SHAPES, Variant, ablate, dev_loss, reshaped, table
 from nearword.models.training.augment import AugmentConfig, Draws, distort, noise_at, with_room
+from nearword.models.training.curriculum import Stage
 from nearword.models.training.dataset import Batch, Batches, Corpus
 from nearword.models.training.decode import DevSet, greedy
 from nearword.models.training.export import export, read_weights
@@ -31,7 +32,6 @@ from nearword.models.training.phrases import generate, normalise, spell_number, 
 from nearword.models.training.prepare import Recording, fbank, prepare, trim
 from nearword.models.training.train import (
     Run,
-    Stage,
     TrainConfig,
     arc_scores,
     contexts,

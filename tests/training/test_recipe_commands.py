@@ -32,7 +32,7 @@ def refusal(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytes
         ("prepare --synthetic 0", 2, "speech: no train/*.tsv there, and nothing to synthesise"),
         ("texts none/texts.txt", 2, "none/texts.txt: no folder none; make it first"),
         ("pronunciation none/pronounce.onnx", 2, "none/pronounce.onnx: no folder none; make it first"),
-        ("card none", 1, "error: none: no such model folder, and no encoder of one (*.onnx)"),
+        ("card none", 1, "error: none: no such model folder, no packed model (*.nearword), and no encoder (*.onnx)"),
         ("texts texts.txt", 1, "error: speech: no sentences; expected text/*.txt in it, one a line"),
         ("prepare", 1, "error: speech: no sentences; expected text/*.txt in it, one a line"),
         ("texts texts.txt --exclude none.tsv", 1, "error: none.tsv: No such file or directory"),

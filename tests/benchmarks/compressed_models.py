@@ -1,0 +1,231 @@
+"""Errors against bytes: the bundled model packed, its weights rounded after training to fewer bits and with zeros.
+
+    python tests/benchmarks/compressed_models.py measure --speech DIR --work DIR [--points 8:0 5:0 4:0 8:50 ...]
+    python tests/benchmarks/compressed_models.py report --work DIR [-o docs/compression-errors.svg]
+    python tests/benchmarks/compressed_models.py loading [--work DIR]
+    python tests/benchmarks/compressed_models.py operations
+
+``measure`` packs each point (bits:zeros, then optionally :group and :block) and runs ``nearword evaluate`` on the three
+dev sets as it stands; what is in the work folder already is not measured again. ``report`` prints the table and draws
+it. ``loading`` opens folder and packed models in turn, and a step of the encoder with each, in one process. It also
+runs one matrix product in int8 dense, with zeros, and with zeros in blocks: whether onnxruntime skips them.
+``operations`` counts the multiplications of the graphs per second of audio.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from nearword.models import Transducer, resolve
+from nearword.models.compression.rounding import Rounding
+from nearword.models.graphs import find_graphs
+from nearword.models.packing import pack_model
+from nearword.runtime.search.language import load_own
+from onnx import TensorProto, helper, numpy_helper
+
+SETS = {
+    "commonvoice": ("dev/commonvoice.tsv",),
+    "barista": ("dev/barista.jsonl", "--text-key", "aligned_text"),
+    "speechocean762": ("dev/speechocean762.tsv",),
+}
+POINTS = [f"{bits}:{zeros}" for zeros in (0, 30, 50, 70) for bits in (8, 5, 4)]
+GRAPHS = ("encoder.int8.onnx", "decoder.onnx", "joiner.onnx")
+
+
+def zipped() -> int:
+    """Return the bytes of the graphs in use, deflated as zip does."""
+    return sum(len(zlib.compress((resolve() / name).read_bytes(), 9)) for name in GRAPHS)
+
+
+def stored(path: Path) -> int:
+    """Return the bytes of the graphs in use in a packed model."""
+    return Transducer.load(path).info.size_bytes
+
+
+def name_of(point: str) -> str:
+    """Return what a point's files are called."""
+    return "b{}z{}".format(*point.split(":")[:2]) + "".join(f"-{more}" for more in point.split(":")[2:])
+
+
+def measure(speech: Path, work: Path, points: list[str]) -> None:
+    """Pack and evaluate each point."""
+    work.mkdir(parents=True, exist_ok=True)
+    for point in points:
+        packed = work / f"{name_of(point)}.nearword"
+        bits, zeros, *more = (int(number) for number in point.split(":"))
+        if not packed.exists():
+            pack_model(resolve(), packed, rounding=Rounding(bits, zeros / 100, *more))
+        for name, (manifest, *options) in SETS.items():
+            kept = work / f"{name_of(point)}.{name}.json"
+            if kept.exists():
+                continue
+            command = [sys.executable, "-m", "nearword.runtime.cli", "evaluate", "--model", packed, speech / manifest]
+            result = subprocess.run([*command, *options, "--format", "json"], capture_output=True, check=True)
+            kept.write_bytes(result.stdout)
+            print(kept, flush=True)
+
+
+def report(work: Path, output: Path | None) -> None:
+    """Print the table of what was measured, and draw it."""
+    base = zipped()
+    rows = []
+    for packed in sorted(work.glob("*.nearword"), key=stored, reverse=True):
+        found = {name: work / f"{packed.stem}.{name}.json" for name in SETS}
+        values = {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
+        if values:
+            rows.append((packed.stem, stored(packed), values))
+    print(f"graphs zipped: {base:,} bytes")
+    print("| point | graphs, bytes | of int8 zipped | " + " | ".join(SETS) + " |")
+    print("| --- " * (3 + len(SETS)) + "|")
+    for name, size, values in rows:
+        cells = [_cell(values[one]) if one in values else "not run" for one in SETS]
+        print(f"| {name} | {size:,} | {size / base:.0%} | {' | '.join(cells)} |")
+    if output is not None:
+        draw(rows, base, output)
+
+
+def _cell(value: dict) -> str:
+    rate, low, high = (100 * value[key] for key in ("wer", "wer_low", "wer_high"))
+    return f"{rate:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def draw(rows: list[tuple[str, int, dict]], base: int, output: Path) -> None:
+    """Draw errors against bytes."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7.5, 4.2))
+    for one in SETS:
+        found = sorted((size / 1e6, values[one], name) for name, size, values in rows if one in values)
+        sizes = [size for size, _, _ in found]
+        rates = [100 * value["wer"] for _, value, _ in found]
+        ends = np.array([[100 * value["wer_low"], 100 * value["wer_high"]] for _, value, _ in found])
+        bars = np.abs(ends.T - rates)
+        axes.errorbar(sizes, rates, bars, fmt="o", capsize=2, label=one)
+        for size, rate, (_, _, name) in zip(sizes, rates, found, strict=True):
+            axes.annotate(name, (size, rate), textcoords="offset points", xytext=(4, 3), fontsize=6)
+    axes.axvline(base / 2e6, linestyle=":", color="grey")
+    axes.set(xlabel="graphs, MB (dotted: half of int8 zipped)", ylabel="word error rate, %", ylim=(0, None))
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(output, metadata={"Date": None})
+
+
+def loading(work: Path | None, times: int = 7) -> None:
+    """Print seconds to load, and milliseconds of a step, of folder and packed models in turn."""
+    work = work or Path()
+    models = {"folder": resolve(), **{path.stem: path for path in sorted(work.glob("*.nearword"))}}
+    loads: dict[str, list[float]] = {name: [] for name in models}
+    steps: dict[str, list[float]] = {name: [] for name in models}
+    for turn in range(times + 1):
+        for name, path in models.items():
+            began = time.process_time()
+            model = Transducer.load(path)
+            load_own(model)
+            taken = time.process_time() - began
+            stream, features = model.encoder_stream(phones=True), np.zeros((model.info.chunk_frames, 80), np.float32)
+            stream.run(features)
+            began = time.process_time()
+            for _ in range(30):
+                stream.run(features)
+            if turn:  # the first warms files and imports
+                loads[name].append(taken)
+                steps[name].append((time.process_time() - began) / 30 * 1000)
+    for name in models:
+        ratio = median(a / b for a, b in zip(loads[name], loads["folder"], strict=True))
+        step = median(a / b for a, b in zip(steps[name], steps["folder"], strict=True))
+        print(
+            f"{name:8} load {median(loads[name]):.3f} s, {ratio:.2f} x; step {median(steps[name]):.2f} ms, {step:.2f} x"
+        )
+    products(times)
+
+
+def products(times: int) -> None:
+    """Print how long a product of int8 takes with zeros in its weights, beside none."""
+    rng = np.random.default_rng(0)
+    dense = rng.integers(-127, 128, (1536, 384)).astype(np.int8)
+    single = np.where(rng.random(dense.shape) < 0.7, 0, dense)
+    blocks = np.where(np.kron(rng.random((96, 24)) < 0.7, np.ones((16, 16), np.bool_)), 0, dense)
+    sessions = {"dense": _product(dense), "70 % zeros": _product(single), "70 % in blocks of 16 x 16": _product(blocks)}
+    x = rng.integers(0, 256, (16, 1536)).astype(np.uint8)
+    taken: dict[str, list[float]] = {name: [] for name in sessions}
+    for _ in range(times):
+        for name, session in sessions.items():
+            began = time.process_time()
+            for _ in range(300):
+                session.run(None, {"x": x})
+            taken[name].append(time.process_time() - began)
+    for name, values in taken.items():
+        ratio = median(a / b for a, b in zip(values, taken["dense"], strict=True))
+        print(f"MatMulInteger, {name}: {ratio:.2f} x")
+
+
+def _product(weights: np.ndarray) -> ort.InferenceSession:
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["x", "w"], ["y"])],
+        "product",
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, [16, 1536])],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, [16, 384])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(model.SerializeToString(), options)
+
+
+def operations() -> None:
+    """Print the multiplications of each graph's products per run, and per second of audio."""
+    info = Transducer.load(resolve()).info
+    per_second = {
+        "encoder": 100 / info.chunk_shift,
+        "decoder": 0.0,
+        "joiner": info.encoder_frames * 100 / info.chunk_shift,
+    }
+    for part, path in find_graphs(resolve()).items():
+        model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
+        shapes = {one.name: [d.dim_value or 1 for d in one.type.tensor_type.shape.dim]
+                  for one in (*model.graph.value_info, *model.graph.input, *model.graph.output)}  # fmt: skip
+        shapes |= {one.name: list(one.dims) for one in model.graph.initializer}
+        kinds = {"MatMul": 0, "MatMulInteger": 0}
+        for node in model.graph.node:
+            if node.op_type in kinds:
+                left, right = (shapes.get(name, []) for name in node.input[:2])
+                kinds[node.op_type] += int(np.prod(left)) * (right[-1] if right else 0)
+        rate = per_second[part]
+        print(f"{part}: {kinds['MatMulInteger']:,} in int8, {kinds['MatMul']:,} in float a run; "
+              f"{rate * sum(kinds.values()) / 1e6:.1f} M a second of audio")  # fmt: skip
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("command", choices=["measure", "report", "loading", "operations"])
+    parser.add_argument("--speech", type=Path)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--points", nargs="+", default=POINTS)
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    if options.command == "measure":
+        measure(options.speech, options.work, options.points)
+    elif options.command == "report":
+        report(options.work, options.output)
+    elif options.command == "loading":
+        loading(options.work)
+    else:
+        operations()
+
+
+if __name__ == "__main__":
+    main()
