@@ -14,6 +14,8 @@ from .errors import CompressionError
 PIECE = 24
 """Bytes that have to be equal before anything is copied; shorter copies cost what they save."""
 MAX_SIZE = 1 << 30
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 22}]
+"""What is inflated looks back 4 MB at most, and takes as much memory."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -37,8 +39,7 @@ def byte_delta(old: bytes, new: bytes) -> bytes:
     added.append(new[done:])
     listed = b"".join(map(_varint, operations))
     plain = _varint(len(listed)) + listed + b"".join(added)
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
-    return min(b"\0" + plain, b"\1" + lzma.compress(plain, lzma.FORMAT_RAW, filters=filters), key=len)
+    return min(b"\0" + plain, b"\1" + lzma.compress(plain, lzma.FORMAT_RAW, filters=_FILTERS), key=len)
 
 
 def apply_byte_delta(old: bytes, delta: bytes, size: int) -> bytes:
@@ -80,9 +81,8 @@ def _plain(delta: bytes, size: int) -> bytes:
         return delta[1:]
     if delta[:1] != b"\1":
         raise CompressionError("is no delta")
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
     try:
-        inflate = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+        inflate = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
         plain = inflate.decompress(delta[1:], most)
     except (lzma.LZMAError, EOFError, MemoryError) as error:
         raise CompressionError(f"a delta cannot be inflated ({error})") from error
