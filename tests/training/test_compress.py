@@ -11,8 +11,11 @@ onnx = pytest.importorskip("onnx")
 
 from nearword.models.compression.rounding import Rounding, quantised, rounded
 from nearword.models.training.compress import CompressConfig, Compressor, as_columns, kept, matrices, off_levels
+from nearword.models.training.curriculum import Stage
+from nearword.models.training.dataset import Batch
 from nearword.models.training.export import export
 from nearword.models.training.model import ModelConfig, TransducerModel
+from nearword.models.training.train import Run, TrainConfig
 
 SMALL = ModelConfig(vocab_size=12, width=24, heads=2, layers=2, joiner_dim=16, left=48)
 
@@ -85,6 +88,25 @@ def test_the_penalty_begins_when_it_is_told_to(model: TransducerModel) -> None:
     halfway, whole = (float(compressor.penalty(model, update).detach()) for update in (15, 20))
     assert halfway == pytest.approx(whole / 2)
     assert whole == pytest.approx(2 * compressor.state(model)["off_levels"], rel=1e-3)
+
+
+def test_a_run_trains_and_its_weights_become_small(tmp_path: Path) -> None:
+    compressor = Compressor(CompressConfig(Rounding(4, zeros=0.4), strength=0.5, end=3, every=1))
+    run = Run(tmp_path / "run", SMALL, TrainConfig(threads=1), compressor=compressor)
+    batch = Batch(
+        torch.randn(1, SMALL.padded_frames(96), 80),
+        torch.tensor([12]),
+        torch.randint(1, 12, (1, 3)),
+        torch.tensor([3]),
+        torch.randint(1, 41, (1, 4)),
+        torch.tensor([4]),
+        torch.tensor([0]),
+    )
+    for _ in range(5):
+        run.step(batch, Stage(9, 1, 1, 0.0, 1.0, 0.5, 0.3))
+    assert compressor.state(run.model)["zeros"] == pytest.approx(0.4, abs=0.02)
+    averaged = torch.cat([run.average[name].flatten() for name, _ in matrices(run.model)])
+    assert float((averaged == 0).float().mean()) == pytest.approx(0.4, abs=0.02)
 
 
 def test_what_was_trained_comes_through_export_and_packing_as_it_is(model: TransducerModel, tmp_path: Path) -> None:

@@ -257,37 +257,33 @@ def test_a_process_that_is_killed_leaves_the_old_version_or_the_new(maker: Maker
     assert model.read_bytes() == maker.versions[2]
 
 
+@pytest.mark.timeout(300)
 def test_the_command_line_makes_keys_publishes_updates_and_goes_back(run_cli, tmp_path: Path) -> None:
     public = run_cli("models", "keygen", tmp_path / "maker").stdout.strip()
     source = write_toy_model(tmp_path / "toy", ToyModel(quantise_joiner=True))
-    model, folder = tmp_path / "m.nearword", tmp_path / "site"
+    model, folder, device = tmp_path / "m.nearword", tmp_path / "site", tmp_path / "device" / "m.nearword"
     folder.mkdir()
+    device.parent.mkdir()
     with serving(folder) as server:
-        pack = ("models", "pack", source, "-o", model, "--updates", server.url, "--key", public)
-        assert run_cli(*pack).returncode == 0
-        device = tmp_path / "device" / "m.nearword"
-        device.parent.mkdir()
+        named = {"url": server.url, "key": public}
+        pack_model(source, model, updates=named)
         device.write_bytes(model.read_bytes())
-        assert run_cli("models", "publish", model, "--to", folder, "--key", tmp_path / "maker").returncode == 0
+        publish(model, folder, tmp_path / "maker")
         (source / "notes.txt").write_text("more of it\n")
-        assert run_cli(*pack).returncode == 0
-        told = run_cli("models", "publish", model, "--to", folder, "--key", tmp_path / "maker")
-        assert "version 2" in told.stdout
+        told = run_cli("models", "pack", source, "-o", model, "--updates", server.url, "--key", public)
+        assert (told.returncode, "nothing lost" in told.stdout) == (0, True)
+        assert "version 2" in run_cli("models", "publish", model, "--to", folder, "--key", tmp_path / "maker").stdout
         # the model itself says where its updates are, and whose
         result = run_cli("models", "update", device, "--format", "json")
         assert (result.returncode, json.loads(result.stdout)["changed"]) == (0, True)
         assert device.read_bytes() == model.read_bytes()
-        assert "newest" in run_cli("models", "update", device).stdout
-        assert run_cli("models", "update", device, "--undo").returncode == 0
-        assert device.read_bytes() != model.read_bytes()
-        diff = ("models", "diff", device, model, "-o", tmp_path / "d.update", "--key", tmp_path / "maker")
-        assert run_cli(*diff).returncode == 0
-        assert run_cli("models", "update", device, "--delta", tmp_path / "d.update").returncode == 0
-        assert device.read_bytes() == model.read_bytes()
-    failed = run_cli("models", "update", device)
+    assert run_cli("models", "update", device, "--undo").returncode == 0
+    assert device.read_bytes() != model.read_bytes()
+    diff = ("models", "diff", device, model, "-o", tmp_path / "d.update", "--key", tmp_path / "maker")
+    assert run_cli(*diff).returncode == 0
+    assert run_cli("models", "update", device, "--delta", tmp_path / "d.update").returncode == 0
+    assert device.read_bytes() == model.read_bytes()
+    failed = run_cli("models", "update", device, "--delta", tmp_path / "d.update")
     assert (failed.returncode, len(failed.stderr.splitlines())) == (1, 1)
-    for wrong in (("--undo", "--delta", "x"), ("--from", "http://x", "--undo")):
-        assert run_cli("models", "update", device, *wrong).returncode == 2
-    text = tmp_path / "list.txt"
-    text.write_text("anna\n")
-    assert run_cli("models", "update", text).returncode == 2
+    assert run_cli("models", "update", device, "--undo", "--delta", "x").returncode == 2
+    assert run_cli("models", "update", source / "tokens.txt").returncode == 2
