@@ -22,7 +22,8 @@ from .dataset import Batch, Corpus, padded
 from .decode import DevSet, word_error_rate
 from .lexicon import build_lexicon
 from .model import ModelConfig, TransducerModel
-from .train import Run, TrainConfig, load_weights, losses, train
+from .objectives import losses
+from .train import Run, TrainConfig, load_weights, train
 
 Start = tuple[ModelConfig, Mapping[str, Tensor]]
 """The shape of trained weights, and the weights by name."""

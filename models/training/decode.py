@@ -1,6 +1,5 @@
 """Greedy search in torch over whole batches: the training run's own view of its error rate."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,9 @@ import torch
 from ..audio import read_audio
 from ..pieces import open_pieces
 from .augment import FLOOR
+from .manifest import read_rows
 from .model import TransducerModel
-from .phrases import normalise
+from .phrases import label_text
 from .prepare import fbank
 
 
@@ -29,16 +29,10 @@ class DevSet:
 
 def load_dev_set(manifest: Path, root: Path, text_key: str = "text") -> DevSet:
     """Read a TSV or JSON-lines manifest and compute its features; lines without text are left out."""
-    lines = manifest.read_text().splitlines()
-    if manifest.suffix == ".jsonl":
-        rows = [json.loads(line) for line in lines]
-    else:
-        header = lines[0].split("\t")
-        rows = [dict(zip(header, line.split("\t"), strict=True)) for line in lines[1:]]
-    rows = [row for row in rows if row.get(text_key)]
+    rows = [row for row in read_rows(manifest) if row.get(text_key)]
     tail = np.zeros(8000, np.float32)
     features = tuple(fbank(np.concatenate([read_audio(root / row["path"]), tail])) for row in rows)
-    return DevSet(manifest.stem, tuple(normalise(row[text_key]) for row in rows), features)
+    return DevSet(manifest.stem, tuple(label_text(row[text_key]) for row in rows), features)
 
 
 def load_dev_sets(speech: Path) -> list[DevSet]:

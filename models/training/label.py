@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from ..audio import read_audio
 from ..errors import AudioError, NearwordError
-from .phrases import normalise
+from .manifest import rows_of
+from .phrases import label_text
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aiff", ".au")
 LONGEST_SECONDS = 30.0
@@ -126,7 +127,7 @@ def label_folder(
                 "path": name,
                 "seconds": f"{seconds:.2f}",
                 "certainty": f"{label.certainty:.3f}",
-                "text": normalise(label.text),
+                "text": label_text(label.text),
             }
             writer.writerow(rows[name])
             file.flush()
@@ -147,7 +148,7 @@ def read_labels(manifest: Path) -> dict[str, dict[str, str]]:
     lines = manifest.read_text("utf-8").splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n")]
     manifest.write_text("".join(whole), "utf-8")
-    return {row["path"]: row for row in csv.DictReader(whole, delimiter="\t")}
+    return {row["path"]: row for row in rows_of(whole)}
 
 
 def _relative(path: Path, output: Path) -> str:

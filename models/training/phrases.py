@@ -39,7 +39,7 @@ def _data() -> dict[str, dict[str, list[str]]]:
 
 def slot_values(name: str) -> tuple[str, ...]:
     """Return what the templates put in place of ``{name}``: ``device``, ``room`` and so on."""
-    return tuple(map(normalise, _data()["lists"][name]))
+    return tuple(map(label_text, _data()["lists"][name]))
 
 
 def generate(seed: int) -> Iterator[str]:
@@ -79,7 +79,7 @@ def generate(seed: int) -> Iterator[str]:
         text = rng.choice(templates[rng.choices(kinds, weights)[0]])
         while "{" in text:
             text = _SLOT.sub(fill, text)
-        text = normalise(text)
+        text = label_text(text)
         if text:
             yield text
 
@@ -108,7 +108,7 @@ def calls(seed: int) -> Iterator[str]:
         shape = rng.choices(("{first} {last}", "{first}", "{last}"), (0.7, 0.2, 0.1))[0]
         name = shape.format(first=fake.first_name(), last=fake.last_name())
         plain = unicodedata.normalize("NFKD", name.translate(_LATIN)).encode("ascii", "ignore").decode()
-        yield normalise(rng.choice([*carriers, "{name}"]).replace("{name}", plain))
+        yield label_text(rng.choice([*carriers, "{name}"]).replace("{name}", plain))
 
 
 def word_strings(seed: int, vocabulary: int = 8000) -> Iterator[str]:
@@ -118,14 +118,14 @@ def word_strings(seed: int, vocabulary: int = 8000) -> Iterator[str]:
     """
     from wordfreq import top_n_list
 
-    words = [word for word in top_n_list("en", vocabulary) if normalise(word) == word]
+    words = [word for word in top_n_list("en", vocabulary) if label_text(word) == word]
     weights = [(rank + 10) ** -0.5 for rank in range(len(words))]
     rng = random.Random(seed)
     while True:
         yield " ".join(rng.choices(words, weights, k=rng.randint(2, 7)))
 
 
-def normalise(text: str) -> str:
+def label_text(text: str) -> str:
     """Lower case, letters and apostrophes only, single spaces; empty if other letters are in it."""
     text = text.lower().replace("-", " ").replace(".", " ").replace("\u2019", "'")
     if any(char.isalpha() and not "a" <= char <= "z" for char in text):

@@ -5,7 +5,6 @@ floor of a converter) is applied here, a few copies of each recording; what acts
 telephone band, vocal-tract length) is applied anew in every epoch, see ``augment``.
 """
 
-import csv
 import json
 import random
 from collections.abc import Iterable, Sequence
@@ -23,7 +22,8 @@ from ..errors import NearwordError
 from ..features import NUM_BINS, FeatureExtractor, Features
 from ..pieces import open_pieces
 from .lexicon import build_lexicon
-from .phrases import normalise
+from .manifest import read_rows
+from .phrases import label_text
 from .voices import another_voice
 from .whisper import FeatureFit, Teacher, log_mel, read_encoder, start_weights
 
@@ -61,11 +61,9 @@ class Recording:
 
 def read_manifest(manifest: Path, root: Path, corpus: str) -> list[Recording]:
     """Read a TSV with ``path`` and ``text``; every copy of ``SPEEDS`` and ``VOICES`` is one recording."""
-    with manifest.open() as table:
-        rows = list(csv.DictReader(table, delimiter="\t"))
     return [
-        Recording(root / row["path"], normalise(row["text"]), corpus, speed, bent=bent)
-        for row in rows
+        Recording(root / row["path"], label_text(row["text"]), corpus, speed, bent=bent)
+        for row in read_rows(manifest)
         for speed, bent in [
             *((speed, False) for speed in SPEEDS.get(corpus, (1.0,))),
             *[(1.0, True)] * VOICES.get(corpus, 0),

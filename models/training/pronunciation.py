@@ -28,7 +28,7 @@ from torch.nn import functional
 from ..pronunciation import Pronouncer
 from .export import Graph, info
 from .lexicon import PHONE_ID, PHONES, pronounce
-from .phrases import calls, generate, normalise
+from .phrases import calls, generate, label_text
 from .synthesize import read_texts
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz'"
@@ -88,7 +88,7 @@ def collect_words(speech: Path, common: int, sentences: int, seed: int) -> tuple
 
     named = {word for text in islice(calls(seed), sentences) for word in text.split()}
     words = {word for text in (*read_texts(speech), *islice(generate(seed), sentences)) for word in text.split()}
-    words |= {word for word in top_n_list("en", common, wordlist="large") if normalise(word) == word}
+    words |= {word for word in top_n_list("en", common, wordlist="large") if label_text(word) == word}
     found = sorted(word for word in words | named if word.strip("'"))
     commonest = set(top_n_list("en", COMMONEST))
     return found, named.intersection(found) - commonest, commonest.intersection(found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from .phrases import normalise
+from .phrases import label_text
 
 _SLOT = re.compile(r"\{(\w+)\}")
 LONGEST = 14
@@ -42,7 +42,7 @@ def sentences(seed: int) -> Iterator[str]:
             text = _SLOT.sub(fill, text)
             fits = len(text.split()) <= LONGEST
         if fits:
-            yield normalise(re.sub(r"\b(an?) (?=(\w))", _article, text))
+            yield label_text(re.sub(r"\b(an?) (?=(\w))", _article, text))
 
 
 def _article(match: re.Match[str]) -> str:

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import accents
-from .phrases import calls, generate, normalise, word_strings
+from .manifest import read_rows
+from .phrases import calls, generate, label_text, word_strings
 from .sentences import sentences
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
@@ -228,8 +229,7 @@ def read_texts(speech: Path) -> list[str]:
     texts = [line for file in text_files(speech) for line in file.read_text().splitlines()]
     read = speech / "train" / "speechocean762.tsv"
     if read.exists():
-        with read.open() as table:
-            texts += [row["text"] for row in csv.DictReader(table, delimiter="\t")] * 5
+        texts += [row["text"] for row in read_rows(read)] * 5
     if not texts:
         raise FileNotFoundError(f"{speech}: no sentences; expected text/*.txt in it, one a line")
-    return [text for text in map(normalise, texts) if text]
+    return [text for text in map(label_text, texts) if text]

@@ -6,7 +6,6 @@ Needs NEARWORD_SPEECH (with train/) and flite, which says how words sound.
 """
 
 import argparse
-import csv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ import jiwer
 from dev_speech import Recording, recordings
 from nearword.models.training.lexicon import build_lexicon
 from nearword.runtime import SearchOptions, load_model, transcribe_file
+from nearword.runtime.evaluation.word_errors import read_rows
 from nearword.runtime.recognition.text import normalise
 from nearword.runtime.search import BeamSettings
 
@@ -38,9 +38,8 @@ def heard_counts(speech: Path) -> Counter[str]:
     """Return how often each word occurs in the recordings of train/."""
     counts: Counter[str] = Counter()
     for manifest in sorted(speech.glob("train/*.tsv")):
-        with manifest.open() as lines:
-            for row in csv.DictReader(lines, delimiter="\t"):
-                counts.update(normalise(row["text"]).split())
+        for row in read_rows(manifest, "path", "text"):
+            counts.update(normalise(str(row["text"])).split())
     return counts
 
 
@@ -75,9 +74,8 @@ def show(title: str, groups: Iterable[tuple[str, list[Outcome]]]) -> None:
 
 def speakers(speech: Path) -> dict[str, str]:
     """Return the kind of speaker of each recording of dev/speechocean762."""
-    with (speech / "dev/speechocean762.tsv").open() as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    return {Path(row["path"]).stem: "child, up to 12" if int(row["age"]) <= 12 else "older" for row in rows}
+    rows = read_rows(speech / "dev/speechocean762.tsv", "path", "age")
+    return {Path(str(row["path"])).stem: "child, up to 12" if int(str(row["age"])) <= 12 else "older" for row in rows}
 
 
 def main() -> None:

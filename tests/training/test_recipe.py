@@ -28,16 +28,13 @@ from nearword.models.training.export import export, read_weights
 from nearword.models.training.lexicon import pronounce
 from nearword.models.training.loss import transducer_loss
 from nearword.models.training.model import Dropout, ModelConfig, TransducerModel, position_codes
-from nearword.models.training.phrases import generate, normalise, spell_number, word_strings
+from nearword.models.training.objectives import arc_scores, contexts, disagreement, following_loss
+from nearword.models.training.phrases import generate, label_text, spell_number, word_strings
 from nearword.models.training.prepare import Recording, fbank, prepare, trim
 from nearword.models.training.train import (
     Run,
     TrainConfig,
-    arc_scores,
-    contexts,
-    disagreement,
     fast_products,
-    following_loss,
     learning_rate,
     load_averaged,
     load_weights,
@@ -449,8 +446,8 @@ def test_numbers_are_spelt() -> None:
         "zero", "thirteen", "forty", "seventy two", "one hundred", "three hundred five",
         "one thousand nine hundred ninety nine",
     ]  # fmt: skip
-    assert normalise("Don\u2019t  STOP, e-mail") == "don't stop e mail"
-    assert normalise("café") == ""
+    assert label_text("Don\u2019t  STOP, e-mail") == "don't stop e mail"
+    assert label_text("café") == ""
 
 
 def test_trim_cuts_silence_and_nothing_else() -> None:

@@ -3,7 +3,7 @@
 import re
 from itertools import islice
 
-from nearword.models.training.phrases import normalise
+from nearword.models.training.phrases import label_text
 from nearword.models.training.sentences import grammar, sentences
 
 
@@ -19,7 +19,7 @@ def test_sentences_are_words_of_some_length_and_repeat_with_the_seed() -> None:
     first = list(islice(sentences(1), 2000))
     assert first == list(islice(sentences(1), 2000))
     assert first != list(islice(sentences(2), 2000))
-    assert all(text == normalise(text) and 1 <= len(text.split()) <= 14 for text in first)
+    assert all(text == label_text(text) and 1 <= len(text.split()) <= 14 for text in first)
     assert len(set(first)) > 1500
     assert len({word for text in first for word in text.split()}) > 1000
 
