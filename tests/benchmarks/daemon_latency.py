@@ -164,9 +164,10 @@ async def measure(
             # one after the other: a machine that is busy otherwise has to keep up with one stream only
             found["own end"].append(_after(end, await own_end(ports[0], audio)))
             if not quick:
-                found["speculative"].append(_after(end, await speculative(ports[1], audio, heard)))
+                guessed = await speculative(ports[1], audio, heard)
+                found["speculative"].append(_after(end, guessed))
                 found["client's end"].append(_after(end, await own_end(external, audio, end + CLIENT_SILENCE)))
-                by_audio.append((1000 * (heard[0] - end), ""))
+                by_audio.append((1000 * (heard[0] - end), guessed[1]))
 
     await asyncio.gather(*map(one, rows))
     return {**found, "by the audio": by_audio}

@@ -69,14 +69,22 @@ export class Timeline {
       pen.fillRect(x(seconds) - 2, (top + bottom - tall) / 2, 3, tall);
     }
     pen.fillStyle = colour("ink");
-    let right = -Infinity;
+    let right = -Infinity, left = false;
     for (const word of [...this.words].sort((a, b) => a.start - b.start)) {
       const half = pen.measureText(word.word).width / 2;
       const wanted = x((word.start + word.end) / 2);
       const middle = Math.max(wanted, right + half + 4);
-      if (middle - half < 0 || middle - wanted > 24) continue;
+      if (middle - half < 0) continue;
+      if (middle - wanted > 24) {
+        // no room for it: that one is left out is shown, once for several
+        if (!left) pen.fillText("…", right + 8, bottom + 15);
+        right = left ? right : right + 14;
+        left = true;
+        continue;
+      }
       pen.fillText(word.word, middle, bottom + 15);
       right = middle + half;
+      left = false;
     }
     for (const { type, time } of this.marks) this.mark(pen, type, x(time), top, bottom, colour);
   }
