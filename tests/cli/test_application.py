@@ -144,3 +144,19 @@ def test_every_public_name_is_there_when_it_is_asked_for() -> None:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False, text=True)
     assert result.stdout == "True\n"
     assert "AttributeError: No nearword.runtime attribute nothing" in result.stderr
+
+
+def test_one_command_imports_none_of_the_others() -> None:
+    program = (
+        "import sys\n"
+        "from nearword.runtime.cli.app import app\n"
+        "try:\n"
+        "    app(['models', '--help'])\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print('loaded:', *sorted(m for m in sys.modules if m.startswith('nearword.runtime.cli.')))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = result.stdout.splitlines()[-1]
+    assert "nearword.runtime.cli.models" in loaded
+    assert not any(f"cli.{other}" in loaded for other in ("listen", "evaluate", "serve", "understand", "lattice"))

@@ -61,6 +61,19 @@ def test_probabilities_add_up_to_one_in_a_pruned_model() -> None:
     assert sums(pruned) == pytest.approx(np.ones(pruned.trie.num_nodes), abs=1e-4)
 
 
+@settings(max_examples=30, deadline=None)
+@given(TEXTS, st.integers(1, 5))
+def test_a_suffix_found_alone_is_that_of_the_array(sentences: list[list[str]], order: int) -> None:
+    model = train(sentences, order)
+    trie = model.trie
+    assert [trie.suffix_of(node) for node in range(trie.num_nodes)] == trie.suffix.tolist()
+    for state in range(trie.num_nodes):
+        model.scores(state)  # a row that is kept is what advance looks into
+        for token in range(1, len(model.symbols)):  # a blank changes nothing
+            found = trie.step(state, token)
+            assert model.advance(state, token) == (0 if found is None else trie.shorten(found[0]))
+
+
 def test_pruning_keeps_what_matters() -> None:
     rng = np.random.default_rng(3)
     usual = [["a", "b", "c"]] * 200
