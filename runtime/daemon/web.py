@@ -69,13 +69,16 @@ class Channel:
         await self._socket.accept(plain[0] if plain else None)
 
     async def send(self, message: dict[str, Any]) -> None:
-        """Send an object; raises ``TimeoutError`` if the client does not read."""
+        """Send an object; raises ``TimeoutError`` if the client does not read, ``OSError`` if it is gone."""
         await self.send_text(json.dumps(message, ensure_ascii=False))
 
     async def send_text(self, text: str) -> None:
         """Send a text; raises as ``send``."""
         async with self._sending:
-            await asyncio.wait_for(self._socket.send_text(text), self._engine.settings.write_seconds)
+            try:
+                await asyncio.wait_for(self._socket.send_text(text), self._engine.settings.write_seconds)
+            except WebSocketDisconnect:
+                raise ConnectionResetError("the client is gone") from None  # as the other transports say it
 
     async def receive(self) -> str | bytes:
         """Return the next message.
