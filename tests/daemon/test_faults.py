@@ -1,6 +1,7 @@
 """Whatever clients do, the service stays, and others are unharmed."""
 
 import asyncio
+import gc
 import json
 import logging
 import threading
@@ -30,7 +31,9 @@ EACH = 120
 def no_bug_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.WARNING)
     yield
-    assert not [record for record in caplog.records if record.levelno >= logging.ERROR and "failed" in record.message]
+    gc.collect()  # of a task whose error nobody took that is told when it goes
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert not [record for record in errors if "failed" in record.message or record.name == "asyncio"]
 
 
 def unharmed(engine: Engine, use: Callable[[Ports], Awaitable[object]], demo: bytes, text: str) -> None:
