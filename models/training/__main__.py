@@ -121,6 +121,10 @@ def train(
     device: Annotated[str, typer.Option(help="Where to train: cpu, cuda.")] = "cpu",
     threads: int = 2,
     seed: int = 1,
+    word_errors_from: Annotated[
+        int | None,
+        typer.Option(help="Update from which the expected word errors over an n-best list count (MWER).", min=1),
+    ] = None,
     bits: Bits = 8,
     zeros: Zeros = 0,
     pull: Pull = 0.0,
@@ -133,7 +137,7 @@ def train(
     suit_training()
     from ..compression.rounding import Rounding
     from .compress import CompressConfig, Compressor
-    from .curriculum import CURRICULUM, FROM_NOTHING
+    from .curriculum import CURRICULUM, FROM_NOTHING, Stage, with_word_errors
     from .dataset import Corpus
     from .decode import load_dev_sets
     from .export import read_weights
@@ -160,7 +164,10 @@ def train(
     if run.update == 0:
         load_weights(run, read_weights(init_from) if init_from is not None else corpus.start)
     print({name: len(items) for name, items in corpus.by_corpus.items()}, f"{run.model.parameter_count()} parameters")
-    go(corpus, run, load_dev_sets(speech), CURRICULUM if pretrained else FROM_NOTHING)
+    curriculum: tuple[Stage, ...] = CURRICULUM if pretrained else FROM_NOTHING
+    if word_errors_from is not None:
+        curriculum = with_word_errors(curriculum, word_errors_from)
+    go(corpus, run, load_dev_sets(speech), curriculum)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """The curriculum: which losses count when, on how much audio, augmented how much."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Stage:
     delay_penalty: float = 0.0
     consistency: float = 0.0
     """Weight of what two views of a recording differ in; above 0 a batch holds two of each."""
+    risk: float = 0.0
+    """Weight of the expected word errors over the n-best list, see `mwer`."""
 
 
 CURRICULUM = (
@@ -42,3 +45,14 @@ FROM_NOTHING = (
 )
 """Without Whisper's weights: phones and short, clean utterances lead, or words alone stay for long on the plateau where
 only the language model is learnt."""
+
+
+def with_word_errors(curriculum: Sequence[Stage], begin: int, risk: float = 1.0) -> tuple[Stage, ...]:
+    """Return the curriculum with the expected word errors in it from update ``begin`` on, the rest as it is.
+
+    The transducer loss counts half from there: alone, word errors let go of what the n-best list does not show.
+    """
+    before = [stage for stage in curriculum if stage.until < begin]
+    after = [replace(stage, risk=risk, transducer=stage.transducer / 2) for stage in curriculum if stage.until > begin]
+    inside = next(stage for stage in curriculum if stage.until >= begin)
+    return (*before, replace(inside, until=begin), *after)

@@ -7,6 +7,10 @@ symbol per frame assumes, and its forward recursion needs no inner loop over lab
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from .dataset import Batch
+from .model import TransducerModel
 
 NEGATIVE = -1e30
 
@@ -41,3 +45,36 @@ def transducer_loss(
     lattice = torch.stack(rows, dim=1)
     index = torch.arange(batch, device=log_blank.device)
     return -lattice[index, frames, labels]
+
+
+def contexts(tokens: Tensor, size: int) -> Tensor:
+    """Return the predictor's context before each label and after the last: [N, U] -> [N, U + 1, size]."""
+    start = torch.full((tokens.shape[0], size), -1, dtype=tokens.dtype, device=tokens.device)
+    start[:, -1] = 0
+    return torch.cat([start, tokens], dim=1).unfold(1, size, 1)
+
+
+def arc_scores(model: TransducerModel, encoded: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return what ``transducer_loss`` takes, of ``encoded`` [N, T, dim]: [N, T, U + 1] and [N, T, U].
+
+    With a token per frame at most, no path has more tokens behind it than frames, or more ahead than frames are left.
+    The joiner runs where paths can be, which is a third of all; elsewhere is ``NEGATIVE``.
+    """
+    predicted = model.predictor(contexts(batch.tokens, model.config.context_size))
+    frame = torch.arange(encoded.shape[1], device=encoded.device)[None, :, None]
+    label = torch.arange(predicted.shape[1], device=encoded.device)[None, None, :]
+    frames_left, labels_left = batch.frames[:, None, None] - frame, batch.token_lengths[:, None, None] - label
+    reached = (label <= frame) & (labels_left >= 0) & (frames_left > 0) & (labels_left <= frames_left)
+    row, at, behind = reached.nonzero(as_tuple=True)
+    # as few sizes as may be, for each of which oneDNN makes itself a program
+    fill = (0, -len(row) % 512)
+    # an embedding's backward pass is faster than an index's
+    joined = model.joiner(
+        functional.embedding(functional.pad(row * encoded.shape[1] + at, fill), encoded.flatten(0, 1)),
+        functional.embedding(functional.pad(row * predicted.shape[1] + behind, fill), predicted.flatten(0, 1)),
+    )
+    log_probs = functional.log_softmax(joined, -1)[: len(row)]
+    next_token = functional.pad(batch.tokens, (0, 1))[row, behind]
+    nowhere = torch.full(reached.shape, NEGATIVE, device=encoded.device)
+    log_token = nowhere.masked_scatter(reached, log_probs.gather(1, next_token[:, None]))
+    return nowhere.masked_scatter(reached, log_probs[:, 0]), log_token[:, :, :-1]

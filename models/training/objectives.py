@@ -1,7 +1,7 @@
-"""What an update minimises: transducer, phones and tokens by CTC, two views that agree, a teacher that is followed."""
+"""What an update minimises: transducer, phones and tokens by CTC, two views that agree, a teacher, word errors."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,18 +9,15 @@ from torch.nn import functional
 
 from .curriculum import Stage
 from .dataset import Batch
-from .loss import NEGATIVE, transducer_loss
+from .loss import arc_scores, transducer_loss
 from .model import TransducerModel
+from .mwer import expected_word_errors
+
+if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
 
 IMPOSSIBLE = 1e6
 """Loss of an utterance that has more labels than frames; it teaches nothing."""
-
-
-def contexts(tokens: Tensor, size: int) -> Tensor:
-    """Return the predictor's context before each label and after the last: [N, U] -> [N, U + 1, size]."""
-    start = torch.full((tokens.shape[0], size), -1, dtype=tokens.dtype, device=tokens.device)
-    start[:, -1] = 0
-    return torch.cat([start, tokens], dim=1).unfold(1, size, 1)
 
 
 def disagreement(log_probs: Tensor, frames: Tensor) -> Tensor:
@@ -46,32 +43,6 @@ def phone_loss(logits: Tensor, batch: Batch, consistency: float) -> Tensor:
     return loss / batch.phone_lengths.sum().clamp(min=1)
 
 
-def arc_scores(model: TransducerModel, encoded: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Return what ``transducer_loss`` takes, of ``encoded`` [N, T, dim]: [N, T, U + 1] and [N, T, U].
-
-    With a token per frame at most, no path has more tokens behind it than frames, or more ahead than frames are left.
-    The joiner runs where paths can be, which is a third of all; elsewhere is ``NEGATIVE``.
-    """
-    predicted = model.predictor(contexts(batch.tokens, model.config.context_size))
-    frame = torch.arange(encoded.shape[1], device=encoded.device)[None, :, None]
-    label = torch.arange(predicted.shape[1], device=encoded.device)[None, None, :]
-    frames_left, labels_left = batch.frames[:, None, None] - frame, batch.token_lengths[:, None, None] - label
-    reached = (label <= frame) & (labels_left >= 0) & (frames_left > 0) & (labels_left <= frames_left)
-    row, at, behind = reached.nonzero(as_tuple=True)
-    # as few sizes as may be, for each of which oneDNN makes itself a program
-    fill = (0, -len(row) % 512)
-    # an embedding's backward pass is faster than an index's
-    joined = model.joiner(
-        functional.embedding(functional.pad(row * encoded.shape[1] + at, fill), encoded.flatten(0, 1)),
-        functional.embedding(functional.pad(row * predicted.shape[1] + behind, fill), predicted.flatten(0, 1)),
-    )
-    log_probs = functional.log_softmax(joined, -1)[: len(row)]
-    next_token = functional.pad(batch.tokens, (0, 1))[row, behind]
-    nowhere = torch.full(reached.shape, NEGATIVE, device=encoded.device)
-    log_token = nowhere.masked_scatter(reached, log_probs.gather(1, next_token[:, None]))
-    return nowhere.masked_scatter(reached, log_probs[:, 0]), log_token[:, :, :-1]
-
-
 class Losses(NamedTuple):
     """What an update minimises, each per label or frame; 0 where the stage has no use for it."""
 
@@ -79,6 +50,8 @@ class Losses(NamedTuple):
     phone: Tensor
     token: Tensor
     follow: Tensor
+    risk: Tensor
+    """Expected word errors of an utterance, beside the mean of its n-best list."""
 
     def weighted(self, stage: Stage) -> Tensor:
         """Return their sum as ``stage`` weights them."""
@@ -87,6 +60,7 @@ class Losses(NamedTuple):
             + stage.phone * self.phone
             + stage.token * self.token
             + stage.follow * self.follow
+            + stage.risk * self.risk
         )
 
 
@@ -103,8 +77,13 @@ def following_loss(frames: Tensor, batch: Batch) -> Tensor:
     return apart.mean() + 0.1 * functional.smooth_l1_loss(own, other)
 
 
-def losses(model: TransducerModel, batch: Batch, stage: Stage) -> Losses:
-    """Return what ``stage`` asks for; CTC with what two views differ in."""
+def losses(
+    model: TransducerModel, batch: Batch, stage: Stage, pieces: "SentencePieceProcessor | None" = None
+) -> Losses:
+    """Return what ``stage`` asks for; CTC with what two views differ in.
+
+    Without ``pieces``, which make words of tokens, no word errors are counted.
+    """
     with torch.set_grad_enabled(torch.is_grad_enabled() and stage.encoder > 0):
         encoding = model.encoder(batch.features, batch.first)
     if stage.encoder == 0:
@@ -112,7 +91,7 @@ def losses(model: TransducerModel, batch: Batch, stage: Stage) -> Losses:
     zero = encoding.out.new_zeros(())
     follow = following_loss(encoding.frames, batch) if stage.follow else zero
     if not (stage.transducer or stage.phone or stage.token):
-        return Losses(zero, zero, zero, follow)
+        return Losses(zero, zero, zero, follow, zero)
     encoded = encoding.out.float()
     frames = batch.frames.clamp(max=encoded.shape[1])
     batch = replace(batch, frames=frames)
@@ -125,8 +104,10 @@ def losses(model: TransducerModel, batch: Batch, stage: Stage) -> Losses:
     if stage.consistency:
         token = token + stage.consistency * disagreement(log_probs, frames)
     if stage.transducer == 0:
-        return Losses(zero, phone, token / labels, follow)
+        return Losses(zero, phone, token / labels, follow, zero)
     log_blank, log_token = arc_scores(model, encoded, batch)
     value = transducer_loss(log_blank, log_token, frames, batch.token_lengths, stage.delay_penalty)
     possible = value < IMPOSSIBLE
-    return Losses(torch.where(possible, value, 0.0).sum() / labels, phone, token / labels, follow)
+    transducer = torch.where(possible, value, 0.0).sum() / labels
+    risk = expected_word_errors(model, encoded, batch, pieces) if stage.risk and pieces is not None else zero
+    return Losses(transducer, phone, token / labels, follow, risk)

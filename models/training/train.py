@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from ..pieces import open_pieces
 from .augment import AugmentConfig
 from .compress import Compressor
 from .curriculum import CURRICULUM, Stage
@@ -24,6 +26,9 @@ from .dataset import WEIGHTS, Batch, Batches, Corpus
 from .decode import DevSet, word_error_rate
 from .model import ModelConfig, TransducerModel
 from .objectives import Losses, losses
+
+if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
 
 AUGMENTATION = AugmentConfig()
 
@@ -139,7 +144,9 @@ class Run:
         )
         partial.replace(self.checkpoint)
 
-    def step(self, batch: Batch, stage: Stage, warm: float = 1.0) -> tuple[float, ...]:
+    def step(
+        self, batch: Batch, stage: Stage, warm: float = 1.0, pieces: "SentencePieceProcessor | None" = None
+    ) -> tuple[float, ...]:
         """Do one update, the encoder at ``warm`` of its rate; returns the losses and the gradient's norm."""
         rate = learning_rate(self.config, self.update)
         peaks = (self.config.encoder_rate * stage.encoder * warm, self.config.peak_rate)
@@ -147,7 +154,7 @@ class Run:
             group["lr"] = rate * peak
         self.optimizer.zero_grad()
         with fast_products(self.config.bfloat16, self.device):
-            values = losses(self.model, batch, stage)
+            values = losses(self.model, batch, stage, pieces)
             total = values.weighted(stage)
         if self.compressor is not None:
             total = total + self.compressor.penalty(self.model, self.update)
@@ -195,6 +202,7 @@ def train(
     # a job that is told to go, not only one that is interrupted at the keyboard, saves before it does
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     run.model.train()
+    pieces = open_pieces(corpus.folder / "bpe.model")
     last_save = last_log = time.monotonic()
     names = (*Losses._fields, "norm")
     audio, sums, count = 0.0, [0.0] * len(names), 0
@@ -217,7 +225,7 @@ def train(
             while run.update < min(stage.until, run.config.updates):
                 batch = batches.batch(run.update)
                 warm = min(1.0, (run.update - begin + 1) / run.config.warmup)
-                values = run.step(batch, stage, warm)
+                values = run.step(batch, stage, warm, pieces)
                 sums = [a + b for a, b in zip(sums, values, strict=True)]
                 count += 1
                 audio += float(batch.frames.sum()) * 0.08

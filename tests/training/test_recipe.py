@@ -26,9 +26,9 @@ from nearword.models.training.dataset import Batch, Batches, Corpus
 from nearword.models.training.decode import DevSet, greedy
 from nearword.models.training.export import export, read_weights
 from nearword.models.training.lexicon import pronounce
-from nearword.models.training.loss import transducer_loss
+from nearword.models.training.loss import arc_scores, contexts, transducer_loss
 from nearword.models.training.model import Dropout, ModelConfig, TransducerModel, position_codes
-from nearword.models.training.objectives import arc_scores, contexts, disagreement, following_loss
+from nearword.models.training.objectives import disagreement, following_loss
 from nearword.models.training.phrases import generate, label_text, spell_number, word_strings
 from nearword.models.training.prepare import Recording, fbank, prepare, trim
 from nearword.models.training.train import (
