@@ -26,7 +26,7 @@ def test_check_as_json_holds_the_same(run_cli, tmp_path):
     assert result["phrases"][0]["spellings"] == ["Meg", "Meg's"]
     assert "".join(result["phrases"][0]["tokens"][0]) == "\u2581meg"
     assert result["phrases"][0]["sounds"] == ["m eh g"]
-    assert result["refused"] == [{"line": 2, "text": "", "reason": "empty"}]
+    assert result["refused"] == [{"line": 2, "text": "", "reason": "empty", "used": False}]
 
 
 def test_check_shows_as_many_as_asked_for(run_cli, tmp_path):
