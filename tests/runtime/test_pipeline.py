@@ -2,6 +2,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.biasing import Biasing, Phrase
 from nearword.models import AudioError, ModelNotFoundError, Transducer
-from nearword.runtime import SearchOptions
+from nearword.runtime import SearchOptions, StageTimes
 from nearword.runtime.recognition.biasing import bias_vocabulary, surprise_of
 from nearword.runtime.recognition.events import AudioLost, Event, Final
 from nearword.runtime.search import options as search_options
@@ -286,6 +287,9 @@ def test_the_event_loop_goes_on_while_the_recogniser_works(toy: Transducer) -> N
                 await sink.put(np.zeros(1600, np.float32))
 
         class Sleepy:
+            times: ClassVar[dict[str, StageTimes]] = {}
+            seconds = 0.1
+
             def accept(self, block: np.ndarray) -> list[Event]:
                 time.sleep(0.1)
                 return []
@@ -330,6 +334,9 @@ def test_a_model_is_loaded_by_name_off_the_event_loop(toy_folder) -> None:
 
 def test_no_error_of_a_recogniser_vanishes(toy: Transducer) -> None:
     class Broken:
+        times: ClassVar[dict[str, StageTimes]] = {}
+        seconds = 0.0
+
         def accept(self, block: np.ndarray) -> list[Event]:
             raise ZeroDivisionError
 

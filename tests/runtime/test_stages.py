@@ -32,14 +32,20 @@ class AnyService:
         self._sent: dict[tuple[int, int], Lattice] = {}
         self.cancelled = 0
 
-    def submit(self, utterance: int, revision: int, lattice: Lattice, private: Masking) -> None:
+    def begin_stream(self) -> int:
+        return 1
+
+    def submit(self, utterance: int, revision: int, lattice: Lattice, private: Masking, *, stream: int) -> None:
+        assert stream == 1
         self._sent[utterance, revision] = lattice
 
-    def cancel(self, utterance: int, revision: int) -> None:
+    def cancel(self, utterance: int, revision: int, *, stream: int) -> None:
+        assert stream == 1
         del self._sent[utterance, revision]
         self.cancelled += 1
 
-    async def result(self, utterance: int, revision: int, *, wait: float) -> Rescored:
+    async def result(self, utterance: int, revision: int, *, wait: float, stream: int) -> Rescored:
+        assert stream == 1
         lattice = self._sent.pop((utterance, revision))
         await asyncio.sleep(0)
         if self._random.random() < 0.2:
