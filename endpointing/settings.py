@@ -17,9 +17,9 @@ class EndpointSettings:
     """The same if the words look complete, but the voice does not sound as if it had finished."""
     speculative_incomplete: float = 0.60
     """The same after words that call for more ("call", "and", "turn on the")."""
-    final_complete: float = 0.41
+    final_complete: float = 0.44
     """Silence that ends complete words for good. Lower: faster, more people cut off."""
-    final_unsure: float = 0.75
+    final_unsure: float = 0.78
     """The same if the words look complete, but the voice does not sound as if it had finished, or the speaker has
     paused before in this utterance. Lower: faster, more people who think while speaking cut off."""
     final_incomplete: float = 1.10
