@@ -5,11 +5,11 @@ Minimum word error rate training: Prabhavalkar et al. 2018 (arXiv 1712.01818), f
 searches; each hypothesis then counts with its probability over all alignments, beside those of the others.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
+from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 from torch.nn import functional
 
@@ -75,16 +75,6 @@ def n_best(model: TransducerModel, encoded: Tensor, frames: Tensor, beam: int = 
     ]
 
 
-def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """Return the fewest substitutions, deletions and insertions that make one of the other."""
-    row = list(range(len(hypothesis) + 1))
-    for number, word in enumerate(reference, 1):
-        diagonal, row[0] = row[0], number
-        for place, other in enumerate(hypothesis, 1):
-            diagonal, row[place] = row[place], min(diagonal + (word != other), row[place] + 1, row[place - 1] + 1)
-    return row[-1]
-
-
 def expected_word_errors(
     model: TransducerModel, encoded: Tensor, batch: Batch, pieces: "SentencePieceProcessor", beam: int = 4
 ) -> Tensor:
@@ -108,7 +98,7 @@ def expected_word_errors(
     row_of = torch.tensor([row for row, found in enumerate(listed) for _ in found], device=encoded.device)
     hypotheses = [one for found in listed for one in found]
     heard = [pieces.decode(list(tokens)).split() for tokens in hypotheses]
-    wrong = [word_errors(truth[row], words) for row, words in zip(row_of.tolist(), heard, strict=True)]
+    wrong = [Levenshtein.distance(truth[row], words) for row, words in zip(row_of.tolist(), heard, strict=True)]
     errors = torch.tensor(wrong, dtype=torch.float32, device=encoded.device)
     tokens, sizes = (values.to(encoded.device) for values in padded(hypotheses))
     frames = batch.frames[row_of]
