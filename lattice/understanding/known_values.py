@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+from ..edit_distance import edit_distance
+
 MOST_CHANGED = 0.34
 """Share of the letters of a value that may differ from what was heard."""
 NEXT_TO_NOTHING = 0.12
 """The same, where every word of what was heard is one of the slot's."""
+
+_edits = lru_cache(4096)(edit_distance)
 
 
 def nearest_value(words: Sequence[str], values: tuple[str, ...]) -> str | None:
@@ -19,13 +23,13 @@ def nearest_value(words: Sequence[str], values: tuple[str, ...]) -> str | None:
     if said in values:
         return said
     if all(word in _words_of(values) for word in words):
-        near = min(values, key=lambda value: (edits(said, value) / len(value), value))
-        return near if edits(said, near) <= NEXT_TO_NOTHING * len(near) else said
+        near = min(values, key=lambda value: (_edits(said, value) / len(value), value))
+        return near if _edits(said, near) <= NEXT_TO_NOTHING * len(near) else said
     # a value as a whole, or what was heard with each strange word replaced
     mended = " ".join(
         word if word in _words_of(values) else _nearest(word, _words_of(values)) or word for word in words
     )
-    choices = [(edits(said, value) / len(value), value) for value in dict.fromkeys((*values, mended))]
+    choices = [(_edits(said, value) / len(value), value) for value in dict.fromkeys((*values, mended))]
     allowed = [
         one for one in choices if one[0] <= MOST_CHANGED and all(word in _words_of(values) for word in one[1].split())
     ]
@@ -38,16 +42,5 @@ def _words_of(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _nearest(word: str, words: Sequence[str]) -> str | None:
-    best = min(words, key=lambda one: edits(word, one) / len(one), default=None)
-    return best if best is not None and edits(word, best) <= MOST_CHANGED * len(best) else None
-
-
-@lru_cache(4096)
-def edits(one: str, other: str) -> int:
-    """Return how many letters have to be put in, left out or replaced (Levenshtein 1966)."""
-    row = list(range(len(other) + 1))
-    for at, letter in enumerate(one, 1):
-        above, row[0] = row[0], at
-        for place, wanted in enumerate(other, 1):
-            above, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, above + (letter != wanted))
-    return row[-1]
+    best = min(words, key=lambda one: _edits(word, one) / len(one), default=None)
+    return best if best is not None and _edits(word, best) <= MOST_CHANGED * len(best) else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ...lattice.edit_distance import edit_distance
 from ...models import Transducer, stream_audio
 from ..recognition.encoder_stream import AudioEncoder
 from ..recognition.reading import Reading
@@ -91,7 +92,7 @@ def comparer(model: Transducer, dialogues: Iterable[Dialogue]) -> Callable[[Cont
             return None
         said = dialogue.text.split()
         search, *readings = session.compared
-        informed, plain = (edits(said, normalise(one.best.text).split()) for one in readings)
+        informed, plain = (edit_distance(said, normalise(one.best.text).split()) for one in readings)
         return Compared(informed, plain, evidence(search, *readings))
 
     return compare
@@ -157,13 +158,3 @@ def learn_search(
         if best is None or errors < best[0]:
             best = errors, tried
     return weights if best is None else best[1]
-
-
-def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """Return the least number of substitutions, insertions and deletions (Levenshtein 1966)."""
-    row = list(range(len(hypothesis) + 1))
-    for place, word in enumerate(reference, 1):
-        above, row[0] = row[0], place
-        for column, heard in enumerate(hypothesis, 1):
-            above, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, above + (word != heard))
-    return row[-1]

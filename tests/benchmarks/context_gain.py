@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from nearword.lattice.edit_distance import edit_distance
 from nearword.models import Transducer
 from nearword.runtime import Transcriber, load_model
 from nearword.runtime.context import (
@@ -33,7 +34,6 @@ from nearword.runtime.context import (
     default_weights,
     update,
 )
-from nearword.runtime.context.learn_choice import edits
 from nearword.runtime.context.weights import read_weights
 from nearword.runtime.evaluation.biasing import EncodedUtterance, encode_all
 from nearword.runtime.evaluation.word_errors import Entry
@@ -93,7 +93,7 @@ def recognise(model: ContextModel, loaded: Transducer, row: Row, audio: EncodedU
 def counted(row: Row, heard: str) -> tuple[int, int, float]:
     """Return errors, words, and whether it is understood."""
     said = normalise(row["text"]).split()
-    return edits(said, heard.split()), len(said), float(understood(row, heard)) if row["value"] else 0.0
+    return edit_distance(said, heard.split()), len(said), float(understood(row, heard)) if row["value"] else 0.0
 
 
 @dataclass(frozen=True)

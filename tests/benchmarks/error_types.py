@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jiwer
 from dev_speech import Recording, recordings
+from nearword.lattice.edit_distance import edit_distance
 from nearword.models.training.lexicon import build_lexicon
 from nearword.runtime import SearchOptions, load_model, transcribe_file
 from nearword.runtime.evaluation.word_errors import read_rows
@@ -57,12 +58,7 @@ def outcomes(recording: Recording, hypothesis: Sequence[str], speaker: str) -> t
 
 def distance(one: Sequence[int], other: Sequence[int]) -> float:
     """Return the edit distance of two pronunciations, as a part of the longer one."""
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1] / max(len(one), len(other), 1)
+    return edit_distance(one, other) / max(len(one), len(other), 1)
 
 
 def show(title: str, groups: Iterable[tuple[str, list[Outcome]]]) -> None:

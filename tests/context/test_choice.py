@@ -11,7 +11,7 @@ from nearword.runtime import Final, Recognizer
 from nearword.runtime.context import ContextError, ContextModel, ContextSession, ContextWeights
 from nearword.runtime.context.choice import accepts
 from nearword.runtime.context.learn import read_dialogues
-from nearword.runtime.context.learn_choice import Compared, comparer, edits, learn_choice
+from nearword.runtime.context.learn_choice import Compared, comparer, learn_choice
 from nearword.runtime.context.weights import EVIDENCE, read_weights
 
 DEMO = Path(__file__).parents[2] / "runtime" / "audio" / "demo.flac"
@@ -88,8 +88,3 @@ def test_a_context_that_is_declined_leaves_everything_as_it_is(bundled: Transduc
     assert finals["never"].lattice == finals["none"].lattice
     assert finals["never"].n_best == finals["none"].n_best
     assert finals["always"].lattice != finals["none"].lattice
-
-
-def test_edits_are_counted() -> None:
-    assert edits("a b c".split(), "a c d d".split()) == 3
-    assert edits([], ["a"]) == 1
