@@ -14,8 +14,10 @@ import pytest
 from clients import home_assistant_2026_11
 from nearword.runtime import Recognizer
 from nearword.runtime.daemon.engine import Engine
+from nearword.runtime.daemon.web import Channel
 from noise import files_noise, gone, unix_noise, websocket_noise, wyoming_noise
 from serving import Ports, served
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -89,6 +91,23 @@ def test_mutated_messages_of_websockets_do_no_harm(
         await websocket_noise(ports.url(path), messages, EACH, seed=2)
 
     unharmed(engine, use, demo, demo_texts[0])
+
+
+class _Gone(WebSocket):
+    """A connection that is lost before anybody was told so."""
+
+    async def send_text(self, data: str) -> None:
+        raise WebSocketDisconnect(1006)
+
+
+async def _unused(*_: object) -> None:
+    raise AssertionError
+
+
+def test_a_websocket_that_is_gone_is_told_as_of_any_transport(engine: Engine) -> None:
+    channel = Channel(engine, _Gone({"type": "websocket"}, _unused, _unused))
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(channel.send({"type": "ready"}))
 
 
 def test_mutated_lines_of_the_unix_socket_do_no_harm(

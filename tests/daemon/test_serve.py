@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from clients import CHUNK, home_assistant_2026_11
+from nearword.runtime.daemon.logs import LogWriter
 from wyoming.asr import Transcript
 from wyoming.audio import AudioChunk, AudioStart
 from wyoming.client import AsyncTcpClient
@@ -230,3 +232,44 @@ def test_units_and_container_are_in_the_package() -> None:
     assert "DynamicUser=yes" in unit
     assert "FileDescriptorName=wyoming" in (folder / "nearword.socket").read_text()
     assert "HEALTHCHECK" in (folder / "Containerfile").read_text()
+
+
+def test_a_log_that_nobody_reads_keeps_nobody_waiting(demo: bytes, demo_texts: list[str]) -> None:
+    port = free_port()
+    with running(
+        "--uri", f"tcp://127.0.0.1:{port}", "--http", f"127.0.0.1:{free_port()}", "--log-level", "debug"
+    ) as process:
+        until(process, "listening: http")
+
+        async def many() -> None:
+            for _ in range(700):  # more lines than a pipe and what waits for it hold
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"no protocol at all\n" * 3)
+                writer.close()
+            assert (await asyncio.wait_for(home_assistant_2026_11(port, demo), 20)).text == demo_texts[0]
+
+        asyncio.run(many())
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def test_lines_that_found_no_room_are_counted() -> None:
+    reader, writer = os.pipe()
+    handler = LogWriter(writer, most=50)
+    logger = logging.getLogger("nearword.tests.log")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    for number in range(400):
+        logger.info("%d %s", number, "x" * 1000)
+    with os.fdopen(reader, encoding="utf-8") as log:
+        first = [log.readline() for _ in range(40)]
+        logger.info("at last")
+        logger.removeHandler(handler)
+        handler.close()
+        os.close(writer)
+        lines = [*first, *log]
+    assert [int(line.split()[0]) for line in first] == list(range(40))
+    told = [int(line.split()[0]) for line in lines if "dropped" in line]
+    assert sum(told) + sum("dropped" not in line for line in lines) == 401
+    assert sum(told) > 0
