@@ -1,19 +1,30 @@
 """From one version of a file to the next: what an update holds, and how it is made and applied.
 
-Of packed models the blocks are compared. A block that is the same is taken over; of one whose weights moved a little
-the differences are coded, and the plan after which the new ones lie in the file; all else goes as bytes. Since plan and
-numbers say every byte of a block, what is made anew is the new file exactly, and its SHA-256 is checked. Any other file
-(an n-gram, a model of requests, a list of phrases) goes as bytes: copies and what is new.
+Of packed models the blocks are compared. A block that is the same is taken over; of one whose weights moved or grew the
+differences to the constants of the same names are coded (``block_delta``); all else goes as bytes. What is made anew is
+the new file exactly, and its SHA-256 is checked. Any other file (an n-gram, a model of requests, a list of phrases)
+goes as bytes: copies and what is new.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .blocks import decode_block, encode_block, fill_block, plan_of
+from .block_delta import (
+    Graph,
+    Segment,
+    apply_block_delta,
+    block_delta,
+    graphs_of,
+    predicted,
+    segments_between,
+    stream_of,
+)
+from .blocks import MAX_BLOCK
 from .byte_delta import apply_byte_delta, byte_delta
 from .errors import CompressionError
 from .model_file import FORM
@@ -23,6 +34,8 @@ from .sections import Array, Sections, from_bytes, header_of, to_bytes
 UPDATE_FORM = "nearword update"
 MAX_FILE = 1 << 30
 """Bytes that a file may have that is updated."""
+_PER_BYTE = 16
+"""Numbers of a stream that a byte of old version and update may stand for: an honest one has fewer than ten."""
 _HEADER, _BYTES, _BLOCK = "header", "bytes", "block"
 
 
@@ -51,9 +64,9 @@ def make_update(old: bytes, new: bytes) -> bytes:
     values: dict[str, Any] = {"old": sha256(old), "new": sha256(new), "size": len(new)}
     payload = _payload({**values, "kind": "whole", "arrays": []}, whole)
     if found[0] is not None and found[1] is not None:
-        steps, parts = _by_arrays(found[0], found[1])
+        how, parts = _by_arrays(found[0], found[1], (len(old), len(new)))
         header = byte_delta(header_of(old), header_of(new))
-        values |= {"kind": "model", "header": len(header_of(new)), "arrays": steps}
+        values |= {"kind": "model", "header": len(header_of(new)), **how}
         payload = min(payload, _payload(values, {_HEADER: header, **parts}), key=len)
     return payload
 
@@ -109,49 +122,54 @@ def _payload(values: dict[str, Any], parts: dict[str, bytes]) -> bytes:
     return to_bytes(UPDATE_FORM, Sections({"update": values}, arrays))
 
 
-def _by_arrays(old: Sections, new: Sections) -> tuple[list[list[Any]], dict[str, bytes]]:
+def _by_arrays(old: Sections, new: Sections, sizes: tuple[int, int]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Return how each array that is not the same is made, and of what."""
+    graphs = [graphs_of(sections, size) for sections, size in zip((old, new), sizes, strict=True)]
+    places = {str(place): str(graphs[0][name].place) for name, place in _places(new).items() if name in graphs[0]}
     steps: list[list[Any]] = []
     parts: dict[str, bytes] = {}
+    streams: dict[str, Any] = {}
+    known = _known(old, graphs[0], graphs[1], streams)
     for name, array in new.arrays.items():
+        place, _, rest = name.partition(".")
+        source = f"{places.get(place, place)}.{rest}"
         data = array.tobytes()
-        before = old.arrays[name].tobytes() if name in old.arrays else b""
-        if data == before:
+        before = old.arrays[source].tobytes() if source in old.arrays else b""
+        if data == before and source == name:
             continue
         ways = {_BYTES: byte_delta(before, data)}
-        moved = _moved(before, data)
-        if moved is not None:
-            ways[_BLOCK] = moved
+        stream, _, block = name.rpartition(".")
+        if stream in known:
+            begin = int(block) * MAX_BLOCK
+            moved = block_delta(known[stream][begin : begin + MAX_BLOCK], data)
+            if moved is not None:
+                ways[_BLOCK] = moved
         way = min(ways, key=lambda one: len(ways[one]))
-        place = str(len(steps))
-        steps.append([name, way, len(data)])
-        parts[place] = ways[way]
-    return steps, parts
+        parts[str(len(steps))] = ways[way]
+        steps.append([name, way, len(data), source])
+    used = {step[0].rpartition(".")[0] for step in steps if step[1] == _BLOCK}
+    return {"arrays": steps, "streams": {name: one for name, one in streams.items() if name in used}}, parts
 
 
-def _moved(before: bytes, data: bytes) -> bytes | None:
-    """Return a block as the difference to another of as many numbers: plan, and coded differences."""
-    try:
-        plan, count = plan_of(data), _count(data)
-        if count != _count(before):
-            return None
-        numbers, old = decode_block(data, count), decode_block(before, count)
-        if fill_block(plan, numbers) != data:
-            return None
-    except CompressionError:
-        return None
-    return b"".join((len(plan).to_bytes(4, "little"), plan, encode_block(_wrapped(numbers - old))))
+def _places(sections: Sections) -> dict[str, int]:
+    """Return the place of each file of a packed model by its name."""
+    count = sections.values_of("model").whole_number("files")
+    return {sections.values_of(str(place)).text("name"): place for place in range(count)}
 
 
-def _wrapped(difference: Bytes) -> Bytes:
-    """Return differences so that small ones of either sign are neighbours."""
-    wrapped: Bytes = difference + np.uint8(128)
-    return wrapped
-
-
-def _count(block: bytes) -> int:
-    """Return how many numbers a block holds, as its plan says."""
-    return int.from_bytes(plan_of(block)[6:10], "little")
+def _known(
+    old: Sections, before: Mapping[str, Graph], after: Mapping[str, Graph], streams: dict[str, Any]
+) -> dict[str, Bytes]:
+    """Return what stands for the numbers of each stream of the new model; ``streams`` gets how that is found."""
+    known = {}
+    for name, graph in after.items():
+        for stream, constants in graph.streams.items():
+            earlier = before.get(name)
+            source = "" if earlier is None else f"{earlier.place}.{stream}"
+            segments = segments_between({} if earlier is None else earlier.streams.get(stream, {}), constants)
+            streams[f"{graph.place}.{stream}"] = [source, [[one.count, one.source] for one in segments]]
+            known[f"{graph.place}.{stream}"] = predicted(stream_of(old, source), segments)
+    return known
 
 
 def _applied(old: bytes, update: Sections, info: UpdateInfo) -> bytes:
@@ -160,14 +178,25 @@ def _applied(old: bytes, update: Sections, info: UpdateInfo) -> bytes:
     length = values.whole_number("header")
     header = apply_byte_delta(header_of(old), update.array(_HEADER).tobytes(), min(length, info.size))
     changed: dict[str, Array] = {}
-    steps = values.values.get("arrays")
+    known: dict[str, Bytes] = {}
+    most = _PER_BYTE * (len(old) + sum(array.nbytes for array in update.arrays.values()))
+    steps, streams = values.values.get("arrays"), values.values.get("streams")
     for place, step in enumerate(steps if isinstance(steps, list) else [None]):
-        name, way, size = step if isinstance(step, list) and len(step) == 3 else (None, None, None)
-        if not isinstance(name, str) or way not in (_BYTES, _BLOCK) or type(size) is not int or size > info.size:
+        name, way, size, source = step if isinstance(step, list) and len(step) == 4 else (None, None, None, None)
+        if not isinstance(name, str) or not isinstance(source, str) or type(size) is not int or size > info.size:
             raise CompressionError("an update says not what it changes")
-        own = before.arrays[name].tobytes() if name in before.arrays else b""
         part = update.array(str(place)).tobytes()
-        made = _block(own, part) if way == _BLOCK else apply_byte_delta(own, part, size)
+        if way == _BLOCK:
+            stream, _, block = name.rpartition(".")
+            if stream not in known:
+                known[stream] = _foretold(before, streams, stream, most)
+            begin = int(block) * MAX_BLOCK if block.isdecimal() and len(block) < 4 else 0
+            made = apply_block_delta(known[stream][begin : begin + MAX_BLOCK], part)
+        elif way == _BYTES:
+            own = before.arrays[source].tobytes() if source in before.arrays else b""
+            made = apply_byte_delta(own, part, size)
+        else:
+            raise CompressionError("an update says not what it changes")
         changed[name] = np.frombuffer(made, np.uint8)
     try:
         said = json.loads(header)
@@ -177,10 +206,17 @@ def _applied(old: bytes, update: Sections, info: UpdateInfo) -> bytes:
         raise CompressionError("an update has a header that says nothing") from error
 
 
-def _block(before: bytes, part: bytes) -> bytes:
-    """Return a block, made of another and the differences."""
-    size = int.from_bytes(part[:4], "little")
-    plan, coded = part[4 : 4 + size], part[4 + size :]
-    count = _count(before)
-    numbers = decode_block(before, count) + decode_block(coded, count) - np.uint8(128)
-    return fill_block(plan, numbers)
+def _foretold(before: Sections, streams: object, stream: str, most: int) -> Bytes:
+    """Return what stands for the numbers of a stream, as an update says."""
+    said = streams.get(stream) if isinstance(streams, dict) else None
+    source, listed = said if isinstance(said, list) and len(said) == 2 else (None, None)
+    if not isinstance(source, str) or not isinstance(listed, list):
+        raise CompressionError("an update says not what stands for its numbers")
+    segments = []
+    for one in listed:
+        if not (isinstance(one, list) and len(one) == 2 and all(type(number) is int for number in one)):
+            raise CompressionError("an update says not what stands for its numbers")
+        segments.append(Segment(*one))
+    if sum(one.count for one in segments) > most:
+        raise CompressionError("an update would make far more than an honest one does")
+    return predicted(stream_of(before, source), segments)

@@ -52,7 +52,7 @@ def parts_of(new: bytes, made: bytes) -> str:
     model = from_bytes(np.frombuffer(new, np.uint8), FORM)
     changes = from_bytes(np.frombuffer(made, np.uint8), UPDATE_FORM)
     spent: Counter[str] = Counter()
-    for place, (name, _, _) in enumerate(changes.values["update"]["arrays"]):
+    for place, (name, *_) in enumerate(changes.values["update"]["arrays"]):
         spent[model.values[name.partition(".")[0]]["name"]] += changes.arrays.get(str(place), np.zeros(0)).nbytes
     return ", ".join(f"{name} {size:,}" for name, size in spent.most_common() if size > 500)
 

@@ -1,10 +1,12 @@
 import random
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.models.compression import CompressionError
+from nearword.models.compression.block_delta import Segment, predicted, segments_between
 from nearword.models.compression.byte_delta import apply_byte_delta, byte_delta
 from nearword.models.compression.model_file import pack_files
 from nearword.models.compression.update_file import apply_update, info_of, make_update, sha256
@@ -61,6 +63,49 @@ def test_a_packed_model_is_made_of_the_one_before(changes: int) -> None:
     assert (info_of(update).old, info_of(update).new, info_of(update).size) == (sha256(OLD), sha256(new), len(new))
     if changes < 100:
         assert len(update) < len(new) / 10
+
+
+def with_more(graph: bytes, *, first: bool) -> bytes:
+    """The same graph with one more matrix, before or after the others."""
+    more, model = onnx.load_from_string(quantised_graph(seed=9, rows=40, columns=50)), onnx.load_from_string(graph)
+    new = next(one for one in more.graph.initializer if one.name == "w_quantized")
+    new.name = "more_quantized"
+    old = list(model.graph.initializer)
+    del model.graph.initializer[:]
+    model.graph.initializer.extend([new, *old] if first else [*old, new])
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_a_graph_that_grew_only_what_is_new_is_sent(first: bool) -> None:
+    files = {"encoder.int8.onnx": with_more(GRAPH, first=first), "a.txt": b"a file before it"}
+    new = pack_files(files, {"name": "m"})
+    update = make_update(OLD, new)
+    assert apply_update(OLD, update) == new
+    grown = len(new) - len(pack_files({"encoder.int8.onnx": GRAPH}, {"name": "m"}))
+    assert len(update) < grown + 2500 < len(new) / 4
+    back = make_update(new, OLD)
+    assert apply_update(new, back) == OLD
+    assert len(back) < 2500
+
+
+@given(
+    old=st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 9)), unique_by=lambda one: one[0]),
+    new=st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 9)), unique_by=lambda one: one[0], min_size=1),
+)
+def test_what_stands_for_a_constant_is_the_one_of_its_name(
+    old: list[tuple[str, int]], new: list[tuple[str, int]]
+) -> None:
+    def laid(constants: list[tuple[str, int]]) -> dict[str, tuple[int, int]]:
+        return {name: (sum(n for _, n in constants[:place]), count) for place, (name, count) in enumerate(constants)}
+
+    numbers = np.concatenate([np.zeros(0, np.uint8), *(np.full(count, ord(name), np.uint8) for name, count in old)])
+    segments = segments_between(laid(old), laid(new))
+    known = [np.full(count, ord(name) if (name, count) in old else 128, np.uint8) for name, count in new]
+    assert np.array_equal(predicted(numbers, segments), np.concatenate(known))
+    for wrong in (Segment(0, 0), Segment(3, -2), Segment(1, len(numbers)), Segment(1 << 31, -1)):
+        with pytest.raises(CompressionError, match="an update"):
+            predicted(numbers, [*segments, wrong])
 
 
 def test_files_that_come_and_go_are_no_harm() -> None:
