@@ -21,6 +21,8 @@ _PHRASES = {
 }
 _BY_WORDS = {tuple(phrase.split()): intent for intent, phrases in _PHRASES.items() for phrase in phrases.split("|")}
 _POLITE = {"please", "thanks", "um", "uh", "er", "oh", "well", "now", "just", "ah", "hey", "then"}
+BASIC_WORDS = frozenset(word for phrase in _BY_WORDS for word in phrase) | _POLITE
+"""All words of basic intents; what has another is none."""
 LONGEST = 8
 """Words; longer utterances say more than that."""
 

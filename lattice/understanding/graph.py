@@ -1,16 +1,16 @@
 """Words with what may stand beside them: a text, or a lattice with its posteriors, in the same form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from ..lattice import Lattice
 from ..posterior import posteriors
-from ..prune import limit_arcs
 from .weights import Doubles, Ints, Weights
-from .words import BEGIN, END, NUM_ATTRIBUTES, Keys, attributes, hash_of
+from .words import BEGIN, END, KEPT_WORDS, NUM_ATTRIBUTES, Keys, attributes, hash_of
 
 NO_CLASS = 0
 """Class of words that have none."""
@@ -29,10 +29,22 @@ class WordClasses:
 
     def of(self, words: Keys) -> Ints:
         """Return the fine class of each word, [n]; 0 where there is none."""
+        asked = words.tolist()
+        known = [self._kept.get(word) for word in asked]
+        if None not in known:
+            return np.array(known, np.int64)
         found = self.fine.rows(words)
         out = np.zeros(len(words), np.int64)
         out[found.key] = np.clip(np.rint(found.weight), 0, len(self.coarse) - 1)
+        if len(self._kept) > KEPT_WORDS:
+            self._kept.clear()
+        self._kept.update(zip(asked[:KEPT_WORDS], out.tolist(), strict=False))
         return out
+
+    @cached_property
+    def _kept(self) -> dict[int, int]:
+        """Classes of words that were asked for of late: frequent ones come again."""
+        return {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,28 +116,43 @@ def graph_of_words(words: Sequence[str], classes: WordClasses | None, cases: Seq
     )
 
 
-def graph_of_lattice(lattice: Lattice, classes: WordClasses | None, max_arcs: int, scale: float) -> Graph:
-    """Return the graph of a lattice, in which at most ``max_arcs`` are left, or its best path.
+def graph_of_lattice(lattice: Lattice, classes: WordClasses | None, scale: float) -> Graph:
+    """Return the graph of a lattice.
 
     Args:
         lattice: what may have been said.
         classes: of words, if there are any.
-        max_arcs: the best that are kept; a bound on time.
         scale: of scores where they become probabilities, as for ``posteriors``.
     """
-    small = limit_arcs(lattice, max_arcs)
-    words = tuple(word.lower() for word in small.words)
+    words = tuple(word.lower() for word in lattice.words)
     return Graph(
         words,
         _attributes(words, classes),
-        small.source.astype(np.int64),
-        small.target.astype(np.int64),
-        small.word.astype(np.int64),
-        posteriors(small, scale),
-        small.totals,
-        small.final_totals,
-        small,
+        lattice.source.astype(np.int64),
+        lattice.target.astype(np.int64),
+        lattice.word.astype(np.int64),
+        posteriors(lattice, scale),
+        lattice.totals,
+        lattice.final_totals,
+        lattice,
     )
+
+
+def share_within(graph: Graph, words: Collection[str]) -> float:
+    """Return how probable it is that a path has no other words than these."""
+    inside = [word in words for word in graph.words]
+    visits, share = [0.0] * graph.num_nodes, [0.0] * graph.num_nodes
+    visits[0] = share[0] = 1.0
+    arcs = zip(*(row.tolist() for row in (graph.source, graph.target, graph.word, graph.posterior)), strict=True)
+    left = [0.0] * graph.num_nodes
+    for source, target, word, probability in arcs:
+        visits[target] += probability
+        left[source] += probability
+        if inside[word] and visits[source] > 0:
+            share[target] += share[source] * probability / visits[source]
+    # what of the visits of a node does not go on ends there
+    ends = [max(0.0, come - gone) / come if come else 0.0 for come, gone in zip(visits, left, strict=True)]
+    return float(np.dot(share, ends))
 
 
 def _attributes(words: tuple[str, ...], classes: WordClasses | None) -> Keys:

@@ -36,7 +36,7 @@ def intent_features(graph: Graph, listed: Listed) -> tuple[Keys, Doubles]:
     lengths = np.array([len(some) for some in grams], np.int64)
     if len(words):
         held = np.bincount(words, posterior, len(grams))
-        keys.append(combined([_CHARACTERS, np.array([gram for some in grams for gram in some], np.uint64)]))
+        keys.append(combined([_CHARACTERS, np.concatenate(grams)]))
         counts.append(np.repeat(held, lengths))
     named = _listed(graph, listed)
     if named:

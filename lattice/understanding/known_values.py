@@ -1,6 +1,6 @@
 """Values of slots that are closed lists: what was heard a little wrong becomes the value that it sounds like."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from ..edit_distance import edit_distance
@@ -10,7 +10,7 @@ MOST_CHANGED = 0.34
 NEXT_TO_NOTHING = 0.12
 """The same, where every word of what was heard is one of the slot's."""
 
-_edits = lru_cache(4096)(edit_distance)
+_edits = lru_cache(256)(edit_distance)
 
 
 def nearest_value(words: Sequence[str], values: tuple[str, ...]) -> str | None:
@@ -22,25 +22,23 @@ def nearest_value(words: Sequence[str], values: tuple[str, ...]) -> str | None:
     said = " ".join(words)
     if said in values:
         return said
-    if all(word in _words_of(values) for word in words):
-        near = min(values, key=lambda value: (_edits(said, value) / len(value), value))
-        return near if _edits(said, near) <= NEXT_TO_NOTHING * len(near) else said
+    known = _words_of(values)
+    if all(word in known for word in words):
+        return _nearest(said, values, NEXT_TO_NOTHING) or said
     # a value as a whole, or what was heard with each strange word replaced
-    mended = " ".join(
-        word if word in _words_of(values) else _nearest(word, _words_of(values)) or word for word in words
-    )
-    choices = [(_edits(said, value) / len(value), value) for value in dict.fromkeys((*values, mended))]
-    allowed = [
-        one for one in choices if one[0] <= MOST_CHANGED and all(word in _words_of(values) for word in one[1].split())
-    ]
-    return min(allowed)[1] if allowed else None
+    mended = " ".join(word if word in known else _nearest(word, known, MOST_CHANGED) or word for word in words)
+    choices = (*values, mended) if all(word in known for word in mended.split()) else values
+    return _nearest(said, choices, MOST_CHANGED)
 
 
-@lru_cache(256)
+@lru_cache(64)
 def _words_of(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for value in values for word in value.split()))
 
 
-def _nearest(word: str, words: Sequence[str]) -> str | None:
-    best = min(words, key=lambda one: _edits(word, one) / len(one), default=None)
-    return best if best is not None and _edits(word, best) <= MOST_CHANGED * len(best) else None
+def _nearest(said: str, choices: Iterable[str], most: float) -> str | None:
+    """Return the choice of whose letters the smallest share differs, at most ``most``; of equals the first by name."""
+    # lengths alone tell of most that they are too far away
+    near = [one for one in dict.fromkeys(choices) if abs(len(one) - len(said)) <= most * len(one)]
+    best = min(((_edits(said, one) / len(one), one) for one in near), default=(most + 1, ""))
+    return best[1] if best[0] <= most else None

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ..lattice import Lattice
 from ..nbest import n_best
 from ..posterior import word_confidences
-from .basic import basic_intent
-from .graph import NOTHING_LISTED, Graph, Listed, WordClasses, graph_of_lattice, graph_of_words
+from .basic import BASIC_WORDS, basic_intent
+from .graph import NOTHING_LISTED, Graph, Listed, WordClasses, graph_of_lattice, graph_of_words, share_within
 from .intent_features import intent_features
 from .known_values import nearest_value
 from .path_language import language_scores
@@ -24,7 +24,7 @@ from .result import FilledSlot, Understanding
 from .slot_features import slot_features
 from .values import ValueKind, value_of
 from .weights import Doubles, Weights, summed
-from .windows import Windows, best_path, marginals, windows_of
+from .windows import Windows, best_path, limit_windows, marginals, windows_of
 from .words import Token, combined, hash_of, tokenize
 
 OUTSIDE = "O"
@@ -136,19 +136,17 @@ class UnderstandingModel:
         if basic and basic not in self.intents:
             return Understanding(accepted=True, intent=basic, text=" ".join(words), confidence=1.0, source="basic")
         graph = graph_of_words(words, self.classes, [token.case for token in tokens])
-        return self._understood(graph, graph, listed)
+        return self._understood(graph, listed)
 
     def understand_lattice(self, lattice: Lattice, listed: Listed = NOTHING_LISTED) -> Understanding:
         """Return what a lattice asks for; ``text`` is the path that was chosen, ``slots`` have times."""
-        basic = self._basic_of(lattice)
-        if basic is not None:
-            return basic
-        graph = graph_of_lattice(lattice, self.classes, MAX_ARCS, self.paths.posterior_scale)
-        unfolded, arcs = graph, len(graph.word)
-        while windows_of(unfolded, MAX_WINDOWS) is None:
-            arcs = arcs * 3 // 4
-            unfolded = graph_of_lattice(lattice, self.classes, arcs, self.paths.posterior_scale)
-        return self._understood(graph, unfolded, listed)
+        small = limit_windows(lattice, MAX_ARCS, MAX_WINDOWS)
+        graph = graph_of_lattice(small, self.classes, self.paths.posterior_scale)
+        if share_within(graph, BASIC_WORDS) >= BASIC_SHARE:
+            basic = self._basic_of(lattice)
+            if basic is not None:
+                return basic
+        return self._understood(graph, listed)
 
     def _basic_of(self, lattice: Lattice) -> Understanding | None:
         shares: dict[str, float] = {}
@@ -184,14 +182,14 @@ class UnderstandingModel:
             falls.append((word, float(whole[best] - without[best])))
         return sorted(falls, key=lambda one: -abs(one[1]))[:most]
 
-    def _understood(self, graph: Graph, unfolded: Graph, listed: Listed) -> Understanding:
+    def _understood(self, graph: Graph, listed: Listed) -> Understanding:
         if not len(graph.word):
             return Understanding(accepted=False, source="model")
         margins = self.margins(graph, listed)
         known = margins[:-1] if self.none_of_them else margins
         number = int(known.argmax())
         confidence = self.rejection.confidence(*lead_of(margins, self.none_of_them))
-        words, slots = self._slots(unfolded, number, listed)
+        words, slots = self._slots(graph, number, listed)
         intent = self.intents[number]
         return Understanding(
             accepted=confidence >= self.rejection.least,
@@ -208,7 +206,7 @@ class UnderstandingModel:
         chosen, transitions = self.labels_of(intent)
         if lattice is None and len(chosen) == 1:
             return [graph.words[word] for word in graph.word], []
-        windows = windows_of(graph, len(graph.word) if lattice is None else MAX_WINDOWS)
+        windows = windows_of(graph, max(len(graph.word), MAX_WINDOWS))
         if windows is None:
             raise ValueError(f"a graph of {len(graph.word)} arcs has more than {MAX_WINDOWS} windows")
         emissions = self.emissions(graph, windows, intent, listed)
@@ -221,7 +219,9 @@ class UnderstandingModel:
             weight = paths.labels
             at, best = best_path(windows, weight * emissions + base[:, None], weight * transitions)
         arcs = windows.arc[at]
-        words = [graph.words[word] for word in graph.word[arcs]]
+        words = [graph.words[word] for word in graph.word[arcs].tolist()]
+        if not best.any():
+            return words, []
         sure = np.ones(len(arcs))
         if len(chosen) > 1:
             shares = marginals(emissions[at] / self.label_temperature, transitions / self.label_temperature)

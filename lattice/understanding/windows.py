@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
+from ..lattice import Lattice
+from ..prune import ROUNDING, best_only, subset
+from ..viterbi import losses
 from .graph import Graph
 from .slot_features import AFTER, BEFORE, WIDTH, windows_of_words
 from .weights import Doubles, Ints
 
-_BEGIN, _END = -1, -2
-"""Stand for arcs before the first and behind the last."""
-
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Words with their neighbours, and which follows which; in order of how many words lie before."""
+    """Words with their neighbours, and which follows which; in order of how many words lie before at most."""
 
     words: Ints
     """[windows, 5] Words by number in the graph."""
@@ -29,11 +30,49 @@ class Windows:
     after: Ints
     """[links] ... and behind it, never decreasing."""
     steps: Ints
-    """[depths + 1] Windows with so many words before them are ``steps[n]`` up to ``steps[n + 1]``."""
+    """[depths + 1] Windows with at most so many words before them are ``steps[n]`` up to ``steps[n + 1]``."""
     score: Doubles
     """[windows] Score of the arc, and of ending behind it where nothing follows."""
     last: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
     """[windows] Whether nothing follows."""
+
+
+def limit_windows(lattice: Lattice, most_arcs: int, most_windows: int) -> Lattice:
+    """Return the lattice with the widest beam that leaves so many arcs and windows at most, or its best path."""
+    lost = losses(lattice)
+
+    def within(beam: float) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        return lost.arcs <= beam + ROUNDING, lost.ends <= beam + ROUNDING
+
+    def fits(beam: float) -> bool:
+        arcs, ends = within(beam)
+        source, target = lattice.source[arcs], lattice.target[arcs]
+        return len(source) <= most_arcs and count_windows(source, target, ends) <= most_windows
+
+    steps = np.concatenate([lost.arcs, lost.ends])
+    beams = np.unique(steps[np.isfinite(steps)])
+    low, high = -1, len(beams)  # the lowest fits, as far as is known; the highest does not
+    middle = high - 1
+    while high - low > 1:
+        if fits(float(beams[middle])):
+            low = middle
+        else:
+            high = middle
+        middle = (low + high) // 2
+    return subset(lattice, *within(float(beams[low]))) if low >= 0 else best_only(lattice)
+
+
+def count_windows(source: npt.NDArray[np.integer], target: npt.NDArray[np.integer], ends: npt.NDArray[np.bool_]) -> int:
+    """Return how many windows there are of arcs, [arcs] each, between nodes of which some are ends, [nodes]."""
+    nodes = len(ends)
+    # ways of one and of two words from each node, and to it; what stands before and behind all is a word as well
+    onward = np.bincount(source, minlength=nodes) + ends
+    onward_two = np.bincount(source, onward[target], nodes) + ends
+    back = np.bincount(target, minlength=nodes)
+    back[0] = 1
+    back_two = np.bincount(target, back[source], nodes)
+    back_two[0] = 1
+    return int(back_two[source] @ onward_two[target])
 
 
 def windows_of(graph: Graph, limit: int) -> Windows | None:
@@ -41,45 +80,67 @@ def windows_of(graph: Graph, limit: int) -> Windows | None:
     one_way = np.array_equal(graph.source, np.arange(graph.num_nodes - 1))
     if one_way and np.array_equal(graph.target, graph.source + 1) and (graph.final_totals[:-1] == -np.inf).all():
         return _of_one_path(graph)
-    begins = np.searchsorted(graph.source, np.arange(graph.num_nodes + 1)).tolist()
-    targets, ending = graph.target.tolist(), (graph.final_totals > -np.inf).tolist()
-
-    def following(arc: int) -> list[int]:
-        if arc == _END:
-            return [_END]
-        node = targets[arc]
-        return [*range(begins[node], begins[node + 1]), *([_END] if ending[node] else ())]
-
-    layer: dict[tuple[int, ...], list[int]] = {
-        (_BEGIN, _BEGIN, arc, second, third): []
-        for arc in range(begins[0], begins[1])
-        for second in following(arc)
-        for third in following(second)
-    }
-    unfolded: list[tuple[int, ...]] = []
-    before, after, steps = [], [], [0]
-    while layer:
-        first = len(unfolded)
-        for number, (window, ways) in enumerate(layer.items(), first):
-            unfolded.append(window)
-            before += ways
-            after += [number] * len(ways)
-        steps.append(len(unfolded))
-        if len(unfolded) > limit:
-            return None
-        onward: dict[tuple[int, ...], list[int]] = {}
-        for number, window in enumerate(layer, first):
-            if window[BEFORE + 1] != _END:
-                for arc in following(window[-1]):
-                    onward.setdefault((*window[1:], arc), []).append(number)
-        layer = onward
-    arcs = np.array(unfolded, np.int64).reshape(-1, WIDTH)
-    word = np.concatenate([graph.word, [graph.end, graph.begin]])  # -2 and -1, counted from the end
-    middle, last = arcs[:, BEFORE], arcs[:, BEFORE + 1] == _END
+    arcs = _chains(graph)
+    if len(arcs) > limit:
+        return None
+    depth = _depths(graph)[arcs[:, BEFORE]]
+    order = np.argsort(depth, kind="stable")
+    arcs, depth = arcs[order], depth[order]
+    before, after = _links(arcs, len(graph.word) + 2)
+    word = np.concatenate([graph.word, [graph.end, graph.begin]])
+    middle, last = arcs[:, BEFORE], arcs[:, BEFORE + 1] == len(graph.word)
     score = graph.totals[middle] + np.where(last, graph.final_totals[graph.target[middle]], 0.0)
-    return Windows(
-        word[arcs], middle, np.array(before, np.int64), np.array(after, np.int64), np.array(steps), score, last
-    )
+    steps = np.concatenate([[0], np.flatnonzero(np.diff(depth)) + 1, [len(depth)]])
+    return Windows(word[arcs], middle, before, after, steps, score, last)
+
+
+def _chains(graph: Graph) -> Ints:
+    """Return all ways over five arcs whose third is one, [windows, 5].
+
+    What stands behind all has the number of arcs as its own, what stands before all the next.
+    """
+    end, begin = len(graph.word), len(graph.word) + 1
+    ending = np.flatnonzero(graph.final_totals[graph.target] > -np.inf)
+    starting = np.flatnonzero(graph.source == 0)
+    one, other = _joined(graph.target, graph.source)
+    first = np.concatenate([one, ending, [end], np.full(len(starting), begin), [begin]])
+    second = np.concatenate([other, np.full(len(ending), end), [end], starting, [begin]])
+    order = np.argsort(first, kind="stable")
+    first, second = first[order], second[order]
+    left, right = _joined(second, first)
+    a, b, c = first[left], second[left], second[right]
+    back, onward = np.flatnonzero(c < end), np.flatnonzero(a < end)
+    left, right = _joined(c[back], a[onward])
+    left, right = back[left], onward[right]
+    return np.stack([a[left], b[left], c[left], b[right], c[right]], 1)
+
+
+def _joined(left: Ints, right: Ints) -> tuple[Ints, Ints]:
+    """Return all pairs of places with equal numbers; those on the right never decrease."""
+    begins = np.searchsorted(right, left)
+    many = np.searchsorted(right, left, "right") - begins
+    ends = many.cumsum()
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(len(left)).repeat(many), np.arange(total) + (begins - (ends - many)).repeat(many)
+
+
+def _depths(graph: Graph) -> Ints:
+    """Return how many words lie before each arc at most, [arcs]."""
+    deepest = [0] * graph.num_nodes
+    for source, target in zip(graph.source.tolist(), graph.target.tolist(), strict=True):
+        deepest[target] = max(deepest[target], deepest[source] + 1)
+    return np.array(deepest, np.int64)[graph.source]
+
+
+def _links(arcs: Ints, base: int) -> tuple[Ints, Ints]:
+    """Return which window follows which: its first four arcs are the other's last four."""
+    place = base ** np.arange(WIDTH - 1)
+    begins, ends = arcs[:, :-1] @ place, arcs[:, 1:] @ place
+    order = np.argsort(begins, kind="stable")
+    before, after = _joined(ends, begins[order])
+    after = order[after]
+    by_after = np.argsort(after, kind="stable")
+    return before[by_after], after[by_after]
 
 
 def _of_one_path(graph: Graph) -> Windows:
@@ -102,36 +163,24 @@ def best_path(windows: Windows, emissions: Doubles, transitions: Doubles) -> tup
         transitions: [labels, labels] Score of one label behind another.
     """
     best = emissions.copy()
-    from_label = np.zeros(best.shape, np.int64)
-    from_window = np.zeros(best.shape, np.int64)
-    link_of = np.searchsorted(windows.after, windows.steps)
-    for step, (first, end) in enumerate(pairwise(windows.steps.tolist())):
-        links = slice(int(link_of[step]), int(link_of[step + 1]))
-        earlier = windows.before[links]
-        if not len(earlier):
-            continue
-        ways = best[earlier][:, :, None] + transitions
-        label = ways.argmax(1)
-        reached = np.take_along_axis(ways, label[:, None], 1)[:, 0]
-        into = windows.after[links] - first
-        starts = np.searchsorted(into, np.arange(end - first))
-        top = np.maximum.reduceat(reached, starts)
-        # of equal ways the first: later ones are written first, and over
-        places, labels = np.nonzero(reached[::-1] >= top[into[::-1]])
-        places = len(into) - 1 - places
-        from_label[first + into[places], labels] = label[places, labels]
-        from_window[first + into[places], labels] = earlier[places][:]
-        best[first:end] += top
+    onward = np.empty_like(best)
+    link_of = np.searchsorted(windows.after, np.arange(len(best) + 1))
+    bounds = windows.steps.tolist()
+    for first, end in pairwise(bounds):
+        links = windows.before[link_of[first] : link_of[end]]
+        if len(links):
+            best[first:end] += np.maximum.reduceat(onward[links], link_of[first:end] - link_of[first])
+        onward[first:end] = (best[first:end, :, None] + transitions).max(1)
     finals = np.flatnonzero(windows.last)
     place, current = np.unravel_index(best[finals].argmax(), (len(finals), best.shape[1]))
-    at, label_now = int(finals[place]), int(current)
-    path, chosen = [], []
-    while True:
+    at, label = int(finals[place]), int(current)
+    path, chosen = [at], [label]
+    while at >= bounds[1]:  # back to where the best came from
+        earlier = windows.before[link_of[at] : link_of[at + 1]]
+        at = int(earlier[onward[earlier, label].argmax()])
+        label = int((best[at] + transitions[:, label]).argmax())
         path.append(at)
-        chosen.append(label_now)
-        if at < windows.steps[1]:
-            break
-        at, label_now = int(from_window[at, label_now]), int(from_label[at, label_now])
+        chosen.append(label)
     return np.array(path[::-1]), np.array(chosen[::-1])
 
 
@@ -157,4 +206,4 @@ def marginals(emissions: Doubles, transitions: Doubles) -> Doubles:
     return out
 
 
-__all__ = ["AFTER", "BEFORE", "Windows", "best_path", "marginals", "windows_of"]
+__all__ = ["AFTER", "BEFORE", "Windows", "best_path", "count_windows", "limit_windows", "marginals", "windows_of"]

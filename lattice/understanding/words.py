@@ -12,6 +12,8 @@ import numpy.typing as npt
 Keys = npt.NDArray[np.uint64]
 _APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 _WORD = re.compile(rf"[^\W_]+(?:['{_APOSTROPHE}][^\W_]+)*")
+KEPT_WORDS = 256
+"""Words whose hashes are kept; frequent ones come again. All together they take less than a model's file."""
 LONGEST_WORD = 60
 """Characters of a word that are looked at."""
 CHARACTERS = (3, 4, 5)
@@ -48,7 +50,6 @@ def tokenize(text: str) -> list[Token]:
     ]
 
 
-@lru_cache(8192)
 def hash_of(text: str) -> int:
     """Return 64 bits that stand for a text (BLAKE2b of its UTF-8)."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
@@ -63,20 +64,26 @@ def combined(parts: Sequence[Keys | int]) -> Keys:
     return out
 
 
-@lru_cache(8192)
-def attributes(word: str) -> tuple[int, ...]:
-    """Return hashes of a word, its beginnings, its ends and its shape; see the columns above."""
+@lru_cache(KEPT_WORDS)
+def attributes(word: str) -> Keys:
+    """Return hashes of a word, its beginnings, its ends and its shape, [6]; see the columns above."""
     word = word[:LONGEST_WORD]
     marked = ["w" + word, "<" + word[:2], "<" + word[:3], word[-2:] + ">", word[-3:] + ">", "s" + _shape(word)]
-    return tuple(map(hash_of, marked))
+    return _hashes(marked)
 
 
-@lru_cache(8192)
-def character_grams(word: str) -> tuple[int, ...]:
-    """Return hashes of the character n-grams of a word, each once."""
+@lru_cache(KEPT_WORDS)
+def character_grams(word: str) -> Keys:
+    """Return hashes of the character n-grams of a word, each once, [n-grams]."""
     marked = f"<{word[:LONGEST_WORD]}>"
     grams = {marked[at : at + n] for n in CHARACTERS for at in range(len(marked) - n + 1)}
-    return tuple(hash_of("#" + gram) for gram in sorted(grams))
+    return _hashes(["#" + gram for gram in sorted(grams)])
+
+
+def _hashes(texts: Sequence[str]) -> Keys:
+    out = np.array([hash_of(text) for text in texts], np.uint64)
+    out.flags.writeable = False  # it is kept
+    return out
 
 
 def _case(word: str) -> str:

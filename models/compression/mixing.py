@@ -1,7 +1,5 @@
 """From one 64-bit number to others that seem to have nothing to do with it."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -30,9 +28,12 @@ def below(keys: Keys, size: int, salt: int) -> Keys:
     return scaled
 
 
-def below_each(keys: Keys, sizes: Sequence[int], salt: int) -> Keys:
-    """Return the same for several sizes, whose salts count up from ``salt``, [sizes, keys]."""
-    salts = np.array([(salt + place) * _GOLDEN & (1 << 64) - 1 for place in range(len(sizes))], np.uint64)
-    limits = np.array(sizes, np.uint64)[:, None]
-    scaled: Keys = (_finished(keys + salts[:, None]) >> _32) * limits >> _32
+def spread(count: int, salt: int) -> Keys:
+    """Return what ``below_each`` adds to keys for salts that count up from ``salt``, [count]."""
+    return np.array([(salt + place) * _GOLDEN & (1 << 64) - 1 for place in range(count)], np.uint64)
+
+
+def below_each(keys: Keys, sizes: Keys, salts: Keys) -> Keys:
+    """Return the same for several sizes, [sizes] each with what ``spread`` says of its salt: [sizes, keys]."""
+    scaled: Keys = (_finished(keys + salts[:, None]) >> _32) * sizes[:, None] >> _32
     return scaled

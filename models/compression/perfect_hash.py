@@ -16,18 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import CompressionError
-from .mixing import Keys, below, below_each
+from .mixing import Keys, below, below_each, spread
 
 MAX_LEVELS = 64
 """Arrays of a cascade; a million keys need about 35."""
 MAX_KEYS = 1 << 30
-FEW, TOGETHER = 4096, 6
-"""Keys up to which so many arrays are looked at together."""
+TOGETHER = 2048
+"""Places that are looked at together, at least one array's: for a few keys calls cost more than numbers."""
 SEEDS = 16
 """Cascades that are tried before giving up."""
 WORD, BLOCK = 64, 256
 """Bits of a word, and bits that are counted ahead together."""
 _WORDS_PER_BLOCK = BLOCK // WORD
+_IN_BLOCK = np.arange(_WORDS_PER_BLOCK)
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
 _PAIRS, _FOURS, _BYTES = (np.uint64(mask * 0x0101010101010101) for mask in (0x55, 0x33, 0x0F))
@@ -105,34 +106,39 @@ class PerfectHash:
         keys = np.asarray(keys, np.uint64)
         place = np.full(len(keys), -1, np.int64)
         left = np.arange(len(keys))
-        begins = np.concatenate([[0], np.cumsum(self.sizes, dtype=np.int64)])
-        # a few keys are looked for in several arrays at a time: there, calls cost more than numbers
-        step = TOGETHER if len(keys) <= FEW else 1
-        for level in range(0, len(self.sizes), step):
-            if not len(left):
-                break
-            sizes = self.sizes[level : level + step]
-            bit = below_each(keys[left], sizes, _salt(self.seed, level)).astype(np.int64)
-            bit += begins[level : level + len(sizes), None]
+        sizes, salts, begins = self._arrays
+        level = 0
+        while level < len(sizes) and len(left):
+            end = level + max(1, TOGETHER // len(left))
+            bit = below_each(keys[left], sizes[level:end], salts[level:end]).astype(np.int64)
+            bit += begins[level:end]
             found = (self.bits[bit >> 6] >> (bit & 63).astype(np.uint64)) & _ONE == _ONE
             array = found.argmax(0)
-            any_found = found.any(0)
+            any_found = found[array, np.arange(len(left))]
             hits = np.flatnonzero(any_found)
             place[left[hits]] = bit[array[hits], hits]
             left = left[~any_found]
+            level = end
         hit = np.flatnonzero(place >= 0)
         place[hit] = self._rank(place[hit])
         return place
 
+    @cached_property
+    def _arrays(self) -> tuple[Keys, Keys, npt.NDArray[np.int64]]:
+        """Size of each array, what is added to keys for it, and the place of its first bit, [arrays, 1]."""
+        begins = np.cumsum([0, *self.sizes], dtype=np.int64)[:-1, None]
+        return np.array(self.sizes, np.uint64), spread(len(self.sizes), _salt(self.seed, 0)), begins
+
     def _rank(self, bit: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return how many bits are set before each place."""
-        word, block = bit >> 6, bit >> 8
-        rank: npt.NDArray[np.int64] = self.ranks[block].astype(np.int64)
-        for before in range(_WORDS_PER_BLOCK - 1):
-            earlier = (block << 2) + before
-            counted = np.flatnonzero(earlier < word)
-            rank[counted] += _ones(self.bits[earlier[counted]])
-        rank += _ones(self.bits[word] & ((_ONE << (bit & 63).astype(np.uint64)) - _ONE))
+        word = bit >> 6
+        counted = np.minimum((bit >> 8 << 2)[:, None] + _IN_BLOCK, word[:, None])
+        words = self.bits[counted]
+        # of the words of a block those before the place count whole, its own up to the place, those behind it not
+        below_place = (_ONE << (bit & 63).astype(np.uint64)) - _ONE
+        words &= np.where(counted == word[:, None], below_place[:, None], _ALL)
+        words[:, 1:][counted[:, 1:] == counted[:, :-1]] = 0
+        rank: npt.NDArray[np.int64] = self.ranks[bit >> 8] + _ones(words).sum(1)
         return rank
 
 

@@ -19,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 PER_START = 16
 """Rows for which it is stored where the first begins."""
+_BLOCK_BITS = PER_START.bit_length() - 1
+_IN_BLOCK = np.arange(PER_START)
 LEVELS = 256
 """Values that a weight may have."""
 FINGERPRINT_BITS = 8
@@ -144,17 +146,17 @@ class SparseRows:
         number = self.keys.numbers(keys)
         asked = np.flatnonzero(number >= 0)
         number = number[asked]
-        lengths = self.lengths.take(number)
         # the first of each block is known; between it and the row lie the others of the block
-        block, behind = np.divmod(number, PER_START)
-        earlier = np.arange(PER_START - 1) < behind[:, None]
-        others = np.where(earlier, block[:, None] * PER_START + np.arange(PER_START - 1), 0)
-        begins = self.starts[block] + np.where(earlier, self.lengths.take(others), 0).sum(1)
+        block, behind = number >> _BLOCK_BITS, number & PER_START - 1
+        earlier = behind[:, None] > _IN_BLOCK
+        places = np.where(earlier, (block * PER_START)[:, None] + _IN_BLOCK, number[:, None])
+        together = self.lengths.take(places)
+        lengths = together[:, -1]  # none lies behind the last of a block: this is the row itself
+        ends = lengths.cumsum()
+        begins = self.starts[block] + np.einsum("rb,rb->r", together, earlier) - (ends - lengths)
         # every weight of every row: the row's first, and how far behind it
-        total = int(lengths.sum())
-        ends = np.cumsum(lengths)
-        place = np.arange(total) + np.repeat(begins - (ends - lengths), lengths)
-        return Rows(np.repeat(asked, lengths), self.columns.take(place), self.values[self.levels.take(place)])
+        place = np.arange(int(ends[-1]) if len(ends) else 0) + begins.repeat(lengths)
+        return Rows(asked.repeat(lengths), self.columns.take(place), self.values[self.levels.take(place)])
 
     def sections(self, prefix: str) -> Sections:
         """Return the parts under names that begin with ``prefix``."""

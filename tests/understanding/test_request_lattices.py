@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from nearword.lattice import Lattice
 from nearword.lattice.understanding import NOTHING_LISTED, ExactWeights, WordClasses
-from nearword.lattice.understanding.graph import graph_of_lattice, graph_of_words
+from nearword.lattice.understanding.graph import graph_of_lattice, graph_of_words, share_within
 from nearword.lattice.understanding.intent_features import intent_features
-from nearword.lattice.understanding.windows import best_path, marginals, windows_of
+from nearword.lattice.understanding.windows import best_path, count_windows, limit_windows, marginals, windows_of
 from nearword.lattice.understanding.words import PLAIN, attributes
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))
@@ -44,7 +44,7 @@ def test_features_count_as_often_as_they_are_to_be_expected(seed):
     hashes = np.array([attributes(word)[PLAIN] for word in lattice.words], np.uint64)
     numbers = np.arange(len(hashes) + 1)
     classes = WordClasses(ExactWeights.gather(hashes, 0 * numbers[1:], numbers[1:], 1), numbers)
-    graph = graph_of_lattice(lattice, classes, MANY, 1.0)
+    graph = graph_of_lattice(lattice, classes, 1.0)
     paths = all_paths(lattice)
     totals = np.array([total for _, total in paths])
     shares = np.exp(totals - totals.max())
@@ -66,7 +66,7 @@ def test_features_count_as_often_as_they_are_to_be_expected(seed):
 @given(SEEDS)
 def test_viterbi_finds_the_best_path_and_labels_of_all(seed):
     lattice = random_lattice(seed, nodes=5, vocabulary=4)
-    graph = graph_of_lattice(lattice, None, MANY, 1.0)
+    graph = graph_of_lattice(lattice, None, 1.0)
     windows = windows_of(graph, MANY)
     chance = np.random.default_rng(seed)
     labels = 3
@@ -95,6 +95,29 @@ def test_viterbi_finds_the_best_path_and_labels_of_all(seed):
     score = emissions[at, chosen].sum() + sum(transitions[pair] for pair in itertools.pairwise(chosen.tolist()))
     assert score == pytest.approx(best)
     assert at.tolist() in all_ways
+
+
+@given(SEEDS, st.integers(1, 60), st.integers(1, 200))
+def test_a_lattice_is_pruned_to_so_many_windows(seed, most_arcs, most_windows):
+    lattice = random_lattice(seed, nodes=6, vocabulary=4)
+    small = limit_windows(lattice, most_arcs, most_windows)
+    windows = windows_of(graph_of_lattice(small, None, 1.0), MANY)
+    assert len(windows.arc) == count_windows(small.source, small.target, small.final_totals > -np.inf)
+    best = lattice.best_path()
+    assert small.text(small.best_path()) == lattice.text(best)
+    within = small.num_arcs <= most_arcs and len(windows.arc) <= most_windows
+    assert within or small.num_arcs == len(best)
+
+
+@given(SEEDS)
+def test_it_is_known_how_probable_certain_words_alone_are(seed):
+    lattice = random_lattice(seed, nodes=5, vocabulary=4)
+    words = lattice.words[::2]
+    paths = all_paths(lattice)
+    totals = np.exp(np.array([total for _, total in paths]) - max(total for _, total in paths))
+    inside = [all(lattice.words[lattice.word[arc]] in words for arc in arcs) for arcs, _ in paths]
+    share = share_within(graph_of_lattice(lattice, None, 1.0), {word.lower() for word in words})
+    assert share == pytest.approx(totals[inside].sum() / totals.sum(), abs=1e-6)
 
 
 @given(st.integers(1, 4), SEEDS)
