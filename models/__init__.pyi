@@ -5,6 +5,7 @@ from .audio import (
     stream_audio as stream_audio,
 )
 from .catalog import DEFAULT_MODEL as DEFAULT_MODEL, list_models as list_models, resolve as resolve
+from .encoder import EncoderStream as EncoderStream
 from .errors import (
     AudioError as AudioError,
     DownloadError as DownloadError,
@@ -24,4 +25,4 @@ from .samples import (
     to_samples as to_samples,
 )
 from .tokens import Vocabulary as Vocabulary
-from .transducer import EncoderStream as EncoderStream, ModelInfo as ModelInfo, Transducer as Transducer
+from .transducer import ModelInfo as ModelInfo, Transducer as Transducer

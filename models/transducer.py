@@ -1,38 +1,29 @@
 """Exported streaming transducers in the icefall / sherpa-onnx layout, on onnxruntime.
 
-Loaded once, shared by any number of streams: what belongs to one stream of audio is in ``EncoderStream``.
+Loaded once, shared by any number of streams: what belongs to one stream of audio is in ``encoder.EncoderStream``.
 """
 
 import logging
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from threading import BoundedSemaphore
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from .encoder import PHONES, Encoder, EncoderStream
 from .errors import ModelFileError
-from .features import FRAME_SECONDS, NUM_BINS, Features
+from .features import FRAME_SECONDS, NUM_BINS
 from .graphs import find_graphs, precision_of
 from .model_path import ModelPath, open_model, stored_bytes
-from .session import Tensor, describe, metadata_int, open_session, zeros
+from .session import describe, metadata_int, open_session
 from .tokens import Vocabulary
 
 _log = logging.getLogger(__name__)
 Array = npt.NDArray[np.float32]
 PREDICTOR_CACHE = 2048
 """Contexts whose predictor output is kept (1 kB each at width 256)."""
-FEATURES = ("", "fbank", "kaldi", "kaldi-fbank")
-"""What an encoder's metadata may say of its features: nothing, or that they are Kaldi's filter bank."""
-PHONES = "phones"
-"""Name of the encoder's output, and of its metadata, where it has heard phones; after the layout's own outputs."""
 PRONUNCIATION = "pronounce.onnx"
-DELAY = "delay_frames"
-"""Metadata of an encoder whose output lies behind its input: by how many feature frames, beyond what it is fed."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,7 @@ class ModelInfo:
     folder: ModelPath
     """The folder, or what stands for it in a packed file."""
     model_type: str
-    """As the encoder's metadata has it: ``lstm``, ``zipformer``, ``zipformer2``."""
+    """As the encoder's metadata has it: ``lstm``, ``conformer``, ``zipformer``, ``zipformer2``."""
     precision: str
     """Of the encoder that runs: ``int8``, ``fp16`` or ``float``."""
     sample_rate: int
@@ -85,55 +76,6 @@ class ModelInfo:
         return self.delay_frames * FRAME_SECONDS
 
 
-def check_features(path: ModelPath, metadata: dict[str, str]) -> None:
-    """Check that an encoder hears the features that are computed here.
-
-    Raises:
-        ModelFileError: it says that it was trained on others, as those of Whisper; its words would be wrong, silently.
-    """
-    said = metadata.get("feature", "").strip()
-    if said.lower() not in FEATURES:
-        raise ModelFileError(
-            path,
-            f"metadata 'feature' is {said[:40]!r}; only models trained on Kaldi's filter bank ({NUM_BINS} mel bins) run"
-            " here: take one of those, or run this one with sherpa-onnx",
-        )
-
-
-class Encoded(NamedTuple):
-    """What the encoder makes of one step."""
-
-    out: Array
-    """[encoder_frames, joiner_dim] For the joiner."""
-    phones: Array | None = None
-    """[phone_frames, classes] Natural log-probabilities of phones, class 0 the blank; None where nobody wants them."""
-
-
-class EncoderStream:
-    """One stream's encoder states. Cheap to make and to fork; not to be used by two threads at once."""
-
-    def __init__(self, model: "Transducer", states: Sequence[npt.NDArray[np.generic]], *, phones: bool) -> None:
-        self._model = model
-        self._states = list(states)
-        self._phones = phones
-        self._outputs = [*model.encoder_outputs, PHONES] if phones else model.encoder_outputs
-
-    def run(self, features: Features) -> Encoded:
-        """Encode one step of features [chunk_frames, 80]; the states move on."""
-        model = self._model
-        feeds = dict(zip(model.state_inputs, self._states, strict=True))
-        feeds[model.encoder_input] = features[None].astype(model.encoder_dtype, copy=False)
-        with model.encoder_turns:
-            out, *self._states = model.encoder.run(self._outputs, feeds)
-        # copies: what is kept for long is not to lie in the arena, between what every step needs
-        phones = self._states.pop()[0].copy() if self._phones else None
-        return Encoded(np.array(out[0], np.float32), phones)
-
-    def fork(self) -> "EncoderStream":
-        """Return a stream in the same state that goes its own way; states are never written to, so none is copied."""
-        return EncoderStream(self._model, self._states, phones=self._phones)
-
-
 class Transducer:
     """A loaded model. Safe to share between threads."""
 
@@ -142,47 +84,39 @@ class Transducer:
         paths = find_graphs(folder if folder.suffix == ".onnx" else files, precision)
         self.vocabulary = Vocabulary.load(files)
         """Token ids to text."""
-        self.encoder = open_session(paths["encoder"], threads)
-        self.encoder_turns = BoundedSemaphore(os.cpu_count() or 1)
-        """Held by a step: more at one time than there are cores would only wait, each with its memory."""
+        self.encoder = Encoder(paths["encoder"], threads)
         self._decoder = open_session(paths["decoder"], threads)
         self._joiner = open_session(paths["joiner"], threads)
-        metadata = dict(self.encoder.get_modelmeta().custom_metadata_map)
-        check_features(paths["encoder"], metadata)
-        states = self._read_encoder(paths["encoder"])
-        chunk_frames = self._read_chunk(paths["encoder"], metadata)
-        chunk_shift = metadata_int(paths["encoder"], metadata, "decode_chunk_len", 1, chunk_frames)
-        delay = metadata_int(paths["encoder"], {DELAY: "0", **metadata}, DELAY, 0, 1000)
-        self._initial_states = [zeros(state) for state in states]
         context_size = self._read_decoder(paths["decoder"])
         self._read_joiner(paths["joiner"])
         self.predict = lru_cache(PREDICTOR_CACHE)(self._predict)
         """Predictor output [1, joiner_dim] of a context (a tuple of ``context_size`` ids, -1 for none), kept."""
-        encoded = self._probe(paths, chunk_frames, context_size)
+        encoded = self._probe(paths, context_size)
+        encoder = self.encoder
         self.info = ModelInfo(
             name=files.name,
             folder=files,
-            model_type=metadata.get("model_type", "unknown"),
+            model_type=encoder.metadata.get("model_type", "unknown"),
             precision=precision_of(paths["encoder"]),
             sample_rate=16000,
-            chunk_frames=chunk_frames,
-            chunk_shift=chunk_shift,
+            chunk_frames=encoder.chunk_frames,
+            chunk_shift=encoder.chunk_shift,
             encoder_frames=len(encoded),
-            frame_seconds=chunk_shift * FRAME_SECONDS / len(encoded),
-            delay_frames=delay,
+            frame_seconds=encoder.chunk_shift * FRAME_SECONDS / len(encoded),
+            delay_frames=encoder.delay_frames,
             vocab_size=len(self.vocabulary),
             context_size=context_size,
             joiner_dim=encoded.shape[1],
-            states=len(states),
+            states=len(encoder.states),
             size_bytes=sum(stored_bytes(path) for path in paths.values()),
-            metadata=metadata,
+            metadata=encoder.metadata,
             graphs=(paths["encoder"], paths["decoder"], paths["joiner"]),
         )
         """What the model is."""
         _log.info(
             "model %s loaded from %s: %s, %s, steps of %d ms, %d tokens",
             self.info.name, self.info.folder, self.info.model_type, self.info.precision,
-            round(1000 * chunk_shift * FRAME_SECONDS), self.info.vocab_size,
+            round(1000 * encoder.chunk_shift * FRAME_SECONDS), self.info.vocab_size,
         )  # fmt: skip
 
     @classmethod
@@ -194,39 +128,6 @@ class Transducer:
             ModelFileError: a file is missing, truncated, damaged, or does not fit the others; names it.
         """
         return cls(Path(folder), threads=threads, precision=precision)
-
-    def _read_chunk(self, path: ModelPath, metadata: dict[str, str]) -> int:
-        frames = metadata_int(path, metadata, "T", 1, 10_000)
-        x = next(tensor for tensor in describe(path, self.encoder.get_inputs()) if tensor.name == self.encoder_input)
-        if x.shape[1] not in (frames, None):
-            raise ModelFileError(path, f"x takes {x.shape[1]} frames, but metadata 'T' is {frames}")
-        return frames
-
-    def _read_encoder(self, path: ModelPath) -> list[Tensor]:
-        inputs = describe(path, self.encoder.get_inputs())
-        outputs = [tensor for tensor in describe(path, self.encoder.get_outputs()) if tensor.name != PHONES]
-        features = [tensor for tensor in inputs if tensor.name == "x"]
-        if not features or len(features[0].shape) != 3 or features[0].shape[2] not in (NUM_BINS, None):
-            names = ", ".join(tensor.name for tensor in inputs[:4])
-            raise ModelFileError(
-                path, f"not an encoder: its inputs are {names}; expected x [N, T, {NUM_BINS}] and states"
-            )
-        states = [tensor for tensor in inputs if tensor.name != "x"]
-        if len(outputs) != len(states) + 1:
-            raise ModelFileError(path, f"{len(states)} states go in and {len(outputs) - 1} come out; expected as many")
-        for state, following in zip(states, outputs[1:], strict=True):
-            fits = len(state.shape) == len(following.shape) and all(
-                a is None or b is None or a == b for a, b in zip(state.shape, following.shape, strict=True)
-            )
-            if not fits or state.dtype != following.dtype:
-                raise ModelFileError(
-                    path, f"state {state.name} and its next value {following.name} differ in shape or type"
-                )
-        self.encoder_input = "x"
-        self.encoder_dtype = features[0].dtype
-        self.state_inputs = [state.name for state in states]
-        self.encoder_outputs = [tensor.name for tensor in outputs]
-        return states
 
     def _read_decoder(self, path: ModelPath) -> int:
         inputs = describe(path, self._decoder.get_inputs())
@@ -264,11 +165,11 @@ class Transducer:
             ("encoder_out", "decoder_out") if set(names) == {"encoder_out", "decoder_out"} else (names[0], names[1])
         )
 
-    def _probe(self, paths: dict[str, ModelPath], chunk_frames: int, context_size: int) -> Array:
+    def _probe(self, paths: dict[str, ModelPath], context_size: int) -> Array:
         """Run every graph once: what does not fit together shows here, not in the middle of an utterance."""
         part = "encoder"
         try:
-            encoded = self.encoder_stream().run(np.zeros((chunk_frames, NUM_BINS), np.float32)).out
+            encoded = self.encoder.stream().run(np.zeros((self.encoder.chunk_frames, NUM_BINS), np.float32)).out
             part = "decoder"
             predicted = self.predict((-1,) * (context_size - 1) + (self.vocabulary.blank_id,))
             part = "joiner"
@@ -307,7 +208,7 @@ class Transducer:
 
     def encoder_stream(self, *, phones: bool = False) -> EncoderStream:
         """Return a fresh stream: all states zero. With ``phones`` it tells phones too, if the model does."""
-        return EncoderStream(self, self._initial_states, phones=phones and bool(self.phones))
+        return self.encoder.stream(phones=phones and bool(self.phones))
 
     def _predict(self, context: tuple[int, ...]) -> Array:
         y = np.asarray([context], np.int64)

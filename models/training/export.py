@@ -20,7 +20,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from ..transducer import DELAY, PHONES
+from ..encoder import DELAY, PHONES
 from . import lexicon
 from .augment import FLOOR
 from .model import NUM_BINS, ModelConfig, TransducerModel, frequencies

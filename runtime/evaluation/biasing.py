@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ...biasing import Biasing, Phrase, TokenizedPhrase, Tokenizer
 from ...models import SAMPLE_RATE, NearwordError, Transducer, stream_audio
-from ...models.transducer import Encoded
+from ...models.encoder import Encoded
 from ..recognition.biasing import bias_vocabulary
 from ..recognition.encoder_stream import AudioEncoder
 from ..recognition.text import normalise

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from ...lattice import TokenLattice
 from ...models.audio import Samples
+from ...models.encoder import Encoded
 from ...models.features import FRAME_SECONDS
-from ...models.transducer import Encoded
 from ..search import Search
 from .encoder_stream import AudioEncoder
 from .second_pass import PhonesHeard, SecondPass

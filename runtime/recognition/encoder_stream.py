@@ -7,8 +7,9 @@ import numpy as np
 
 from ...models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ...models.audio import Samples
+from ...models.encoder import Encoded, EncoderStream
 from ...models.features import FRAME_SECONDS, NUM_BINS, Features
-from ...models.transducer import Encoded, EncoderStream, ModelInfo
+from ...models.transducer import ModelInfo
 from .hum import HumFilter
 
 TAIL_SECONDS = 0.5

@@ -18,7 +18,7 @@ from ...lattice import DeterminizeSettings, Lattice
 from ...lattice.viterbi import best_to_end
 from ...models import Transducer
 from ...models.audio import Samples
-from ...models.transducer import Encoded
+from ...models.encoder import Encoded
 from ..search import BeamSettings, Search, SearchOptions
 from .biasing import bias_vocabulary, surprise_of
 from .encoder_stream import AudioEncoder

@@ -35,7 +35,7 @@ from ...lattice import (
     subset,
 )
 from ...models import ModelFileError, Pronouncer, Transducer
-from ...models.transducer import Encoded
+from ...models.encoder import Encoded
 from ..search import SearchOptions
 from .confidence import read_calibration, with_confidences
 from .transcript import Word

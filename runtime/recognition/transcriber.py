@@ -20,8 +20,8 @@ from ...models import (
     stream_audio,
 )
 from ...models.audio import Samples
+from ...models.encoder import Encoded
 from ...models.features import FRAME_SECONDS
-from ...models.transducer import Encoded
 from ..search import DEFAULT_SEARCH, Search, SearchOptions
 from .decode_loop import DecodeLoop
 from .reading import Reading, read_best

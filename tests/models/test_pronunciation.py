@@ -4,7 +4,6 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from nearword.models import pronunciation, resolve
 from nearword.models.errors import ModelFileError
 from nearword.models.pronunciation import MAX_LETTERS, Pronouncer
 from onnx import TensorProto, helper
+from onnx_graphs import save_graph
 
 BUNDLED = Path(pronunciation.__file__).parent / "bundled" / "assistant-en"
 WORDS = st.text(alphabet="abcdefghijklmnopqrstuvwxyz'", max_size=MAX_LETTERS)
@@ -90,14 +90,9 @@ def test_threads_share_a_pronouncer(monkeypatch: pytest.MonkeyPatch) -> None:
 def write_model(path: Path, metadata: dict[str, str], outputs: tuple[str, ...] = ("best", "log_probs")) -> Path:
     """Write a graph whose log_probs are one class wide."""
     nodes = [helper.make_node("Cast", ["letters"], [name], to=TensorProto.FLOAT) for name in outputs]
-    letters = helper.make_tensor_value_info("letters", TensorProto.INT64, ["N", "L"])
-    made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", "L"]) for name in outputs]
-    model = helper.make_model(
-        helper.make_graph(nodes, "toy", [letters], made), opset_imports=[helper.make_opsetid("", 17)]
-    )
-    model.ir_version = 8
-    helper.set_model_props(model, metadata)
-    onnx.save(model, path)
+    shape = ("N", "L")
+    made = [(name, TensorProto.FLOAT, shape) for name in outputs]
+    save_graph(path, nodes, [("letters", TensorProto.INT64, shape)], made, {}, metadata)
     return path
 
 

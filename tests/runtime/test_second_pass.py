@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nearword.biasing import Biasing, Phrase
 from nearword.lattice import n_best
 from nearword.models import ModelFileError, Transducer, read_audio
-from nearword.models.transducer import Encoded
+from nearword.models.encoder import Encoded
 from nearword.runtime import BeamSettings, SearchOptions, Transcriber, Word
 from nearword.runtime.recognition.biasing import bias_vocabulary, surprise_of
 from nearword.runtime.recognition.events import Final

@@ -189,7 +189,7 @@ def test_a_grammar_takes_no_more_encoder_steps(
 ) -> None:
     from demo import DEMO
     from nearword.models import read_audio
-    from nearword.models.transducer import EncoderStream
+    from nearword.models.encoder import EncoderStream
     from nearword.runtime import Recognizer
 
     grammar = SlotGrammar(["tell my $WHO i am $WHAT"], {"who": ["brother"], "what": ["late", "on my way"]})

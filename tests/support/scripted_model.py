@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 from nearword.biasing import ClassSettings, Phrase
 from nearword.models import Transducer
 from nearword.runtime import BeamSettings
 from nearword.runtime.recognition.biasing import load_biasing
 from nearword.runtime.search import SearchOptions
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from onnx_graphs import save_graph
 
 FRAMES = 4
 """Feature frames per step; a step is one encoder frame of 40 ms."""
@@ -33,7 +33,7 @@ def write_scripted_model(folder: Path, tokens: Sequence[str], script: Sequence[d
         for token, probability in probabilities.items():
             row[tokens.index(token)] = np.log(probability)
     n, real = helper.make_node, TensorProto.FLOAT
-    _save(
+    save_graph(
         folder / "encoder.onnx",
         [
             # the state h counts the steps; c and the sound are only passed through, so that they are inputs
@@ -58,7 +58,7 @@ def write_scripted_model(folder: Path, tokens: Sequence[str], script: Sequence[d
             "rnn_hidden_size": 1,
         },
     )  # fmt: skip
-    _save(
+    save_graph(
         folder / "decoder.onnx",
         [
             n("Cast", ["y"], ["real"], to=real),
@@ -70,7 +70,7 @@ def write_scripted_model(folder: Path, tokens: Sequence[str], script: Sequence[d
         {"axis": np.asarray([1]), "zeros": np.zeros((1, size), np.float32)},
         {"vocab_size": size, "context_size": 2},
     )
-    _save(
+    save_graph(
         folder / "joiner.onnx",
         [n("Add", ["encoder_out", "decoder_out"], ["logit"])],
         [("encoder_out", real, ["N", size]), ("decoder_out", real, ["N", size])],
@@ -93,20 +93,3 @@ def hear_with(folder: Path, phrases: Sequence[str], max_active: int = 4) -> list
     for _ in range(12):
         search.advance(encoder.run(np.zeros((model.info.chunk_frames, 80), np.float32)).out)
     return [model.vocabulary.tokens[token] for token in search.tokens]
-
-
-def _save(path, nodes, inputs, outputs, constants, metadata) -> None:
-    graph = helper.make_graph(
-        nodes,
-        "scripted",
-        [helper.make_tensor_value_info(*each) for each in inputs],
-        [helper.make_tensor_value_info(*each) for each in outputs],
-        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 8
-    for key, value in metadata.items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, str(value)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)

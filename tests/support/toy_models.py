@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from onnx_graphs import save_graph
 
 WORD_TOKENS = ("<blk>", "<unk>", "▁THE", "S", "▁CALL", "ING", "'", "▁A", "<0xC3>", "<0xA9>", "▁")
 
@@ -27,23 +27,6 @@ class ToyModel:
     phones: tuple[str, ...] = ()
     """Classes of phones that the encoder tells, blank first, and where the words' phones are in ``pronunciation``."""
     pronunciation: Path | None = None
-
-
-def _save(path: Path, nodes, inputs, outputs, constants, metadata) -> None:
-    graph = helper.make_graph(
-        nodes,
-        "toy",
-        [helper.make_tensor_value_info(*i) for i in inputs],
-        [helper.make_tensor_value_info(*o) for o in outputs],
-        [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 8
-    for key, value in metadata.items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, str(value)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
 
 
 def write_encoder(path: Path, toy: ToyModel, **metadata: object) -> None:
@@ -109,8 +92,7 @@ def write_encoder(path: Path, toy: ToyModel, **metadata: object) -> None:
         ("cached_c", f, [d, 1, 1, "N"]),
         ("processed_lens", TensorProto.INT64, ["N"]),
     ]
-    used = {name for node in nodes for name in node.input}
-    _save(
+    save_graph(
         path,
         nodes,
         [("x", f, ["N", toy.frames, 80]), *states],
@@ -119,7 +101,7 @@ def write_encoder(path: Path, toy: ToyModel, **metadata: object) -> None:
             *[(f"new_{name}", kind, shape) for name, kind, shape in states],
             *told,
         ],
-        {k: v for k, v in constants.items() if k in used},
+        constants,
         {"model_type": "toy", "T": toy.frames, "decode_chunk_len": toy.shift} | metadata,
     )
 
@@ -140,7 +122,7 @@ def write_decoder(path: Path, toy: ToyModel, **metadata: object) -> None:
         n("Mul", ["e", "place"], ["p"]),
         n("ReduceSum", ["p", "axes1"], ["decoder_out"], keepdims=0),
     ]
-    _save(
+    save_graph(
         path,
         nodes,
         [("y", TensorProto.INT64, ["N", size])],
@@ -161,7 +143,7 @@ def write_joiner(path: Path, toy: ToyModel) -> None:
         helper.make_node("MatMul", ["act", "w"], ["product"]),
         helper.make_node("Add", ["product", "bias"], ["logit"]),
     ]
-    _save(
+    save_graph(
         path,
         nodes,
         [("encoder_out", f, ["N", d]), ("decoder_out", f, ["N", d])],

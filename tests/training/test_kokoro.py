@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnx")
 pytest.importorskip("torch")
 from nearword.models import NearwordError
 from nearword.models.training.kokoro import RATE, Kokoro, choose_voice, ipa, language_of, speak_all
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from onnx_graphs import save_graph
 
 needs_espeak = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="needs espeak-ng (apt-get install espeak-ng)"
@@ -37,20 +38,18 @@ def write_kokoro(folder: Path) -> Path:
         helper.make_node("Mul", ["level", "speed"], ["audio"]),
     ]
     constants = {"each": [2000], "zero": [0], "one": [1], "axis": [1], "flat": [1]}
-    graph = helper.make_graph(
+    save_graph(
+        folder / "kokoro.onnx",
         nodes,
-        "kokoro",
         [
-            helper.make_tensor_value_info("tokens", TensorProto.INT64, [1, "n"]),
-            helper.make_tensor_value_info("style", TensorProto.FLOAT, [1, 256]),
-            helper.make_tensor_value_info("speed", TensorProto.FLOAT, [1]),
+            ("tokens", TensorProto.INT64, [1, "n"]),
+            ("style", TensorProto.FLOAT, [1, 256]),
+            ("speed", TensorProto.FLOAT, [1]),
         ],
-        [helper.make_tensor_value_info("audio", TensorProto.FLOAT, ["samples"])],
-        [numpy_helper.from_array(np.asarray(value, np.int64), name) for name, value in constants.items()],
+        [("audio", TensorProto.FLOAT, ["samples"])],
+        {name: np.asarray(value, np.int64) for name, value in constants.items()},
+        {},
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 8
-    onnx.save(model, folder / "kokoro.onnx")
     return folder
 
 

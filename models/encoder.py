@@ -1,0 +1,142 @@
+"""The encoder of a model and the streams it encodes; states go from step to step as the graph names them."""
+
+import os
+from collections.abc import Sequence
+from threading import BoundedSemaphore
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ModelFileError
+from .features import NUM_BINS, Features
+from .model_path import ModelPath
+from .session import Tensor, describe, metadata_int, open_session, zeros
+
+Array = npt.NDArray[np.float32]
+FEATURES = ("", "fbank", "kaldi", "kaldi-fbank")
+"""What an encoder's metadata may say of its features: nothing, or that they are Kaldi's filter bank."""
+PHONES = "phones"
+"""Name of the encoder's output, and of its metadata, where it has heard phones; after the layout's own outputs."""
+DELAY = "delay_frames"
+"""Metadata of an encoder whose output lies behind its input: by how many feature frames, beyond what it is fed."""
+COUNT = "processed_lens"
+"""State of an encoder that counts what it has heard; icefall's conformer is told it and does not count on."""
+
+
+class Encoded(NamedTuple):
+    """What the encoder makes of one step."""
+
+    out: Array
+    """[encoder_frames, joiner_dim] For the joiner."""
+    phones: Array | None = None
+    """[phone_frames, classes] Natural log-probabilities of phones, class 0 the blank; None where nobody wants them."""
+
+
+class Encoder:
+    """An encoder's graph, shared by all streams. Safe to share between threads."""
+
+    def __init__(self, path: ModelPath, threads: int) -> None:
+        """Open a graph and read what it takes and gives.
+
+        Raises:
+            ModelFileError: it is missing or damaged, is no encoder, or hears other features.
+        """
+        self.session = open_session(path, threads)
+        self.turns = BoundedSemaphore(os.cpu_count() or 1)
+        """Held by a step: more at one time than there are cores would only wait, each with its memory."""
+        self.metadata = dict(self.session.get_modelmeta().custom_metadata_map)
+        check_features(path, self.metadata)
+        inputs = describe(path, self.session.get_inputs())
+        features = [tensor for tensor in inputs if tensor.name == "x"]
+        if not features or len(features[0].shape) != 3 or features[0].shape[2] not in (NUM_BINS, None):
+            names = ", ".join(tensor.name for tensor in inputs[:4])
+            raise ModelFileError(
+                path, f"not an encoder: its inputs are {names}; expected x [N, T, {NUM_BINS}] and states"
+            )
+        self.dtype = features[0].dtype
+        states = [tensor for tensor in inputs if tensor.name != "x"]
+        self.states = [state.name for state in states]
+        """Names of the inputs that hold a stream's past."""
+        outputs = [tensor for tensor in describe(path, self.session.get_outputs()) if tensor.name != PHONES]
+        self.outputs = [tensor.name for tensor in outputs]
+        """Names of what comes out, without phones: ``encoder_out``, then the next states."""
+        counts_itself = COUNT not in self.states or len(outputs) != len(states)
+        self.uncounted = None if counts_itself else self.states.index(COUNT)
+        """Place of the state that goes in and does not come out: feature frames before the step, as sherpa-onnx counts,
+        though icefall means those after subsampling; it only matters while the caches fill."""
+        check_states(path, [state for place, state in enumerate(states) if place != self.uncounted], outputs[1:])
+        self.chunk_frames = metadata_int(path, self.metadata, "T", 1, 10_000)
+        """Feature frames (10 ms) it is fed per step."""
+        if features[0].shape[1] not in (self.chunk_frames, None):
+            raise ModelFileError(
+                path, f"x takes {features[0].shape[1]} frames, but metadata 'T' is {self.chunk_frames}"
+            )
+        self.chunk_shift = metadata_int(path, self.metadata, "decode_chunk_len", 1, self.chunk_frames)
+        """Feature frames it advances per step."""
+        self.delay_frames = metadata_int(path, {DELAY: "0", **self.metadata}, DELAY, 0, 1000)
+        """Feature frames that what comes out of a step lies behind what goes in."""
+        self._initial = [zeros(state) for state in states]
+
+    def stream(self, *, phones: bool = False) -> "EncoderStream":
+        """Return a fresh stream: all states zero."""
+        return EncoderStream(self, self._initial, phones=phones)
+
+
+class EncoderStream:
+    """One stream's encoder states. Cheap to make and to fork; not to be used by two threads at once."""
+
+    def __init__(self, encoder: Encoder, states: Sequence[npt.NDArray[np.generic]], *, phones: bool) -> None:
+        self._encoder = encoder
+        self._states = list(states)
+        self._phones = phones
+        self._outputs = [*encoder.outputs, PHONES] if phones else encoder.outputs
+
+    def run(self, features: Features) -> Encoded:
+        """Encode one step of features [chunk_frames, 80]; the states move on."""
+        encoder = self._encoder
+        feeds = dict(zip(encoder.states, self._states, strict=True))
+        feeds["x"] = features[None].astype(encoder.dtype, copy=False)
+        with encoder.turns:
+            out, *following = encoder.session.run(self._outputs, feeds)
+        # copies: what is kept for long is not to lie in the arena, between what every step needs
+        phones = following.pop()[0].copy() if self._phones else None
+        if encoder.uncounted is not None:
+            following.insert(encoder.uncounted, self._states[encoder.uncounted] + encoder.chunk_shift)
+        self._states = following
+        return Encoded(np.array(out[0], np.float32), phones)
+
+    def fork(self) -> "EncoderStream":
+        """Return a stream in the same state that goes its own way; states are never written to, so none is copied."""
+        return EncoderStream(self._encoder, self._states, phones=self._phones)
+
+
+def check_features(path: ModelPath, metadata: dict[str, str]) -> None:
+    """Check that an encoder hears the features that are computed here.
+
+    Raises:
+        ModelFileError: it says that it was trained on others, as those of Whisper; its words would be wrong, silently.
+    """
+    said = metadata.get("feature", "").strip()
+    if said.lower() not in FEATURES:
+        raise ModelFileError(
+            path,
+            f"metadata 'feature' is {said[:40]!r}; only models trained on Kaldi's filter bank ({NUM_BINS} mel bins) run"
+            " here: take one of those, or run this one with sherpa-onnx",
+        )
+
+
+def check_states(path: ModelPath, states: Sequence[Tensor], following: Sequence[Tensor]) -> None:
+    """Check that what comes out of a step can go into the next.
+
+    Raises:
+        ModelFileError: there are more of the ones than of the others, or two of a pair differ in shape or type.
+    """
+    if len(following) != len(states):
+        raise ModelFileError(path, f"{len(states)} states go in and {len(following)} come out; expected as many")
+    for state, after in zip(states, following, strict=True):
+        fits = len(state.shape) == len(after.shape) and all(
+            a is None or b is None or a == b for a, b in zip(state.shape, after.shape, strict=True)
+        )
+        if not fits or state.dtype != after.dtype:
+            raise ModelFileError(path, f"state {state.name} and its next value {after.name} differ in shape or type")
