@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from .calibration import second_moments
+from .compression.calibration import Calibration, calibrated
 from .compression.errors import CompressionError
 from .compression.model_file import ModelFile, pack_files
 from .compression.rounding import Rounding, quantised, rounded
@@ -14,6 +16,7 @@ from .compression.sections import write_atomically
 from .errors import ModelFileError
 from .graphs import PARTS, find_graphs
 from .model_path import ModelPath, PackedPath, open_model
+from .transducer import Transducer
 
 LARGEST_EXTRA = 64_000_000
 """Bytes that a file of the folder may have beside the graphs."""
@@ -46,22 +49,30 @@ def pack_model(
     *,
     precision: str = "auto",
     rounding: Rounding | None = None,
+    calibration: Calibration | None = None,
+    recordings: Sequence[Path] = (),
     updates: Mapping[str, str] | None = None,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> int:
     """Write a model into one file, which loads as its folder does; returns the file's size in bytes.
 
-    Without ``rounding`` every file comes back byte for byte; with it the quantised weights of the graphs are others.
+    Without ``rounding`` and ``calibration`` every file comes back byte for byte; with one of them the quantised weights
+    of the graphs are others.
 
     Args:
         model: its folder, its encoder, or a packed model.
         output: where to; it appears only when it is whole.
         precision: which graphs, as ``find_graphs``.
         rounding: what becomes of the weights.
+        calibration: what becomes of the encoder's weights, so that as little as may be is lost of what it hears.
+        recordings: speech of any kind, for calibration; no texts are needed.
         updates: where later versions are, and whose signature counts: ``url`` and ``key``.
+        progress: is told the share of calibration that is done.
 
     Raises:
         ModelNotFoundError: there is no such model.
         ModelFileError: a file of it is missing or cannot be packed, or nothing can be rounded.
+        AudioError: a recording cannot be read.
         OSError: the file cannot be written.
     """
     paths = model_files(model, precision)
@@ -76,9 +87,16 @@ def pack_model(
             if not any(quantised(files[name]) for name in graphs):
                 raise ModelFileError(paths[graphs[0]], "none of the graphs has int8 weights; export it in int8 first")
             files |= {name: rounded(files[name], rounding) for name in graphs}
+        if calibration is not None:
+            heard = Transducer.load(model, precision=precision)
+            moments = second_moments(heard, recordings, lambda share: progress(0.6 * share))
+            encoder = heard.info.graphs[0].name
+            files[encoder] = calibrated(files[encoder], moments, calibration, lambda share: progress(0.6 + 0.4 * share))
         values: dict[str, Any] = {"name": open_model(model).name}
         if rounding is not None and rounding.changes:
             values["rounding"] = asdict(rounding)
+        if calibration is not None:
+            values["rounding"] = {**asdict(calibration), "calibrated": True}
         if updates is not None:
             values["updates"] = dict(updates)
         packed = pack_files(files, values)

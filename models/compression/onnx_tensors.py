@@ -6,7 +6,7 @@ as it lies in memory. Everything else is passed over by its length.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .errors import CompressionError
@@ -15,7 +15,9 @@ FLOAT, UINT8, INT8, FLOAT16 = 1, 2, 3, 10
 ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, FLOAT16: 2}
 """Kinds of numbers that are looked at, as ONNX numbers them, to bytes of each."""
 _GRAPH = 7
-_INITIALIZER = 5
+_NODE, _INITIALIZER, _OUTPUT = 1, 5, 12
+_NODE_INPUT, _NODE_OUTPUT, _OPERATOR = 1, 2, 4
+_VALUE_NAME = 1
 _DIMS, _TYPE, _FLOATS, _NAME, _RAW = 1, 2, 4, 8, 9
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_DIMS = 8
@@ -48,6 +50,50 @@ def find_tensors(model: bytes) -> list[Span]:
             if span is not None:
                 spans.append(span)
     return spans
+
+
+@dataclass(frozen=True)
+class Node:
+    """An operator of a graph, and what goes in and comes out by name."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def find_nodes(model: bytes) -> list[Node]:
+    """Return the operators of a graph, in the order of the file.
+
+    Raises:
+        CompressionError: this is no ONNX file, or a damaged one.
+    """
+    nodes = []
+    for graph_begin, graph_end in _fields(model, 0, len(model), _GRAPH):
+        for begin, end in _fields(model, graph_begin, graph_end, _NODE):
+            said: dict[int, list[str]] = {_NODE_INPUT: [], _NODE_OUTPUT: [], _OPERATOR: [""]}
+            for number, kind, first, last in _walk(model, begin, end):
+                if number in said and kind == _BYTES:
+                    said[number].append(model[first:last].decode("utf-8", "replace"))
+            nodes.append(Node(said[_OPERATOR][-1], tuple(said[_NODE_INPUT]), tuple(said[_NODE_OUTPUT])))
+    return nodes
+
+
+def with_outputs(model: bytes, names: Sequence[str]) -> bytes:
+    """Return a graph's file that also gives out what has these names within it.
+
+    A message that comes a second time is merged with the first, so what is new stands behind the whole file.
+    """
+    outputs = [_message(_OUTPUT, _message(_VALUE_NAME, name.encode())) for name in names]
+    return model + _message(_GRAPH, b"".join(outputs))
+
+
+def _message(number: int, value: bytes) -> bytes:
+    """Return a field that has a length."""
+    size, length = len(value), bytearray()
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([number << 3 | _BYTES, *length, size]) + value
 
 
 def _fields(data: bytes, begin: int, end: int, wanted: int) -> Iterator[tuple[int, int]]:

@@ -1,11 +1,13 @@
 """Errors against bytes: the bundled model packed, its weights rounded after training to fewer bits and with zeros.
 
     python tests/benchmarks/compressed_models.py measure --speech DIR --work DIR [--points 8:0 5:0 4:0 8:50 ...]
+                                                         [--calibrate FOLDER]
     python tests/benchmarks/compressed_models.py report --work DIR [-o docs/compression-errors.svg]
     python tests/benchmarks/compressed_models.py loading [--work DIR]
     python tests/benchmarks/compressed_models.py operations
 
-``measure`` packs each point (bits:zeros, then optionally :group and :block) and runs ``nearword evaluate`` on the three
+``measure`` packs each point (bits:zeros, then optionally :group and :block; with ``--calibrate``, a folder of
+recordings, bits may be a fraction and there are no groups and blocks) and runs ``nearword evaluate`` on the three
 dev sets as it stands; what is in the work folder already is not measured again. ``report`` prints the table and draws
 it. ``loading`` opens folder and packed models in turn, and a step of the encoder with each, in one process. It also
 runs one matrix product in int8 dense, with zeros, and with zeros in blocks: whether onnxruntime skips them.
@@ -25,6 +27,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from nearword.models import Transducer, resolve
+from nearword.models.compression.calibration import Calibration
 from nearword.models.compression.rounding import Rounding
 from nearword.models.graphs import find_graphs
 from nearword.models.packing import pack_model
@@ -50,21 +53,29 @@ def stored(path: Path) -> int:
     return Transducer.load(path).info.size_bytes
 
 
-def name_of(point: str) -> str:
+def name_of(point: str, *, calibrated: bool = False) -> str:
     """Return what a point's files are called."""
-    return "b{}z{}".format(*point.split(":")[:2]) + "".join(f"-{more}" for more in point.split(":")[2:])
+    return (
+        ("c" if calibrated else "")
+        + "b{}z{}".format(*point.split(":")[:2])
+        + "".join(f"-{more}" for more in point.split(":")[2:])
+    )
 
 
-def measure(speech: Path, work: Path, points: list[str]) -> None:
+def measure(speech: Path, work: Path, points: list[str], recordings: list[Path]) -> None:
     """Pack and evaluate each point."""
     work.mkdir(parents=True, exist_ok=True)
     for point in points:
-        packed = work / f"{name_of(point)}.nearword"
-        bits, zeros, *more = (int(number) for number in point.split(":"))
-        if not packed.exists():
-            pack_model(resolve(), packed, rounding=Rounding(bits, zeros / 100, *more))
+        packed = work / f"{name_of(point, calibrated=bool(recordings))}.nearword"
+        bits, zeros, *more = point.split(":")
+        if packed.exists():
+            pass
+        elif recordings:
+            pack_model(resolve(), packed, calibration=Calibration(float(bits), int(zeros) / 100), recordings=recordings)
+        else:
+            pack_model(resolve(), packed, rounding=Rounding(int(bits), int(zeros) / 100, *map(int, more)))
         for name, (manifest, *options) in SETS.items():
-            kept = work / f"{name_of(point)}.{name}.json"
+            kept = packed.with_name(f"{packed.stem}.{name}.json")
             if kept.exists():
                 continue
             command = [sys.executable, "-m", "nearword.runtime.cli", "evaluate", "--model", packed, speech / manifest]
@@ -215,10 +226,12 @@ def main() -> None:
     parser.add_argument("--speech", type=Path)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--points", nargs="+", default=POINTS)
+    parser.add_argument("--calibrate", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     if options.command == "measure":
-        measure(options.speech, options.work, options.points)
+        recordings = sorted(options.calibrate.iterdir()) if options.calibrate else []
+        measure(options.speech, options.work, options.points, recordings)
     elif options.command == "report":
         report(options.work, options.output)
     elif options.command == "loading":

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from demo import DEMO
 from nearword.models import ModelError, ModelFileError, ModelNotFoundError, Transducer, read_audio, resolve
+from nearword.models.compression.calibration import Calibration
 from nearword.models.compression.rounding import Rounding
 from nearword.models.packing import pack_model, unpack_model
 from nearword.runtime import SearchOptions, Transcriber
@@ -68,6 +69,26 @@ def test_rounding_makes_it_smaller_and_words_stay(packed: Path, tmp_path: Path, 
     assert abs(again - size) < 100
 
 
+def test_recordings_say_which_weights_matter(tmp_path: Path, demo_samples, bundled) -> None:
+    told: list[float] = []
+    size = pack_model(
+        resolve(), tmp_path / "small.nearword", calibration=Calibration(3.0), recordings=[DEMO], progress=told.append
+    )
+    assert size < 0.63 * sum(path.stat().st_size for path in resolve().iterdir())
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    small = Transducer.load(tmp_path / "small.nearword")
+    assert [word.text for word in heard(small, demo_samples)[0]] == [w.text for w in heard(bundled, demo_samples)[0]]
+
+
+def test_without_int8_weights_or_speech_nothing_is_calibrated(toy_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="int8"):
+        pack_model(toy_folder, tmp_path / "m.nearword", calibration=Calibration(), recordings=[DEMO])
+    with pytest.raises(ModelFileError, match="name more"):
+        pack_model(resolve(), tmp_path / "m.nearword", calibration=Calibration(), recordings=[])
+    assert not list(tmp_path.iterdir())
+
+
 def test_only_what_runs_is_packed(tmp_path: Path) -> None:
     folder = write_toy_model(tmp_path / "m", ToyModel(quantise_joiner=True))
     (folder / "encoder-other.fp16.onnx").write_bytes(b"x")
@@ -122,7 +143,17 @@ def test_the_command_line_packs_shows_hears_and_unpacks(run_cli, tmp_path: Path,
     assert "my brother" in run_cli("transcribe", "--model", "small", DEMO).stdout
     assert run_cli("models", "unpack", path, "-o", tmp_path / "folder").returncode == 0
     assert (tmp_path / "folder" / "tokens.txt").read_bytes() == (resolve() / "tokens.txt").read_bytes()
-    for wrong in (("-o", tmp_path / "x.zip"), ("-o", path, "--bits", "3"), ("-o", path, "--group", "1")):
-        assert run_cli("models", "pack", "assistant-en", *wrong).returncode == 2
+    (tmp_path / "none").mkdir()
+    for wrong, told in (
+        (("-o", tmp_path / "x.zip"), ".nearword"),
+        (("-o", path, "--bits", "3"), "8, 5, 4"),
+        (("-o", path, "--bits", "3.4"), "--calibrate"),
+        (("-o", path, "--bits", "9", "--calibrate", DEMO), "6.5"),
+        (("-o", path, "--bits", "3", "--calibrate", tmp_path / "none"), "no recordings"),
+        (("-o", path, "--bits", "3", "--calibrate", tmp_path / "absent"), "no such"),
+        (("-o", path, "--group", "1"), "groups of 1"),
+    ):
+        refused = run_cli("models", "pack", "assistant-en", *wrong)
+        assert (refused.returncode, told in refused.stderr) == (2, True), refused.stderr
     failed = run_cli("models", "pack", toy_folder, "-o", path, "--bits", "4")
     assert (failed.returncode, len(failed.stderr.splitlines())) == (1, 1)
