@@ -36,7 +36,7 @@ def second_moments(
         AudioError: a recording cannot be read.
         ModelFileError: the encoder has no int8 weights.
     """
-    path = model.info.graphs[0]
+    path, encoder = model.info.graphs[0], model.encoder
     graph = path.read_bytes()
     try:
         inputs = inputs_of_products(graph)
@@ -58,14 +58,17 @@ def second_moments(
         features.accept(samples)
         features.finish()
         frames = features.take(0, features.frames_ready)
-        states = [zeros(known[name]) for name in model.state_inputs]
-        for begin in range(0, len(frames) - model.info.chunk_frames + 1, model.info.chunk_shift):
-            feeds = dict(zip(model.state_inputs, states, strict=True))
-            step = frames[begin : begin + model.info.chunk_frames]
-            feeds[model.encoder_input] = step[None].astype(model.encoder_dtype, copy=False)
-            _, *found = session.run([*model.encoder_outputs, *names], feeds)
-            states = found[: len(states)]
-            for name, value in zip(names, found[len(states) :], strict=True):
+        states = [zeros(known[name]) for name in encoder.states]
+        for begin in range(0, len(frames) - encoder.chunk_frames + 1, encoder.chunk_shift):
+            feeds = dict(zip(encoder.states, states, strict=True))
+            step = frames[begin : begin + encoder.chunk_frames]
+            feeds["x"] = step[None].astype(encoder.dtype, copy=False)
+            found = session.run([*encoder.outputs, *names], feeds)
+            following = found[1 : len(encoder.outputs)]
+            if encoder.uncounted is not None:
+                following.insert(encoder.uncounted, states[encoder.uncounted] + encoder.chunk_shift)
+            states = following
+            for name, value in zip(names, found[len(encoder.outputs) :], strict=True):
                 rows = value.reshape(-1, value.shape[-1])
                 moment = rows.T @ rows
                 sums[name] = sums[name] + moment if name in sums else moment
