@@ -5,7 +5,7 @@ from .graph import NOTHING_LISTED as NOTHING_LISTED
 from .graph import Listed as Listed
 from .graph import WordClasses as WordClasses
 from .model import PathSettings as PathSettings
-from .model import Rejection as Rejection
+from .confidence import Rejection as Rejection
 from .model import UnderstandingModel as UnderstandingModel
 from .result import NOTHING_UNDERSTOOD as NOTHING_UNDERSTOOD
 from .result import FilledSlot as FilledSlot

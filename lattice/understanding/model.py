@@ -16,6 +16,7 @@ from ..lattice import Lattice
 from ..nbest import n_best
 from ..posterior import word_confidences
 from .basic import BASIC_WORDS, basic_intent
+from .confidence import HEARD, Rejection
 from .graph import NOTHING_LISTED, Graph, Listed, WordClasses, graph_of_lattice, graph_of_words, share_within
 from .intent_features import intent_features
 from .known_values import nearest_value
@@ -30,10 +31,10 @@ from .words import Token, combined, hash_of, tokenize
 OUTSIDE = "O"
 """Label of words that are in no slot; label 0."""
 FORBIDDEN = -1e9
-MAX_ARCS = 60
-"""Arcs of a lattice that are looked at."""
-MAX_WINDOWS = 240
-"""Windows of five words that are; a lattice with more is pruned further."""
+MAX_ARCS = 30
+"""Arcs of a lattice that are looked at: with 60 nothing more was understood."""
+MAX_WINDOWS = 48
+"""Windows of five words that are; a lattice with more is pruned further. With 240 nothing more was understood."""
 BASIC_SHARE = 0.5
 """Probability from which on a lattice is taken for a basic intent."""
 BASIC_PATHS = 10
@@ -54,21 +55,6 @@ class PathSettings:
     """Weight of the CRF's scores."""
     word: float = 0.0
     """What each word is worth: makes up for what the others have for or against long paths."""
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """When to say no. Confidence is the probability that the intent is right, learnt on texts that were held out."""
-
-    weights: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
-    """Of the best margin over the mean, of its lead over the next, of its lead over "none of them", and of 1."""
-    least: float = 0.0
-    """Confidence below which nothing is accepted."""
-
-    def confidence(self, best: float, lead: float, known: float) -> float:
-        """Return the probability that the intent is right."""
-        odds = float(np.dot(self.weights, (best, lead, known, 1.0)))
-        return float(0.5 * (1 + np.tanh(odds / 2)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +96,11 @@ class UnderstandingModel:
                 inside = {label, "B-" + label[2:]}
                 scores[[other not in inside for other in self.labels], number] = FORBIDDEN
         return scores
+
+    @cached_property
+    def _inside(self) -> npt.NDArray[np.bool_]:
+        """[labels] Which are of words that a slot does not begin with."""
+        return np.array([label.startswith("I-") for label in self.labels])
 
     @cached_property
     def _of_intent(self) -> tuple[tuple[npt.NDArray[np.intp], Doubles], ...]:
@@ -188,24 +179,25 @@ class UnderstandingModel:
         margins = self.margins(graph, listed)
         known = margins[:-1] if self.none_of_them else margins
         number = int(known.argmax())
-        confidence = self.rejection.confidence(*lead_of(margins, self.none_of_them))
-        words, slots = self._slots(graph, number, listed)
-        intent = self.intents[number]
+        sure = confidence = self.rejection.confidence(*lead_of(margins, self.none_of_them))
+        words, heard, slots = self._slots(graph, number, listed)
+        if graph.lattice is not None:
+            sure = HEARD.confidence(confidence, slots, heard)
         return Understanding(
             accepted=confidence >= self.rejection.least,
-            intent=intent,
+            intent=self.intents[number],
             slots=tuple(slots),
             text=" ".join(words),
-            confidence=round(confidence, 4),
+            confidence=round(sure, 4),
             source="model",
         )
 
-    def _slots(self, graph: Graph, intent: int, listed: Listed) -> tuple[list[str], list[FilledSlot]]:
-        """Return the words of the best path, and the slots in it."""
+    def _slots(self, graph: Graph, intent: int, listed: Listed) -> tuple[list[str], Doubles, list[FilledSlot]]:
+        """Return the words of the best path, how sure they are, and the slots in it."""
         lattice = graph.lattice
         chosen, transitions = self.labels_of(intent)
         if lattice is None and len(chosen) == 1:
-            return [graph.words[word] for word in graph.word], []
+            return [graph.words[word] for word in graph.word], graph.posterior, []
         windows = windows_of(graph, max(len(graph.word), MAX_WINDOWS))
         if windows is None:
             raise ValueError(f"a graph of {len(graph.word)} arcs has more than {MAX_WINDOWS} windows")
@@ -220,18 +212,14 @@ class UnderstandingModel:
             at, best = best_path(windows, weight * emissions + base[:, None], weight * transitions)
         arcs = windows.arc[at]
         words = [graph.words[word] for word in graph.word[arcs].tolist()]
+        heard = np.ones(len(arcs)) if lattice is None else word_confidences(lattice, arcs.tolist(), graph.posterior)
         if not best.any():
-            return words, []
-        sure = np.ones(len(arcs))
-        if len(chosen) > 1:
-            shares = marginals(emissions[at] / self.label_temperature, transitions / self.label_temperature)
-            sure = shares[np.arange(len(at)), best]
-        times = None
-        if lattice is not None:
-            sure = sure * word_confidences(lattice, arcs.tolist(), graph.posterior)
-            times = np.stack([lattice.start[arcs], lattice.end[arcs]], 1) + lattice.offset
+            return words, heard, []
+        shares = marginals(emissions[at] / self.label_temperature, transitions / self.label_temperature)
+        sure = shares[np.arange(len(at)), best] * heard
+        times = None if lattice is None else np.stack([lattice.start[arcs], lattice.end[arcs]], 1) + lattice.offset
         labels = [self.labels[chosen[label]] for label in best]
-        return words, _filled(words, labels, sure, times, self.known_values)
+        return words, heard, _filled(words, labels, sure, times, self.known_values)
 
     def emissions(self, graph: Graph, windows: Windows, intent: int, listed: Listed) -> Doubles:
         """Return the score of each label that the intent allows, [windows, labels]."""
@@ -242,8 +230,7 @@ class UnderstandingModel:
         chosen, _ = self.labels_of(intent)
         scores = table[:, chosen][place.reshape(keys.shape)].sum(1)
         first = (windows.words[:, 1] == graph.begin)[:, None]
-        inside = np.array([self.labels[label].startswith("I-") for label in chosen])
-        out: Doubles = np.where(first & inside, FORBIDDEN, scores)
+        out: Doubles = np.where(first & self._inside[chosen], FORBIDDEN, scores)
         return out
 
 

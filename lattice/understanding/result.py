@@ -49,7 +49,7 @@ class Understanding:
     text: str = ""
     """The words that were understood: in a lattice, the path that makes most sense."""
     confidence: float = 0.0
-    """How sure it is that the intent is right, 0 to 1."""
+    """How sure it is, 0 to 1: of a text that the intent is right, of speech that intent, slots and their words are."""
     source: str = ""
     """``grammar``, ``model``, or ``basic`` for yes, no, stop, cancel and repeat; empty where nothing understands."""
 

@@ -47,6 +47,8 @@ class Precision:
     """One in 2 to this number of unknown features is taken for a known one."""
     most_intent_levels: int = 32
     """Values at most that a weight of an intent may have: many more weights fit, and none is missed."""
+    most_slot_levels: int = 64
+    """Values at most that a weight of a label may have; none is larger than the largest, transitions are."""
     beyond: float = 0.001
     """Share of the weights of intents that are larger than the largest value."""
 
@@ -98,7 +100,8 @@ def sections_of(model: UnderstandingModel, precision: Precision) -> Sections:
     }
     whole = Sections({"model": values}, {"allowed": np.packbits(model.allowed.ravel())})
     whole |= _stored_intents(model.intent_weights, precision).sections("intents")
-    whole |= _stored(model.slot_weights, precision).sections("slots")
+    slots = replace(precision, levels=min(precision.levels, precision.most_slot_levels))
+    whole |= _stored(model.slot_weights, slots).sections("slots")
     language = Precision(precision.levels, max(precision.fingerprint_bits, LANGUAGE_FINGERPRINT_BITS))
     whole |= _stored(model.language_weights, language).sections("language")
     return whole if model.classes is None else whole | classes_sections(model.classes)

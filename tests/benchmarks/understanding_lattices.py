@@ -12,7 +12,7 @@ right if intent and all slots are, with all their words. Compared are
 - lattice: as ``understand_lattice`` has it
 - said: the true words, which no recogniser can beat
 
-All are accepted in the first column; in the second each refuses the tenth it is least sure of. ``--sweep`` tries
+All are accepted in the first column; in the others each refuses the share it is least sure of. ``--sweep`` tries
 settings of how paths are compared; choose them on other texts than those that are reported.
 """
 
@@ -23,8 +23,10 @@ import json
 import math
 import random
 import shutil
+import statistics
 import subprocess
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +45,8 @@ VOICES = {
     "festival": ["text2wave", "{text}", "-o", "{wav}"],
 }
 PATHS = 20
-REFUSED = 0.1
+REFUSED = (0.0, 0.1, 0.2, 0.3, 0.4)
+"""Shares that are refused."""
 Slots = frozenset[tuple[str, str]]
 WAYS = ("words", "n-best", "lattice", "said")
 
@@ -120,24 +123,28 @@ def understand(model: UnderstandingModel, spoken: Spoken, way: str) -> Understan
 def table(model: UnderstandingModel, data: list[Spoken]) -> None:
     """Print what is wrong."""
     print(f"{len(data)} requests; voices: {dict(Counter(one.voice for one in data))}")
-    errors = Counter[str]()
-    print(f"{'':10}{'all accepted':>24}{'a tenth refused':>20}{'intent wrong':>16}{'words wrong':>14}")
+    wrong_at: dict[str, list[int]] = {}
+    shares = "".join(f"{share:>9.0%}" for share in REFUSED)
+    print(f"wrong, refused:{shares}{'intent wrong':>15}{'words wrong':>14}{'ms':>8}")
     for way in WAYS:
-        found = [understand(model, one, way) for one in data]
+        found, spent = [], []
+        for one in data:
+            begun = time.process_time()
+            found.append(understand(model, one, way))
+            spent.append(1000 * (time.process_time() - begun))
         right = [is_right(one.example, answer) for one, answer in zip(data, found, strict=True)]
         sure = sorted(range(len(data)), key=lambda place: -found[place].confidence)
-        kept = sure[: round(len(sure) * (1 - REFUSED))]
-        wrong, wrong_kept = len(data) - sum(right), sum(not right[place] for place in kept)
+        wrong_at[way] = [sum(not right[place] for place in sure[: round(len(sure) * (1 - r))]) for r in REFUSED]
         intents = sum(one.example.intent != answer.intent for one, answer in zip(data, found, strict=True))
         texts = sum(
             answer.text != " ".join(t.text for t in one.example.labelled()[0])
             for one, answer in zip(data, found, strict=True)
         )
-        errors[way] = wrong
-        print(f"{way:10}{wrong:>14} ({wrong / len(data):6.1%}){wrong_kept:>12} of {len(kept)}{intents:>14}{texts:>14}")
-    if errors["words"]:
-        print(f"lattice: {1 - errors['lattice'] / errors['words']:.1%} fewer wrong than words, "
-              f"{1 - errors['lattice'] / max(errors['n-best'], 1):.1%} fewer than n-best")  # fmt: skip
+        counts = "".join(f"{count:>9}" for count in wrong_at[way])
+        print(f"{way:15}{counts}{intents:>15}{texts:>14}{statistics.median(spent):>8.2f}")
+    for other in ("words", "n-best"):
+        fewer = (1 - one / max(two, 1) for one, two in zip(wrong_at["lattice"], wrong_at[other], strict=True))
+        print(f"lattice, fewer wrong than {other}: " + ", ".join(f"{share:.1%}" for share in fewer))
 
 
 def sweep(model: UnderstandingModel, data: list[Spoken]) -> None:

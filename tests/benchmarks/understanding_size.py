@@ -10,6 +10,7 @@ the checksum made right again.
 """
 
 import argparse
+import gc
 import json
 import resource
 import tempfile
@@ -27,6 +28,7 @@ from nearword.lattice.understanding import (
     UnderstandingModel,
     graph,
     intent_features,
+    model,
     path_language,
     slot_features,
     words,
@@ -49,9 +51,9 @@ SAME = 1e-9
 """Weights of a feature that differ by less are one."""
 
 
-def figures(model: UnderstandingModel, examples: Sequence[Example]) -> tuple[float, float]:
+def figures(found: UnderstandingModel, examples: Sequence[Example]) -> tuple[float, float]:
     """Return intents right and slot F1, in per cent; slots are 0 where there are none."""
-    score = score_requests(list(answer(model, examples)))
+    score = score_requests(list(answer(found, examples)))
     return 100 * score.intents.value, 100 * score.slot_f1 if score.slots else 0.0
 
 
@@ -60,7 +62,7 @@ class FeatureNames:
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
-        for module in (words, graph, intent_features, slot_features, path_language):
+        for module in (words, graph, intent_features, model, slot_features, path_language):
             for name, noted in (("hash_of", self._hash_of), ("combined", self._combined)):
                 if hasattr(module, name):
                     setattr(module, name, noted)
@@ -126,14 +128,20 @@ def use(path: Path, examples: Sequence[Example]) -> None:
     loads = []
     for _ in range(20):
         begun = time.process_time()
-        load_understanding(path)
+        model = load_understanding(path)
         loads.append(time.process_time() - begun)
+    tokens = [one.labelled()[0] for one in examples]
+    for some in tokens:  # what the modules keep belongs to no model
+        model.understand_tokens(some)
+    del model
     tracemalloc.start()
     model = load_understanding(path)
-    _ = model.transitions
-    held, peak = tracemalloc.get_traced_memory()
+    opened, peak = tracemalloc.get_traced_memory()
+    for some in tokens:
+        model.understand_tokens(some)
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    tokens = [one.labelled()[0] for one in examples]
     spent = []
     for _ in range(3):
         for some in tokens:
@@ -144,8 +152,8 @@ def use(path: Path, examples: Sequence[Example]) -> None:
     print(f"load {1000 * min(loads):.2f} ms at best, {1000 * float(np.median(loads)):.2f} in the middle")
     print(f"text {np.median(spent):.2f} ms in the middle, {np.percentile(spent, 90):.2f} at the 90th percentile")
     print(
-        f"file {size} bytes; memory beside it {held} bytes, {peak} at most while it is opened: "
-        f"{(size + peak) / size:.2f} x"
+        f"file {size} bytes; memory beside it {opened} bytes, {peak} at most while it is opened, {held} after "
+        f"{len(tokens)} texts: {(size + max(peak, held)) / size:.2f} x"
     )
     print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
 
@@ -238,9 +246,9 @@ def main() -> None:
             tables = [
                 [
                     (setting, *row_of(small, precision, folder, held))
-                    for setting, precision in ((level, Precision(level, 8, level)) for level in LEVELS)
+                    for setting, precision in ((level, Precision(level, 8, level, level)) for level in LEVELS)
                 ],
-                [(width, *row_of(small, Precision(256, width), folder, held)) for width in WIDTHS],
+                [(width, *row_of(small, Precision(fingerprint_bits=width), folder, held)) for width in WIDTHS],
             ]
             print(json.dumps({"levels": tables[0], "fingerprints": tables[1]}))
         if settings.plot and tables:

@@ -176,3 +176,14 @@ def test_a_large_lattice_is_pruned_and_understood(home):
 def test_silence_asks_for_nothing(home):
     empty = Lattice((), *(np.zeros(0) for _ in range(5)), np.zeros((0, 3)), np.zeros((1, 3)))
     assert not home.understand_lattice(empty).accepted
+
+
+def test_what_was_hardly_heard_is_less_sure_and_still_accepted(home):
+    words = ["turn", "on", "the", "kitchen", "light"]
+    clear = home.understand_lattice(confused(*({word: -0.1} for word in words)))
+    choices = [{word: -0.1} for word in words[:3]] + [{"kitchen": -0.5, "kitten": -0.6}, {"light": -0.4, "night": -0.5}]
+    unclear = home.understand_lattice(confused(*choices))
+    assert (unclear.intent, unclear.text) == (clear.intent, clear.text)
+    assert clear.accepted
+    assert unclear.accepted
+    assert unclear.confidence < clear.confidence - 0.1

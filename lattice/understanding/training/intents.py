@@ -1,8 +1,7 @@
 """Learning intents: one linear classifier for each against all others, first with all weights, then with few.
 
 Names such as ``light_on`` and ``light_off`` say that intents have something in common: what all of them share is
-learnt as well, of the examples of all (as in Evgeniou and Pontil 2004, "Regularized multi-task learning"). The few
-weights that are stored are fitted to the scores that all weights give (distillation: Hinton, Vinyals and Dean 2015).
+learnt as well, of the examples of all (as in Evgeniou and Pontil 2004, "Regularized multi-task learning").
 """
 
 import re
@@ -13,10 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..confidence import Rejection
 from ..intent_features import ALWAYS
-from ..model import Rejection, lead_of
+from ..model import lead_of
 from ..weights import Doubles, ExactWeights, Ints
 from ..words import Keys
+from .few_weights import FREQUENT, fitted, strongest
 
 FOLDS = 3
 """Parts of the data, each understood by what was learnt of the others, for confidences and the refusal."""
@@ -24,12 +25,8 @@ SHARED = 0.6
 """Weight of what intents have in common that share the beginning or the end of their names."""
 LEAST_TEXTS, MANY_TEXTS = 2, 1000
 """Texts that a feature has to be seen in, where there are many, to be among the few: once tells little."""
-FREQUENT = 0.25
-"""Exponent of how often a feature was seen, by which its weights count more where the largest are chosen."""
 DAMPING = 3.0
 """How much the few weights are held where they were, while they are fitted."""
-STEPS = 40
-"""Of the search for the few weights."""
 _JOINT = re.compile(r"[_.:/ ]")
 
 
@@ -116,44 +113,27 @@ def _each_against_all(table: Any, wanted: Ints, count: int, cost: float, always:
     return weights
 
 
-def distilled(data: IntentData, weights: Doubles, kept: npt.NDArray[np.bool_], told: Callable[[str], None]) -> Doubles:
-    """Return weights that are zero where they are not ``kept``, and give nearly the scores of all, [features, intents].
+def with_few(
+    data: IntentData, weights: Doubles, bits: float, per_weight: float, per_row: float, told: Callable[[str], None]
+) -> Doubles:
+    """Return the weights that are worth their bits, fitted, and zeros, [features, intents].
 
-    Damped least squares over the texts (LSMR: Fong and Saunders 2011).
+    The largest are kept; those of features that are frequent count a little more, of those seen once nothing.
     """
-    from scipy.sparse.linalg import lsmr
+    from scipy import sparse
 
-    table = data.table.tocsc()
-    out = np.where(kept, weights, 0.0)
-    missing = np.asarray(data.table @ (weights - out))
-    for intent in range(data.num_intents):
-        chosen = np.flatnonzero(kept[:, intent])
-        if len(chosen):
-            out[chosen, intent] += lsmr(table[:, chosen].tocsr(), missing[:, intent], damp=DAMPING, maxiter=STEPS)[0]
-        if intent % 20 == 19:
-            told(f"intents with few weights: {intent + 1} of {data.num_intents}")
-    return out
-
-
-def strongest(
-    data: IntentData, weights: Doubles, bits: float, per_weight: float, per_row: float
-) -> npt.NDArray[np.bool_]:
-    """Return which weights to keep, so that they take about so many bits: the largest.
-
-    Those of features that are frequent count a little more, those of features that were seen once nothing.
-    """
     seen = np.bincount(data.table.indices, minlength=len(data.columns)).astype(np.float64)
     least = LEAST_TEXTS if len(data.intents) >= MANY_TEXTS else 1
     sizes = np.abs(weights) * np.where(seen >= least, seen**FREQUENT, 0.0)[:, None]
-    flat = np.flatnonzero(sizes)
-    order = flat[np.argsort(-sizes.ravel()[flat], kind="stable")]
-    row = order // weights.shape[1]
-    fresh = np.zeros(len(order), bool)
-    fresh[np.unique(row, return_index=True)[1]] = True
-    taken = np.cumsum(np.where(fresh, per_row, 0.0) + per_weight)
-    kept = np.zeros(weights.shape, bool)
-    kept.ravel()[order[: int(np.searchsorted(taken, bits))]] = True
-    return kept
+    rows = np.repeat(np.arange(len(weights)), data.num_intents)
+    kept = strongest(rows, sizes.ravel(), bits, per_weight, per_row).reshape(weights.shape)
+    total = int(np.count_nonzero(weights))
+    if int(kept.sum()) == total:
+        return weights
+    told(f"intents: {int(kept.sum()):,} of {total:,} weights are kept, and fitted")
+    few = sparse.csc_matrix(np.where(kept, weights, 0.0))
+    out: Doubles = fitted(data.table, sparse.csc_matrix(weights), few, DAMPING, told).toarray()
+    return out
 
 
 def as_exact(columns: Keys, weights: Doubles) -> ExactWeights:

@@ -1,17 +1,23 @@
-"""Learning slots: a linear-chain CRF, first with all features, then with the strongest alone."""
+"""Learning slots: a linear-chain CRF, with all weights, then with few."""
 
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..model import transition_keys
+from ..slot_features import NUM_TEMPLATES
 from ..weights import ExactWeights, Ints
 from ..words import Keys
+from .few_weights import FREQUENT, fitted, strongest
 
 MAX_ITERATIONS = 12
+DAMPING = 3.0
+"""How much the few weights are held where they were, while they are fitted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +31,7 @@ class SlotData:
 
 
 def learn(
-    data: SlotData, labels: Sequence[str], told: Callable[[str], None], kept: Keys | None = None,
+    data: SlotData, labels: Sequence[str], told: Callable[[str], None],
     *, rows: Ints | None = None, iterations: int = MAX_ITERATIONS,
 ) -> ExactWeights:  # fmt: skip
     """Return the weights of labels by feature, and of transitions (see ``model.transition_keys``).
@@ -37,7 +43,6 @@ def learn(
         data: what to learn of.
         labels: names of all labels, by number.
         told: gets a line now and then.
-        kept: features to use, in rising order; all unless given.
         rows: texts to learn of; all unless given.
         iterations: times that all texts are looked at.
     """
@@ -49,11 +54,7 @@ def learn(
         keys = data.features[number]
         if not len(keys):
             continue
-        used = keys != 0
-        if kept is not None and len(kept):
-            place = np.minimum(np.searchsorted(kept, keys), len(kept) - 1)
-            used &= kept[place] == keys
-        words = [["%x" % key for key in row[some].tolist()] for row, some in zip(keys, used, strict=True)]  # noqa: UP031
+        words = [["%x" % key for key in row[row != 0].tolist()] for row in keys]  # noqa: UP031
         trainer.append(words, list(data.labels[number]))
     told(f"slots: {iterations} rounds over the texts")
     with tempfile.TemporaryDirectory() as folder:
@@ -73,28 +74,45 @@ def learn(
     return ExactWeights.gather(keys_of, columns, weights, len(labels))
 
 
-def strongest_features(weights: ExactWeights, spared: Keys, bits: float, per_weight: float, per_row: float) -> Keys:
-    """Return the features whose largest weights are largest, in rising order, as many as take about so many bits."""
-    lengths = np.diff(weights.ends, prepend=0)
-    largest = np.maximum.reduceat(np.abs(weights.weights), weights.ends - lengths)
-    largest[np.isin(weights.keys, spared)] = np.inf
-    order = np.argsort(-largest, kind="stable")
-    taken = np.cumsum(per_row + per_weight * lengths[order])
-    return np.sort(weights.keys[order[: int(np.searchsorted(taken, bits))]])
+def with_few(
+    data: SlotData, weights: ExactWeights, spared: Keys, bits: float, per_weight: float, per_row: float,
+    told: Callable[[str], None],
+) -> ExactWeights:  # fmt: skip
+    """Return the weights that are worth their bits, fitted to the scores of all: the largest, and all ``spared``.
 
+    Those of features that are frequent count a little more.
+    """
+    from scipy import sparse
 
-def strongest_weights(
-    weights: ExactWeights, spared: Keys, bits: float, per_weight: float, per_row: float
-) -> ExactWeights:
-    """Return the largest weights, as many as take about so many bits."""
+    table = _table(data, weights.keys)
+    seen = np.bincount(table.indices, minlength=len(weights.keys)).astype(np.float64)
     row = weights.row_of
-    size = np.abs(weights.weights)
-    size = np.where(np.isin(weights.keys, spared)[row], np.inf, size)
-    order = np.argsort(-size, kind="stable")
-    fresh = np.zeros(len(order), bool)
-    fresh[np.unique(row[order], return_index=True)[1]] = True
-    taken = np.cumsum(np.where(fresh, per_row, 0.0) + per_weight)
-    kept = order[: int(np.searchsorted(taken, bits))]
+    always = np.isin(weights.keys, spared)[row]
+    sizes = np.where(always, np.inf, np.abs(weights.weights) * seen[row] ** FREQUENT)
+    kept = strongest(row, sizes, bits, per_weight, per_row)
+    if kept.all():
+        return weights
+    told(f"slots: {int(kept.sum()):,} of {len(kept):,} weights are kept, and fitted")
+    shape = (len(weights.keys), weights.num_columns)
+
+    def matrix(some: npt.NDArray[np.bool_]) -> Any:
+        return sparse.csc_matrix((weights.weights[some], (row[some], weights.columns[some])), shape)
+
+    found = fitted(table, matrix(~always), matrix(kept & ~always), DAMPING, told).tocoo()
     return ExactWeights.gather(
-        weights.keys[row[kept]], weights.columns[kept], weights.weights[kept], weights.num_columns
+        np.concatenate([weights.keys[row[always]], weights.keys[found.row]]),
+        np.concatenate([weights.columns[always], found.col]),
+        np.concatenate([weights.weights[always], found.data]),
+        weights.num_columns,
     )
+
+
+def _table(data: SlotData, keys: Keys) -> Any:
+    """Return which of the features each word has, scipy's sparse matrix [words, features]; ``keys`` in rising order."""
+    from scipy import sparse
+
+    asked = np.concatenate([some.reshape(-1, NUM_TEMPLATES) for some in data.features])
+    place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+    there = keys[place] == asked
+    ends = np.concatenate([[0], np.cumsum(there.sum(1))])
+    return sparse.csr_matrix((np.ones(int(ends[-1])), place[there], ends), (len(asked), len(keys)))

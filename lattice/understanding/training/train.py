@@ -31,12 +31,10 @@ SAMPLE = 400
 """Texts of which it is taken what a word is worth on average."""
 HELD_PART = 8
 """One text in so many is held out from the first CRF, for the temperature."""
-FEATURES_MORE = 1.6
-"""Bits that the features of the second CRF may take before the smallest weights go, over those there are."""
 LANGUAGE_NGRAM = 36.0
 """Bits of an n-gram."""
 _SHARES = {"intents": 0.36, "slots": 0.53, "language": 0.11}
-INTENT_LEVEL_BITS, LEVEL_BITS = 5.0, 8.0
+INTENT_LEVEL_BITS, SLOT_LEVEL_BITS = 5.0, 6.0
 """Bits of a weight as it is stored."""
 
 
@@ -183,10 +181,8 @@ def _learn_intents(
     weights = intents.learn(data, settings.cost)
     total = int(np.count_nonzero(weights))
     if bits < float("inf"):
-        kept = intents.strongest(data, weights, bits, _weight_bits(INTENT_LEVEL_BITS, data.num_intents), PER_ROW)
-        if kept.sum() < total:
-            told(f"intents: {int(kept.sum()):,} of {total:,} weights are kept, and fitted")
-            weights = intents.distilled(data, weights, kept, told)
+        per_weight = _weight_bits(INTENT_LEVEL_BITS, data.num_intents)
+        weights = intents.with_few(data, weights, bits, per_weight, PER_ROW, told)
     return intents.as_exact(data.columns, weights), total
 
 
@@ -208,16 +204,12 @@ def _learn_slots(
     probe = replace(model, slot_weights=first)
     wanted = [data.labels[text] for text in held.tolist()]
     temperature = fit_temperature(probe, [graphs[text] for text in held.tolist()], guessed[held], wanted, listed)
-    spared, kept = transition_keys(labels), None
-    per_weight = _weight_bits(LEVEL_BITS, len(labels))
+    weights = slots.learn(data, labels, told, iterations=settings.iterations)
+    total = len(weights.weights)
     if bits < float("inf"):
-        # weights shrink to a part when features go, so some more features than have room are given a chance
-        kept = slots.strongest_features(first, spared, FEATURES_MORE * bits, per_weight, PER_ROW)
-        told(f"slots: {len(kept):,} of {len(first.keys):,} features are kept, and learnt once more")
-    weights = slots.learn(data, labels, told, kept, iterations=settings.iterations)
-    if bits < float("inf"):
-        weights = slots.strongest_weights(weights, spared, bits, per_weight, PER_ROW)
-    return replace(model, slot_weights=weights, label_temperature=temperature), len(first.weights)
+        per_weight = _weight_bits(SLOT_LEVEL_BITS, len(labels))
+        weights = slots.with_few(data, weights, transition_keys(labels), bits, per_weight, PER_ROW, told)
+    return replace(model, slot_weights=weights, label_temperature=temperature), total
 
 
 def _allowed(
