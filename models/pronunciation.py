@@ -2,7 +2,8 @@
 
 import threading
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,43 @@ class Pronouncer:
                 del self._cache[word]
         return [known[word] or new.get(word, ()) for word in words]
 
+    def by_letter(self, words: Sequence[str]) -> "list[tuple[Phones, ...]]":
+        """Return the phones of each word by its characters, one entry for each of these; see ``__call__``.
+
+        Together they are what ``__call__`` says; characters that are no letters of the model have none.
+        """
+        spelled = [[self._spell(character)[:1] for character in word] for word in words]
+        texts = ["".join(letters)[:MAX_LETTERS] for letters in spelled]
+        said = self._say_by_letter({text for text in texts if text})
+        out: list[tuple[Phones, ...]] = []
+        for letters, text in zip(spelled, texts, strict=True):
+            rest = iter(said.get(text, ()))
+            out.append(tuple([next(rest, ()) if letter else () for letter in letters]))
+        return out
+
+    def _say_by_letter(self, words: Iterable[str]) -> dict[str, tuple[Phones, ...]]:
+        per_letter, before = self._slots
+        said: dict[str, tuple[Phones, ...]] = {}
+        for part in _batches(words):
+            best = self._run("best", part)
+            kept = best != 0
+            kept[:, 1:] &= best[:, 1:] != best[:, :-1]
+            rows: list[list[list[int]]] = [[[] for _ in word] for word in part]
+            last = len(part[0]) - 1
+            for row, slot in zip(*(place.tolist() for place in kept.nonzero()), strict=True):
+                # what is said at the marks around a word is of its first or last letter
+                rows[row][min(max(slot // per_letter - before, 0), last)].append(int(best[row, slot]))
+            said.update(zip(part, (tuple(map(tuple, letters)) for letters in rows), strict=True))
+        return said
+
+    @cached_property
+    def _slots(self) -> tuple[int, int]:
+        """How many classes a letter puts out, and how many marks stand before a word."""
+        letter = next(iter(self._letters))
+        one, two = (self._run("best", [letter * count]).shape[1] for count in (1, 2))
+        per_letter = max(two - one, 1)
+        return per_letter, (one // per_letter - 1) // 2
+
     def _spell(self, word: str) -> str:
         if not word.isascii():
             word = unicodedata.normalize("NFKD", word)
@@ -95,20 +133,25 @@ class Pronouncer:
 
     def _say(self, words: Iterable[str]) -> dict[str, Phones]:
         said: dict[str, Phones] = {"": ()}
-        by_length: dict[int, list[str]] = {}
-        for word in words:
-            by_length.setdefault(len(word), []).append(word)
-        by_length.pop(0, None)
-        for length, group in by_length.items():
-            size = max(BATCH_LETTERS // length, 1)
-            for first in range(0, len(group), size):
-                part = group[first : first + size]
-                best = self._run("best", part)
-                kept = best != 0
-                kept[:, 1:] &= best[:, 1:] != best[:, :-1]
-                classes = best[kept].tolist()
-                start = 0
-                for word, end in zip(part, kept.sum(1).cumsum().tolist(), strict=True):
-                    said[word] = tuple(classes[start:end])
-                    start = end
+        for part in _batches(words):
+            best = self._run("best", part)
+            kept = best != 0
+            kept[:, 1:] &= best[:, 1:] != best[:, :-1]
+            classes = best[kept].tolist()
+            start = 0
+            for word, end in zip(part, kept.sum(1).cumsum().tolist(), strict=True):
+                said[word] = tuple(classes[start:end])
+                start = end
         return said
+
+
+def _batches(words: Iterable[str]) -> Iterator[list[str]]:
+    """Yield words of one length at a time, without those that have no letters."""
+    by_length: dict[int, list[str]] = {}
+    for word in words:
+        by_length.setdefault(len(word), []).append(word)
+    by_length.pop(0, None)
+    for length, group in by_length.items():
+        size = max(BATCH_LETTERS // length, 1)
+        for first in range(0, len(group), size):
+            yield group[first : first + size]
