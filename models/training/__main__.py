@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import NearwordError
-from . import language_commands
+from . import contextual_commands, language_commands
 from .options import (
     Bits,
     Block,
@@ -306,7 +306,14 @@ def log(work: Work = Path("work"), run_name: Annotated[str, typer.Option("--run"
             print(row["update"], row["wer"])
 
 
-for command in (language_commands.texts, language_commands.lm_transformer, language_commands.pronunciation):
+for command in (
+    language_commands.texts,
+    language_commands.lm_transformer,
+    language_commands.pronunciation,
+    contextual_commands.bias_prepare,
+    contextual_commands.bias_train,
+    contextual_commands.bias_export,
+):
     app.command()(command)
 
 

@@ -329,7 +329,7 @@ def export(
     for name, build in (("encoder", encoder_graph), ("decoder", decoder_graph), ("joiner", joiner_graph)):
         path, graph = folder / f"{name}.onnx", build(weights, model.config)
         onnx.save(graph, path)
-        with _without_advice():
+        with without_advice():
             quantize_dynamic(
                 path,
                 folder / f"{name}.int8.onnx",
@@ -345,7 +345,7 @@ def export(
 
 
 @contextmanager
-def _without_advice() -> Iterator[None]:
+def without_advice() -> Iterator[None]:
     """Keep onnxruntime from logging that a graph should be simplified first: these are written as they should be."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

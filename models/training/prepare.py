@@ -275,7 +275,7 @@ def _compute_features(recordings: Sequence[Recording], folder: Path, seed: int, 
     partial = folder / f"index-{crc32(repr(jobs).encode()):08x}.part"
     for other in (folder / "index.jsonl", *set(folder.glob("index-*.part")) - {partial}):
         other.unlink(missing_ok=True)
-    done = _complete_lines(partial)
+    done = complete_lines(partial)
     last = {"offset": 0, "frames": 0, "number": -1, "teacher_end": 0, **(json.loads(done[-1]) if done else {})}
     offset, first, taught = last["offset"] + last["frames"], last["number"] + 1, last["teacher_end"]
     mode = "r+b" if done else "wb"
@@ -308,7 +308,7 @@ def _compute_features(recordings: Sequence[Recording], folder: Path, seed: int, 
     partial.replace(folder / "index.jsonl")
 
 
-def _complete_lines(file: Path) -> list[str]:
+def complete_lines(file: Path) -> list[str]:
     """Return the lines of a file that may not exist, but for one that was cut off."""
     text = file.read_text() if file.exists() else ""
     return text[: text.rfind("\n") + 1].splitlines(keepends=True)

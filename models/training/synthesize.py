@@ -81,7 +81,7 @@ class Utterance:
         return self.voice.partition("/")[0] if self.engine == "accent" else self.engine
 
 
-def _name(place: str, engine: str, voice: str, text: str) -> str:
+def file_name(place: str, engine: str, voice: str, text: str) -> str:
     """Return a file name that no other text or voice has: what an earlier call has written is taken as it is."""
     return f"{place}-{crc32(f'{engine} {voice} {text}'.encode()):08x}"
 
@@ -104,7 +104,7 @@ def plan(texts: Sequence[str], count: int, seed: int, shares: Mapping[str, float
         voice = rng.choice(VOICES[engine])
         utterances.append(
             Utterance(
-                _name(f"{seed:02d}{len(utterances):06d}", engine, voice, text),
+                file_name(f"{seed:02d}{len(utterances):06d}", engine, voice, text),
                 text,
                 engine,
                 voice,
@@ -146,7 +146,7 @@ def held_out(texts: Sequence[str], count: int, seed: int, voice: str = "ked_diph
     chosen = (next(templates) if number % 2 else rng.choice(texts) for number in range(count))
     return [
         Utterance(
-            _name(f"held{number:05d}", "festival", voice, text),
+            file_name(f"held{number:05d}", "festival", voice, text),
             text,
             "festival",
             voice,
