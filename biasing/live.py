@@ -136,6 +136,15 @@ class Contents:
     templates: Templates
     template_words: Mapping[str, tuple[tuple[int, ...], ...]]
 
+    def over(self, below: "Contents") -> "Contents":
+        """Return these contents over those of a list beneath."""
+        lists = {cls: below.lists.get(cls, ()) + self.lists.get(cls, ()) for cls in {**below.lists, **self.lists}}
+        templates = self.templates if self.templates.texts else below.templates
+        if self.templates.texts and below.templates.texts:
+            templates = Templates.parse([*dict.fromkeys((*below.templates.texts, *self.templates.texts))])
+        words = {**below.template_words, **self.template_words}
+        return Contents(lists, {**below.settings, **self.settings}, self.default, templates, words)
+
     def graph(self, vocabulary: BiasVocabulary, share: float) -> BiasGraph:
         """Return the graph of it all, by ``share`` of its strength."""
         return BiasGraph(
@@ -157,6 +166,17 @@ class Contents:
             for cls, lists in self.lists.items()
         }
         return Spotter(listed, self.templates)
+
+    def spelled(self) -> list[tuple[int, ...]]:
+        """Return the likeliest tokens of each phrase; see ``Biasing.spelled``."""
+        return [
+            each.ways[0]
+            for cls, lists in self.lists.items()
+            if self.settings.get(cls, self.default).inside_score > 0
+            for one in lists
+            for part in one.parts
+            for each in part.entries.values()
+        ]
 
     def _scored(self, cls: str, lists: tuple[_ClassList, ...], share: float) -> ScoredClass:
         settings, count = self.settings.get(cls, self.default), sum(map(len, lists))
@@ -239,20 +259,10 @@ class Biasing:
         """Return what is boosted here and beneath, as a layer above needs it; to be looked at under ``lock``."""
         edits = self.edits
         if self._known is None or self._known[0] != edits:
-            self._known = edits, self._gathered()
+            lists = {cls: (one,) for cls, one in self._lists.items() if one.parts}
+            own = Contents(lists, self._settings, self._default, self._templates, self._template_words)
+            self._known = edits, own if self._beneath is None else own.over(self._beneath.contents())
         return self._known[1]
-
-    def _gathered(self) -> "Contents":
-        own = {cls: (one,) for cls, one in self._lists.items() if one.parts}
-        if self._beneath is None:
-            return Contents(own, self._settings, self._default, self._templates, self._template_words)
-        below = self._beneath.contents()
-        lists = {cls: below.lists.get(cls, ()) + own.get(cls, ()) for cls in {**below.lists, **own}}
-        templates = self._templates if self._templates.texts else below.templates
-        if self._templates.texts and below.templates.texts:
-            templates = Templates.parse([*dict.fromkeys((*below.templates.texts, *self._templates.texts))])
-        words = {**below.template_words, **self._template_words}
-        return Contents(lists, {**below.settings, **self._settings}, self._default, templates, words)
 
     @property
     def phrases(self) -> list[Phrase]:
@@ -262,6 +272,16 @@ class Biasing:
     def _parts(self) -> "list[_Part]":
         with self.lock:
             return [part for lists in self.contents().lists.values() for one in lists for part in one.parts]
+
+    @property
+    def origin(self) -> "Biasing":
+        """The list whose contents this has: itself, or one beneath while the layers above it are not edited."""
+        return self if self._beneath is None or self._edits else self._beneath.origin
+
+    def spelled(self) -> list[tuple[int, ...]]:
+        """Return all phrases of classes that count for anything, each in the tokens that it is likeliest written in."""
+        with self.lock:
+            return self.contents().spelled()
 
     @property
     def templated(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from ..recognition.biasing import bias_vocabulary
 from ..recognition.encoder_stream import AudioEncoder
 from ..recognition.text import normalise
 from ..recognition.transcriber import Transcriber
-from ..search import BeamSettings, SearchOptions
+from ..search import DEFAULT_SEARCH, BeamSettings, SearchOptions
 from .word_errors import Entry, align_words
 
 
@@ -126,9 +126,18 @@ def encode_all(
     return out
 
 
-def recognise(model: Transducer, utterance: EncodedUtterance, biasing: Biasing | None, beam: BeamSettings) -> str:
-    """Return the normalised words of an utterance, by the recogniser that ``evaluate`` measures."""
-    transcriber = Transcriber(model, SearchOptions(beam, bias=biasing))
+def recognise(
+    model: Transducer,
+    utterance: EncodedUtterance,
+    biasing: Biasing | None,
+    beam: BeamSettings,
+    search: SearchOptions = DEFAULT_SEARCH,
+) -> str:
+    """Return the normalised words of an utterance, by the recogniser that ``evaluate`` measures.
+
+    ``search`` says all but what is boosted and how wide the search is.
+    """
+    transcriber = Transcriber(model, replace(search, beam=beam, bias=biasing))
     return normalise(transcriber.replay(utterance.steps, utterance.seconds).text)
 
 

@@ -41,7 +41,7 @@ class DecodeLoop:
         """What is boosted for this stream."""
         self.second_pass = SecondPass.of(session.model, session.options)
         """What is done at the end of an utterance; None without."""
-        self.encoder = AudioEncoder(session.model, phones=self.second_pass is not None)
+        self.encoder = AudioEncoder(session.model, phones=session.options.hears_phones(session.model))
         """What the searches hear."""
         self.search: Search = session.begin_search()
         """The search for the words of the audio that is encoded so far."""
@@ -67,7 +67,7 @@ class DecodeLoop:
             self.session.refresh(self.search)
             if self.second_pass is not None:
                 self.second_pass.prepare()
-            self.search.advance(step.out)
+            self.search.advance(step.out, step.phones)
             self.phones.add(step)
             for follower in self._followers:
                 follower.advance(step)
@@ -86,7 +86,7 @@ class DecodeLoop:
         """
         search, phones = self.search.fork(), self.phones.fork()
         for step in self.encoder.completed(silence):
-            search.advance(step.out)
+            search.advance(step.out, step.phones)
             phones.add(step)
         return search, phones
 

@@ -97,7 +97,8 @@ class SecondPass:
     """What a model's phones do to lattices."""
 
     def __init__(self, pronounce: Pronouncer, options: SearchOptions, calibration: Calibration | None = None) -> None:
-        self._pronounce, self._bias, self._calibration = pronounce, options.bias, calibration
+        self._pronounce, self._calibration = pronounce, calibration
+        self._bias = options.bias if options.spotting else None
         self.prepare()
 
     def prepare(self) -> None:

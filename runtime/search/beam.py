@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ...lattice import TokenLattice
 from ...models import Transducer
+from .attention import ListAttention, StepAttention
 from .candidates import Candidate, Limits, candidate_score, follow, log_sum, pending, states_of
 from .fusion import ScoreFusion, States
 from .joiner_scores import KEPT_CANDIDATES, JoinerScores
@@ -59,6 +60,7 @@ class BeamSearch:
         *,
         bias: BiasScorer | None = None,
         language: TokenScorer | None = None,
+        attention: ListAttention | None = None,
     ) -> None:
         """Begin an utterance.
 
@@ -67,6 +69,7 @@ class BeamSearch:
             settings: how wide the search is.
             bias: adds to the scores of phrases.
             language: a language model's scores, weighted.
+            attention: phrases that the joiner is made to expect, where phones are told.
         """
         self.model = model
         """The model that is searched."""
@@ -76,6 +79,10 @@ class BeamSearch:
         self._phrase_settings = replace(settings, beam=settings.beam + reach, max_active=more)
         """How far tokens are looked at, and how many, where phrases are boosted: names begin far from the top."""
         self._scorers = ScoreFusion(len(model.vocabulary), bias, language)
+        self.attention = attention
+        """The list that is attended to from the next step on."""
+        self._past: Array | None = None
+        """Phones of the last frames, where a list is attended to."""
         self._numbers = itertools.count(1)
         context = (-1,) * (model.info.context_size - 1) + (model.vocabulary.blank_id,)
         states = self._scorers.start
@@ -169,11 +176,11 @@ class BeamSearch:
         self._live = sorted(live, key=_score, reverse=True)
         self._path_is_new = False
 
-    def advance(self, encoder_out: Array) -> None:
-        """Search on through encoder frames [n, joiner_dim]."""
+    def advance(self, encoder_out: Array, phones: Array | None = None) -> None:
+        """Search on through encoder frames [n, joiner_dim], with phones [2 * n, classes] where they are told."""
         # with a language model, tokens that phrases lift are found wherever they stand, see ``follow``
         settings = self._settings if self._scorers.has_language else self._token_settings
-        step = JoinerScores(self.model, settings, encoder_out)
+        step = JoinerScores(self.model, settings, encoder_out, self._listen(encoder_out, phones))
         blanks = 0.0
         for position in range(len(encoder_out)):
             blanks += self._frame(step, position)
@@ -181,6 +188,14 @@ class BeamSearch:
         if len(encoder_out):
             self.blank_probability = blanks / len(encoder_out)
         self._path_is_new = False
+
+    def _listen(self, encoder_out: Array, phones: Array | None) -> StepAttention | None:
+        attention = self.attention
+        if attention is None or phones is None or len(phones) != 2 * len(encoder_out):
+            return None
+        past = attention.past(phones[:0] if self._past is None else self._past)
+        self._past = attention.past(np.concatenate([past, phones]))
+        return attention.listen(encoder_out, phones, past)
 
     def fork(self) -> "BeamSearch":
         """Return a search in the same state that goes its own way; nodes are shared."""

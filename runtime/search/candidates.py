@@ -99,8 +99,13 @@ def follow(
                 if good or (key, added.after(token)) in met:
                     if plain > leading:
                         without_pending.append((score - added.pending + plain, len(out)))
-                    bias = bias_of(token)
-                    out.append(Candidate(score + gain, key, node, blanks, token, log_prob, bias, item(token) - bias))
+                    bias, given = bias_of(token), step.given(node, position, token)
+                    added_by_language = item(token) - bias
+                    out.append(
+                        Candidate(
+                            score + gain, key, node, blanks, token, log_prob - given, bias + given, added_by_language
+                        )
+                    )
     return _best_of(out, most, without_pending)
 
 

@@ -36,8 +36,9 @@ class GreedySearch:
         """Encoder frames since the last token (since the beginning, if there is none)."""
         return self.frames_seen - (self.frames[-1] + 1 if self.frames else 0)
 
-    def advance(self, encoder_out: npt.NDArray[np.float32]) -> None:
-        """Search on through encoder frames [n, joiner_dim]."""
+    def advance(self, encoder_out: npt.NDArray[np.float32], phones: npt.NDArray[np.float32] | None = None) -> None:
+        """Search on through encoder frames [n, joiner_dim]; what phones were told does not matter here."""
+        del phones
         model, blank, unknown = self._model, self._model.vocabulary.blank_id, self._model.vocabulary.unk_id
         position, count, blanks = 0, len(encoder_out), 0.0
         while position < count:

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...models import Transducer
+from .attention import StepAttention
 from .nodes import Node
 from .settings import BeamSettings
 
@@ -20,12 +21,21 @@ best tokens; what no other token has more than. (A plain tuple: there are hundre
 class JoinerScores:
     """Log-probabilities of the encoder frames of one step, for every predictor context that comes up."""
 
-    def __init__(self, model: Transducer, settings: BeamSettings, encoder_out: Array) -> None:
+    def __init__(
+        self,
+        model: Transducer,
+        settings: BeamSettings,
+        encoder_out: Array,
+        attention: StepAttention | None = None,
+    ) -> None:
         self._model, self._settings, self._encoder_out = model, settings, encoder_out
+        self._attention = attention
         self._known: dict[tuple[int, ...], list[Following]] = {}
         """By frame, counted from the end of the step: before a context comes up, nothing is known of it."""
         self._tokens: dict[tuple[int, ...], tuple[Array, Array]] = {}
         """[frames, vocab_size] and [frames]: the difference is the log-probability; -inf for blank and unknown."""
+        self._given: dict[tuple[int, ...], Array] = {}
+        """[frames, vocab_size] What attention to phrases adds to log-probabilities, 0 for blank and unknown."""
 
     def following(self, live: list[tuple[Node, float]], position: int) -> list[Following]:
         """Return what may follow live nodes on frame ``position``; may not be asked for an earlier frame later on."""
@@ -43,14 +53,36 @@ class JoinerScores:
         tokens: Array = logits[place] - normalizer[place]
         return tokens
 
+    def given(self, node: Node, position: int, token: int) -> float:
+        """Return how much of a token's log-probability comes of attention to phrases."""
+        rows = self._given.get(node.context)
+        return 0.0 if rows is None else rows.item(position - len(self._encoder_out), token)
+
     def _compute(self, contexts: list[tuple[int, ...]], encoded: Array) -> None:
-        model, settings, left = self._model, self._settings, len(encoded)
+        model, left = self._model, len(encoded)
         if len(contexts) == 1:
-            logits = model.join(encoded, model.predict(contexts[0]))
+            predicted, rows = model.predict(contexts[0]), encoded
         else:
             predicted = np.concatenate([model.predict(context) for context in contexts]).repeat(left, 0)
-            logits = model.join(np.concatenate([encoded] * len(contexts)), predicted)
-        blank, unknown = model.vocabulary.blank_id, model.vocabulary.unk_id
+            rows = np.concatenate([encoded] * len(contexts))
+        logits, normalizer, blanks = self._log_probs(model.join(rows, predicted))
+        if self._attention is not None:
+            plain = logits - normalizer[:, None]
+            added = self._attention.added(contexts, len(self._encoder_out) - left)
+            logits, normalizer, blanks = self._log_probs(model.join(rows + added.reshape(rows.shape), predicted))
+            with np.errstate(invalid="ignore"):  # what is never put out is given nothing
+                given = np.nan_to_num(logits - normalizer[:, None] - plain, nan=0.0)
+            self._given.update(zip(contexts, given.reshape(len(contexts), left, -1), strict=True))
+        found = self._following(logits, normalizer.tolist(), blanks)
+        for k, context in enumerate(contexts):
+            part = slice(k * left, (k + 1) * left)
+            self._known[context] = found[part]
+            self._tokens[context] = logits[part], normalizer[part]
+
+    def _log_probs(self, logits: Array) -> tuple[Array, Array, list[float]]:
+        """Return logits of tokens, what makes log-probabilities of them, and the blank's logits."""
+        settings = self._settings
+        blank, unknown = self._model.vocabulary.blank_id, self._model.vocabulary.unk_id
         if settings.temperature != 1.0:
             logits = logits / np.float32(settings.temperature)
         if settings.blank_penalty:
@@ -62,11 +94,7 @@ class JoinerScores:
         logits[:, blank] = -np.inf
         if unknown is not None:
             logits[:, unknown] = -np.inf
-        rows = self._following(logits, normalizer.tolist(), blanks)
-        for k, context in enumerate(contexts):
-            part = slice(k * left, (k + 1) * left)
-            self._known[context] = rows[part]
-            self._tokens[context] = logits[part], normalizer[part]
+        return logits, normalizer, blanks
 
     def _following(self, logits: Array, normalizer: list[float], blanks: list[float]) -> list[Following]:
         # a token so much worse than the best, be that the blank, is out whatever the hypothesis before it

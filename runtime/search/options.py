@@ -5,6 +5,8 @@ from typing import Literal, cast
 
 from ...lattice import DeterminizeSettings
 from ...models import Transducer
+from .attended_lists import AttendedBias, attention_to
+from .attention import ListAttention
 from .beam import BeamSearch
 from .greedy import GreedySearch
 from .language import own_language
@@ -28,6 +30,13 @@ class SearchOptions:
     bias: BiasScorer | LiveBias | None = None
     """Boosts phrases. Of lists that change every stream has a layer of its own (see ``recognition.session``); edits
     take effect at the next encoder chunk."""
+    fusion: bool = True
+    """Whether phrases are boosted while the search runs (shallow fusion)."""
+    spotting: bool = True
+    """Whether they are looked for by their sound at the end of an utterance, where ``phones`` are."""
+    attention: bool = False
+    """Whether the model itself is made to expect them (see ``search.attention``), where its folder has the graphs for
+    that and it tells phones; of ``biasing.Biasing`` lists alone, and never in the greedy search."""
     language: TokenScorer | Literal["own"] | None = "own"
     """A language model, weighted. ``own``: the one in the model's folder, if it has one and the search is no greedy
     one, with the same weight whether phrases are boosted or not: a list leaves other words alone; None: none."""
@@ -41,14 +50,30 @@ class SearchOptions:
         """Return whether words are compared with phones."""
         return self.phones and self.beam.max_active > 1 and bool(model.phones)
 
+    def hears_phones(self, model: Transducer) -> bool:
+        """Return whether the encoder is to tell phones."""
+        return self.has_second_pass(model) or (self.attention and self.bias is not None)
+
+    def attended(self, model: Transducer) -> ListAttention | None:
+        """Return what is attended to now; None where there is nothing, or the model cannot.
+
+        Raises:
+            ModelFileError: the model's graphs for it are damaged or do not fit.
+        """
+        if not self.attention or not hasattr(self.bias, "spelled"):
+            return None
+        listed = cast("AttendedBias", self.bias)
+        return attention_to(model, listed) if len(listed) else None
+
     def phrases(self, model: Transducer) -> BiasScorer | None:
         """Return what is boosted now."""
-        bias = self.bias
+        bias = self.bias if self.fusion else None
         # by its method: asking a protocol at every chunk takes as long as a frame of the search
         if bias is None or not hasattr(bias, "snapshot"):
             return bias
         live = cast("LiveBias", bias)
-        return live.snapshot(SHARE_BESIDE_PHONES if self.has_second_pass(model) else 1.0) if len(live) else None
+        beside = self.spotting and self.has_second_pass(model)
+        return live.snapshot(SHARE_BESIDE_PHONES if beside else 1.0) if len(live) else None
 
     def begin(self, model: Transducer) -> GreedySearch | BeamSearch:
         """Return a search for a new utterance.
@@ -61,12 +86,14 @@ class SearchOptions:
             return GreedySearch(model)
         if isinstance(self.language, str):
             language = own_language(model)
-        return BeamSearch(model, self.beam, bias=self.phrases(model), language=language)
+        return BeamSearch(model, self.beam, bias=self.phrases(model), language=language, attention=self.attended(model))
 
     def refresh(self, search: Search) -> None:
         """Move a search to what is boosted now, if that is something else."""
         if self.bias is not None and isinstance(search, BeamSearch):
             search.rebias(self.phrases(search.model))
+            if self.attention:
+                search.attention = self.attended(search.model)
 
 
 DEFAULT_SEARCH = SearchOptions()

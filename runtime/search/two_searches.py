@@ -71,12 +71,12 @@ class TwoSearches:
         both = (search.tokens[: search.stable_tokens] for search in (self.plain, self.informed))
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*both, strict=False)))
 
-    def advance(self, encoder_out: npt.NDArray[np.float32]) -> None:
-        """Search on through encoder frames [n, joiner_dim]."""
+    def advance(self, encoder_out: npt.NDArray[np.float32], phones: npt.NDArray[np.float32] | None = None) -> None:
+        """Search on through encoder frames [n, joiner_dim], with phones [2 * n, classes] where they are told."""
         self._leading = None
-        self.plain.advance(encoder_out)
+        self.plain.advance(encoder_out, phones)
         if self.informed is not None:
-            self.informed.advance(encoder_out)
+            self.informed.advance(encoder_out, phones)
 
     def inform(self, informed: BeamSearch | None) -> None:
         """Go on with another search beside the plain one, or none."""
