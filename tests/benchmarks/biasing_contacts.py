@@ -1,14 +1,17 @@
 """Contacts: calls and messages to people on lists of 10 to 10,000, by a voice that training never heard.
 
-    python tests/benchmarks/biasing_contacts.py synthesize FOLDER [--count 160]
+    python tests/benchmarks/biasing_contacts.py synthesize FOLDER [--count 160] [--seed 11]
     python tests/benchmarks/biasing_contacts.py measure FOLDER [--model M] [--beam 8] [--strength 0.5 ...]
-        [--sizes 10 100 1000 10000] [--templates] [--sherpa 1.5 ...]
+        [--sizes 10 100 1000 10000] [--templates | --everywhere] [--sherpa 1.5 ...]
+        [--only none fusion spotting fusion+spotting attention attention+spotting all]
 
 The first needs festival (``text2wave``) and faker. Of each list: errors on names with the right one on the list, with
 the share of names that come out whole; errors on all other words; and false accepts, which are names of a list that
 has none of those said, heard in any utterance, and how many of these were in one of the utterances without a name.
 Several strengths show what names cost in false accepts. With ``--sherpa`` sherpa-onnx's hotwords get the same lists,
-with the same model and beam and these scores per token.
+with the same model and beam and these scores per token. ``--only`` says which of the ways to use a list are measured;
+without it fusion with spotting alone. ``--kind devices`` synthesises requests for devices that no text of the
+recipe names, in the place of calls to people.
 """
 
 import argparse
@@ -24,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from nearword.biasing import Biasing, ClassSettings, Phrase
 from nearword.models import Transducer, resolve
-from nearword.runtime import BeamSettings
+from nearword.runtime import BeamSettings, SearchOptions
 from nearword.runtime.evaluation.biasing import EncodedUtterance, PhraseFinder, encode_all, finder_for, recognise
 from nearword.runtime.evaluation.biasing import errors as errors_of
 from nearword.runtime.evaluation.word_errors import Entry
@@ -56,6 +59,16 @@ PLAIN = (
     "what is the capital of norway", "set the heating to twenty one degrees", "repeat that please",
     "call the nearest pharmacy", "text my mother good morning", "show me the front camera",
 )  # fmt: skip
+WAYS = {
+    "fusion": SearchOptions(spotting=False),
+    "spotting": SearchOptions(fusion=False),
+    "fusion+spotting": SearchOptions(),
+    "attention": SearchOptions(fusion=False, spotting=False, attention=True),
+    "attention+spotting": SearchOptions(fusion=False, attention=True),
+    "all": SearchOptions(attention=True),
+}
+"""Ways to use a list."""
+DEFAULT_SEARCH = SearchOptions()
 LOCALES = ("en_US", "en_US", "en_GB", "it_IT", "nl_NL", "fr_FR", "sv_SE", "pl_PL")
 """Half of the names are of kinds that the training sentences have; the others are of none."""
 
@@ -76,13 +89,14 @@ def names(count: int, seed: int) -> Iterator[str]:
             yield name
 
 
-def synthesize(folder: Path, count: int) -> None:
+def synthesize(folder: Path, count: int, seed: int, kind: str) -> None:
     import soundfile
     import soxr
 
     folder.mkdir(parents=True, exist_ok=True)
-    listed = list(names(max(SIZES) + count, 11))
-    rows = [(CARRIERS[k % len(CARRIERS)].format(name), name) for k, name in enumerate(listed[:count])]
+    made, carriers = (devices, DEVICE_CARRIERS) if kind == "devices" else (names, CARRIERS)
+    listed = list(made(max(SIZES) + count, seed))
+    rows = [(carriers[k % len(carriers)].format(name), name) for k, name in enumerate(listed[:count])]
     rows += [(text, "") for text in PLAIN]
 
     def speak(job: tuple[int, tuple[str, str]]) -> dict[str, str]:
@@ -98,6 +112,31 @@ def synthesize(folder: Path, count: int) -> None:
         spoken = list(pool.map(speak, enumerate(rows)))
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in spoken))
     (folder / "names.txt").write_text("\n".join(listed) + "\n")
+
+
+DEVICE_CARRIERS = (
+    "turn on the {}", "switch off the {}", "is the {} running", "set the {} to forty percent", "start the {} at noon",
+    "where did i leave the {}", "lock the {}", "pause the {} for an hour",
+)  # fmt: skip
+BRANDS = ("bl br c cr d dr f fl g gr h j k kl l m n p pl qu r s sk sl sn st t tr v w x z".split(),
+          "a ai e ee i o oo u".split(), "b d ff g k l ll m n nd nt p r rk s sh t x zz".split(),
+          "a ax ee en eo er ex ia ic id io ium o on or us y".split())  # fmt: skip
+THINGS = (
+    "dehydrator", "juicer", "aquarium", "telescope", "treadmill", "loom", "kiln", "winch", "sprinkler", "humidifier",
+    "trellis", "turntable", "dynamo", "periscope", "barometer", "lathe", "bellows", "gazebo", "theremin", "centrifuge",
+)  # fmt: skip
+
+
+def devices(count: int, seed: int) -> Iterator[str]:
+    """Yield devices by a made-up brand, and two in three by what they are too."""
+    rng, seen = random.Random(seed), set()
+    while len(seen) < count:
+        name = "".join(map(rng.choice, BRANDS))
+        if rng.random() < 0.67:
+            name += f" {rng.choice(THINGS)}"
+        if name not in seen:
+            seen.add(name)
+            yield name
 
 
 def names_heard(finder: PhraseFinder, text: str) -> int:
@@ -148,29 +187,36 @@ def measure_all(arguments: argparse.Namespace) -> None:
             biasing.set_templates(TEMPLATES)
         return biasing
 
-    print(
-        "no list:", measure(rows, finder, PhraseFinder([]), lambda _: decode(model, utterances, beam, lambda _: None))
-    )
-    for size in arguments.sizes:
+    if not arguments.only or "none" in arguments.only:
+        plain = decode(model, utterances, beam, lambda _: None, DEFAULT_SEARCH)
+        print("no list:", measure(rows, finder, PhraseFinder([]), lambda _: plain), flush=True)
+    ways = [way for way in arguments.only or ["fusion+spotting"] if way != "none"]
+    kinds = [True] if arguments.templates else [False] if arguments.everywhere else [True, False]
+    for size, way in product(arguments.sizes, ways):
+        search = WAYS[way]
         absent = finder_for(model, [Phrase(name, "contact") for name in rest[:size]])
-        for templates, strength in product((True,) if arguments.templates else (True, False), arguments.strength):
+        for templates, strength in product(kinds, arguments.strength):
 
             def recognised(
-                right: bool, templates: bool = templates, size: int = size, strength: float = strength
+                right: bool,
+                templates: bool = templates,
+                size: int = size,
+                strength: float = strength,
+                search: SearchOptions = search,
             ) -> list[str]:
                 if right and size >= len(said):
                     whole = make(said + rest[: size - len(said)], templates, strength)
-                    return decode(model, utterances, beam, lambda _: whole)
+                    return decode(model, utterances, beam, lambda _: whole, search)
                 if right:  # a short list of one's own for each utterance
                     lists = [
                         make([row["name"], *rest[: size - 1]] if row["name"] else rest[:size], templates, strength)
                         for row in rows
                     ]
-                    return decode(model, utterances, beam, lists.__getitem__)
+                    return decode(model, utterances, beam, lists.__getitem__, search)
                 wrong = make(rest[:size], templates, strength)
-                return decode(model, utterances, beam, lambda _: wrong)
+                return decode(model, utterances, beam, lambda _: wrong, search)
 
-            name = f"{size} names, {'templates' if templates else 'everywhere'}, strength {strength:.2f}:"
+            name = f"{size} names, {way}, {'templates' if templates else 'everywhere'}, strength {strength:.2f}:"
             print(name, measure(rows, finder, absent, recognised), flush=True)
         for score in arguments.sherpa if size >= len(said) else ():
             words = {True: said + rest[: size - len(said)], False: rest[:size]}
@@ -187,9 +233,13 @@ def measure_all(arguments: argparse.Namespace) -> None:
 
 
 def decode(
-    model: Transducer, utterances: list[EncodedUtterance], beam: BeamSettings, biasing: Callable[[int], Biasing | None]
+    model: Transducer,
+    utterances: list[EncodedUtterance],
+    beam: BeamSettings,
+    biasing: Callable[[int], Biasing | None],
+    search: SearchOptions,
 ) -> list[str]:
-    return [recognise(model, heard, biasing(number), beam) for number, heard in enumerate(utterances)]
+    return [recognise(model, heard, biasing(number), beam, search) for number, heard in enumerate(utterances)]
 
 
 def sherpa(arguments: argparse.Namespace, rows: list[dict[str, str]], names: list[str], score: float) -> list[str]:
@@ -232,6 +282,10 @@ def main() -> None:
     parser.add_argument("action", choices=["synthesize", "measure"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=160)
+    parser.add_argument("--seed", type=int, default=11, help="of the names")
+    parser.add_argument("--kind", choices=["contacts", "devices"], default="contacts")
+    parser.add_argument("--only", nargs="+", choices=["none", *WAYS], default=[], help="ways to use the list")
+    parser.add_argument("--everywhere", action="store_true", help="without templates only")
     parser.add_argument("--model", default="assistant-en")
     parser.add_argument("--beam", type=int, default=8)
     parser.add_argument("--strength", type=float, nargs="+", default=[0.5])
@@ -240,7 +294,7 @@ def main() -> None:
     parser.add_argument("--sherpa", type=float, nargs="+", default=[], metavar="SCORE")
     arguments = parser.parse_args()
     if arguments.action == "synthesize":
-        synthesize(arguments.folder, arguments.count)
+        synthesize(arguments.folder, arguments.count, arguments.seed, arguments.kind)
     else:
         measure_all(arguments)
 
