@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from threading import BoundedSemaphore
+from queue import SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -43,8 +43,11 @@ class Encoder:
             ModelFileError: it is missing or damaged, is no encoder, or hears other features.
         """
         self.session = open_session(path, threads)
-        self.turns = BoundedSemaphore(os.cpu_count() or 1)
-        """Held by a step: more at one time than there are cores would only wait, each with its memory."""
+        self.turns: SimpleQueue[None] = SimpleQueue()
+        """Taken by a step and given back: more at one time than there are cores would only wait, each with its memory.
+        A queue of the C library's, since a semaphore of Python's takes longer than all else here."""
+        for _ in range(os.cpu_count() or 1):
+            self.turns.put(None)
         self.metadata = dict(self.session.get_modelmeta().custom_metadata_map)
         check_features(path, self.metadata)
         inputs = describe(path, self.session.get_inputs())
@@ -97,8 +100,11 @@ class EncoderStream:
         encoder = self._encoder
         feeds = dict(zip(encoder.states, self._states, strict=True))
         feeds["x"] = features[None].astype(encoder.dtype, copy=False)
-        with encoder.turns:
+        encoder.turns.get()
+        try:
             out, *following = encoder.session.run(self._outputs, feeds)
+        finally:
+            encoder.turns.put(None)
         # copies: what is kept for long is not to lie in the arena, between what every step needs
         phones = following.pop()[0].copy() if self._phones else None
         if encoder.uncounted is not None:

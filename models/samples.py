@@ -89,7 +89,7 @@ def to_frames(audio: object, source: str = "audio", start: float = 0.0) -> Frame
         AudioError: not such an array, or samples that are NaN, infinite or far outside of [-1, 1].
     """
     is_bytes = isinstance(audio, (str, bytes, bytearray)) or (isinstance(audio, memoryview) and audio.format in "Bbc")
-    if is_bytes or not isinstance(audio, Sized | np.generic):
+    if is_bytes or not isinstance(audio, (np.ndarray, np.generic, Sized)):
         told = "; bytes become one by np.frombuffer(data, np.int16)" if is_bytes and not isinstance(audio, str) else ""
         raise AudioError(
             source, f"expected an array of samples, (n,) or (n, channels), not {type(audio).__name__}{told}"
@@ -112,6 +112,8 @@ def to_frames(audio: object, source: str = "audio", start: float = 0.0) -> Frame
 
 def _scaled(array: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
     """Return samples as float32, integers by the scale of their type."""
+    if array.dtype == np.float32:
+        return np.ascontiguousarray(array, np.float32)
     if array.dtype.kind == "f":
         with np.errstate(over="ignore"):  # beyond float32 is infinite, which is told
             return np.ascontiguousarray(array, np.float32)

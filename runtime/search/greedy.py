@@ -28,8 +28,18 @@ class GreedySearch:
         """Log-probability of each token at its frame."""
         self.frames_seen = 0
         """Encoder frames searched."""
-        self.blank_probability = 1.0
+        self._decided: list[npt.NDArray[np.float32]] = []
+        """Logits of the latest step's frames, [n, vocab_size]."""
+
+    @property
+    def blank_probability(self) -> float:
         """Mean probability of the blank over the frames of the latest step: high where nothing more is coming."""
+        blank, blanks, count = self._model.vocabulary.blank_id, 0.0, 0
+        for decided in self._decided:
+            weights = np.exp(decided - decided.max(axis=1, keepdims=True))
+            blanks += float((weights[:, blank] / weights.sum(axis=1)).sum())
+            count += len(decided)
+        return blanks / count if count else 1.0
 
     @property
     def trailing_blanks(self) -> int:
@@ -40,14 +50,14 @@ class GreedySearch:
         """Search on through encoder frames [n, joiner_dim]; what phones were told does not matter here."""
         del phones
         model, blank, unknown = self._model, self._model.vocabulary.blank_id, self._model.vocabulary.unk_id
-        position, count, blanks = 0, len(encoder_out), 0.0
+        position, count = 0, len(encoder_out)
+        if count:
+            self._decided = []
         while position < count:
             logits = model.join(encoder_out[position:], self._decoder_out)
             best = logits.argmax(axis=1).tolist()
             skip = next((k for k, token in enumerate(best) if token not in (blank, unknown)), None)
-            decided = logits if skip is None else logits[: skip + 1]
-            weights = np.exp(decided - decided.max(axis=1, keepdims=True))
-            blanks += float((weights[:, blank] / weights.sum(axis=1)).sum())
+            self._decided.append(logits if skip is None else logits[: skip + 1])
             if skip is None:
                 break
             row, token = logits[skip], best[skip]
@@ -58,7 +68,6 @@ class GreedySearch:
             self._decoder_out = model.predict(self._context)
             position += skip + 1
         self.frames_seen += count
-        self.blank_probability = blanks / count if count else self.blank_probability
 
     @property
     def stable_tokens(self) -> int:
