@@ -27,7 +27,6 @@ from .samples import (
     make_resampler,
     to_frames,
 )
-from .sound_file import PipeReader, SoundFileReader
 
 __all__ = [
     "SAMPLE_RATE",
@@ -233,6 +232,8 @@ def open_reader(stream: ByteStream, raw: RawFormat | None) -> FrameReader:
 
 
 def _open_pipe(stream: ByteStream, kind: Kind | None) -> FrameReader:
+    from .sound_file import PipeReader  # noqa: PLC0415 (WAV, raw samples and microphones do without libsndfile)
+
     if kind is None or kind.reader in (Route.ffmpeg, Route.none):
         what = kind.name if kind else "no audio"
         raise AudioError(stream.name, f"this is {what}, which cannot be heard from a pipe; convert it: {PIPE}")
@@ -247,6 +248,8 @@ def _open_pipe(stream: ByteStream, kind: Kind | None) -> FrameReader:
 
 
 def _open_regular(stream: ByteStream, kind: Kind | None) -> FrameReader:
+    from .sound_file import PipeReader, SoundFileReader  # noqa: PLC0415
+
     path = stream.name
     if kind is None and path.lower().endswith(RAW_NAMES):
         raise AudioError(

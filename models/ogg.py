@@ -3,10 +3,14 @@
 Radio streams begin a new link with every song; files are made by ``cat``.
 """
 
+from typing import TYPE_CHECKING
+
 from .byte_stream import ByteStream
 from .errors import AudioError
 from .samples import Frames
-from .sound_file import PipeReader
+
+if TYPE_CHECKING:
+    from .sound_file import PipeReader
 
 HEAD_BYTES = 27
 FIRST, LAST = 2, 4
@@ -66,13 +70,19 @@ class OggLink:
         self._stream.stop()
 
 
+def _reader_of(link: OggLink) -> "PipeReader":
+    from .sound_file import PipeReader  # noqa: PLC0415 (only where there is Ogg)
+
+    return PipeReader(link, window=False)
+
+
 class OggReader:
     """All links of an Ogg stream, one after the other, as libsndfile reads them."""
 
     def __init__(self, stream: ByteStream) -> None:
         """Wait for the header; raises as ``PipeReader``."""
         self._stream, self._link = stream, OggLink(stream)
-        self._reader = PipeReader(self._link, window=False)
+        self._reader = _reader_of(self._link)
         self.rate, self.channels = self._reader.rate, self._reader.channels
         self.promised: int | None = None
         self.problem: Exception | None = None
@@ -101,7 +111,7 @@ class OggReader:
             return False
         self._link = OggLink(self._stream)
         try:
-            reader = PipeReader(self._link, window=False)
+            reader = _reader_of(self._link)
         except Exception:  # noqa: BLE001 (whatever libsndfile makes of it, what came before is whole)
             if self._link.is_whole:
                 self.problem = AudioError(self._stream.name, "what follows is no Ogg that can be read")

@@ -1,5 +1,7 @@
 import os
 import struct
+import subprocess
+import sys
 from copy import copy
 from pathlib import Path
 
@@ -143,3 +145,13 @@ def test_errors_can_be_copied_as_pickle_does_it(tmp_path: Path) -> None:
     assert (str(error), error.path) == (f"{tmp_path / 'a.wav'}: is no audio", str(tmp_path / "a.wav"))
     model = copy(ModelFileError(tmp_path / "tokens.txt", "is missing"))
     assert (str(model), model.path) == (f"{tmp_path / 'tokens.txt'}: is missing", tmp_path / "tokens.txt")
+
+
+def test_wav_does_without_the_library_for_compressed_audio(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(1600, np.float32), 16000)
+    code = (
+        "import sys\nfrom nearword.models import read_audio\n"
+        f"assert len(read_audio({str(path)!r})) == 1600\nassert 'soundfile' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
