@@ -10,7 +10,7 @@ MOST_CHANGED = 0.34
 NEXT_TO_NOTHING = 0.12
 """The same, where every word of what was heard is one of the slot's."""
 
-_edits = lru_cache(256)(edit_distance)
+_edits = lru_cache(64)(edit_distance)
 
 
 def nearest_value(words: Sequence[str], values: tuple[str, ...]) -> str | None:
@@ -31,7 +31,7 @@ def nearest_value(words: Sequence[str], values: tuple[str, ...]) -> str | None:
     return _nearest(said, choices, MOST_CHANGED)
 
 
-@lru_cache(64)
+@lru_cache(32)
 def _words_of(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for value in values for word in value.split()))
 

@@ -102,15 +102,10 @@ class UnderstandingModel:
         """[labels] Which are of words that a slot does not begin with."""
         return np.array([label.startswith("I-") for label in self.labels])
 
-    @cached_property
-    def _of_intent(self) -> tuple[tuple[npt.NDArray[np.intp], Doubles], ...]:
-        """For each intent: labels that it allows, and the transitions between them."""
-        chosen = [np.flatnonzero(row) for row in self.allowed]
-        return tuple((some, self.transitions[np.ix_(some, some)]) for some in chosen)
-
     def labels_of(self, intent: int) -> tuple[npt.NDArray[np.intp], Doubles]:
         """Return the numbers of the labels that an intent allows, and the transitions between them."""
-        return self._of_intent[intent]
+        chosen = np.flatnonzero(self.allowed[intent])
+        return chosen, self.transitions[chosen[:, None], chosen]
 
     def understand_text(self, text: str, listed: Listed = NOTHING_LISTED) -> Understanding:
         """Return what a text asks for; its words are compared in lower case, without punctuation."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 Keys = npt.NDArray[np.uint64]
 _APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 _WORD = re.compile(rf"[^\W_]+(?:['{_APOSTROPHE}][^\W_]+)*")
-KEPT_WORDS = 256
+KEPT_WORDS = 128
 """Words whose hashes are kept; frequent ones come again. All together they take less than a model's file."""
 LONGEST_WORD = 60
 """Characters of a word that are looked at."""

@@ -111,7 +111,7 @@ def train(
     levels: Annotated[int, typer.Option(min=4, max=65_536, help="Values that a weight may have.")] = 256,
     fingerprint_bits: Annotated[
         int, typer.Option(min=0, max=24, help="One in 2 to this number of unknown features is taken for a known one.")
-    ] = 8,
+    ] = 6,
     show_all: Annotated[bool, typer.Option("--all", help="Show all places where the data disagree.")] = False,
 ) -> None:
     """Learn a model of requests from labelled texts.

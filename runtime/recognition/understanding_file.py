@@ -43,7 +43,7 @@ class Precision:
 
     levels: int = 256
     """Values that a weight may have."""
-    fingerprint_bits: int = 8
+    fingerprint_bits: int = 6
     """One in 2 to this number of unknown features is taken for a known one."""
     most_intent_levels: int = 32
     """Values at most that a weight of an intent may have: many more weights fit, and none is missed."""

@@ -73,6 +73,14 @@ class FeatureNames:
         for kind in ("word", "pair", "characters", "coarse pair", "fine", "coarse", "listed", "always"):
             self._hash_of(f"intent {kind}")
 
+    def forget(self) -> None:
+        """Let features go unnamed again: time and memory are those of a model in use."""
+        for module in (words, graph, intent_features, model, slot_features, path_language):
+            for name, plain in (("hash_of", HASH_OF), ("combined", COMBINED)):
+                if hasattr(module, name):
+                    setattr(module, name, plain)
+        self.names.clear()
+
     def _hash_of(self, text: str) -> int:
         key = HASH_OF(text)
         self.names[key] = text
@@ -243,20 +251,19 @@ def main() -> None:
         print(told.format(length / 1000, 1 - length / size, *figures(shipped, held)), flush=True)
         tables: list[list[Row]] = []
         if not settings.quick:
+            exact = [Precision(levels=one, most_intent_levels=one, most_slot_levels=one) for one in LEVELS]
             tables = [
-                [
-                    (setting, *row_of(small, precision, folder, held))
-                    for setting, precision in ((level, Precision(level, 8, level, level)) for level in LEVELS)
-                ],
+                [(one.levels, *row_of(small, one, folder, held)) for one in exact],
                 [(width, *row_of(small, Precision(fingerprint_bits=width), folder, held)) for width in WIDTHS],
             ]
             print(json.dumps({"levels": tables[0], "fingerprints": tables[1]}))
         if settings.plot and tables:
             draw(settings.plot, *tables)
-        stored(small, Precision(), folder)
-        use(folder / "256-8.nlu", held[:400])
+        save_understanding(small, folder / "shipped.nlu")
+        names.forget()
+        use(folder / "shipped.nlu", held[:400])
         if settings.mutations:
-            mutate(folder / "256-8.nlu", settings.mutations, folder)
+            mutate(folder / "shipped.nlu", settings.mutations, folder)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ NONE_OF_THEM = ("oos", "out_of_scope")
 """Intents of texts that ask for nothing, by habit of the data sets."""
 COST = 0.03
 """Of errors of the intents' classifier."""
-PER_ROW = 18.0
+PER_ROW = 16.0
 """Bits that a row takes beside its weights: hash, fingerprint, length."""
 HEADER = 6_000
 """Bytes that names and the like take."""
@@ -33,7 +33,12 @@ HELD_PART = 8
 """One text in so many is held out from the first CRF, for the temperature."""
 LANGUAGE_NGRAM = 36.0
 """Bits of an n-gram."""
-_SHARES = {"intents": 0.36, "slots": 0.53, "language": 0.11}
+LANGUAGE_SHARE = 0.1
+"""Of the room, for n-grams."""
+INTENT_NEEDS = 2.4
+"""Room that an intent needs, against a label: F1 of slots hardly falls where most of their weights go."""
+LEAST_INTENTS, MOST_INTENTS = 0.3, 0.6
+"""Share of intents in what they and slots have."""
 INTENT_LEVEL_BITS, SLOT_LEVEL_BITS = 5.0, 6.0
 """Bits of a weight as it is stored."""
 
@@ -108,7 +113,7 @@ def train(
     wanted = [number[one.intent] for one in examples] + [len(names) - 1] * len(other)
     graphs = [graph_of_words(some, classes) for some in words]
     labels = (OUTSIDE, *sorted({label for _, some in tagged for label in some} - {OUTSIDE}))
-    budget = _budget(settings, has_slots=len(labels) > 1)
+    budget = _budget(settings, len(names), len(labels))
     told("features of intents")
     data = intents.gather(
         [intent_features(graph, listed) for graph in graphs], wanted, len(names), intents.groups_of(names)
@@ -157,17 +162,19 @@ def train(
     )
 
 
-def _budget(settings: Settings, *, has_slots: bool) -> dict[str, float]:
+def _budget(settings: Settings, num_intents: int, num_labels: int) -> dict[str, float]:
     """Return the bits that each part may take."""
     if settings.max_bytes is None:
-        return dict.fromkeys(_SHARES, float("inf"))
+        return dict.fromkeys(("intents", "slots", "language"), float("inf"))
     bits = 8.0 * (settings.max_bytes - settings.classes_bytes - HEADER)
     if bits <= 0:
         raise UnderstandingError(
             f"{settings.max_bytes} bytes are too few; expected over {settings.classes_bytes + HEADER}"
         )
-    whole = sum(share for part, share in _SHARES.items() if has_slots or part != "slots")
-    return {part: bits * share / whole for part, share in _SHARES.items()}
+    needs = INTENT_NEEDS * num_intents
+    share = min(max(needs / (needs + num_labels), LEAST_INTENTS), MOST_INTENTS) if num_labels > 1 else 1.0
+    rest = (1 - LANGUAGE_SHARE) * bits
+    return {"intents": share * rest, "slots": (1 - share) * rest, "language": LANGUAGE_SHARE * bits}
 
 
 def _weight_bits(levels: float, columns: int) -> float:
