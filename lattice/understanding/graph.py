@@ -29,17 +29,20 @@ class WordClasses:
 
     def of(self, words: Keys) -> Ints:
         """Return the fine class of each word, [n]; 0 where there is none."""
-        asked = words.tolist()
-        known = [self._kept.get(word) for word in asked]
-        if None not in known:
-            return np.array(known, np.int64)
-        found = self.fine.rows(words)
-        out = np.zeros(len(words), np.int64)
-        out[found.key] = np.clip(np.rint(found.weight), 0, len(self.coarse) - 1)
-        if len(self._kept) > KEPT_WORDS:
-            self._kept.clear()
-        self._kept.update(zip(asked[:KEPT_WORDS], out.tolist(), strict=False))
-        return out
+        kept = self._kept
+        known = {word: kept.get(word) for word in words.tolist()}
+        strange = np.array([word for word, number in known.items() if number is None], np.uint64)
+        if len(strange):
+            found = self.fine.rows(strange)
+            numbers = np.zeros(len(strange), np.int64)
+            numbers[found.key] = np.clip(np.rint(found.weight), 0, len(self.coarse) - 1)
+            looked_up = dict(zip(strange.tolist(), numbers.tolist(), strict=True))
+            known |= looked_up
+            if len(kept) > KEPT_WORDS:
+                kept.clear()
+            if len(looked_up) <= KEPT_WORDS:
+                kept.update(looked_up)
+        return np.array([known[word] for word in words.tolist()], np.int64)
 
     @cached_property
     def _kept(self) -> dict[int, int]:

@@ -55,6 +55,12 @@ def hash_of(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
+def hashes_of(texts: Sequence[str]) -> Keys:
+    """Return ``hash_of`` of each text, [texts], read-only."""
+    digests = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts]
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64, copy=False)
+
+
 def combined(parts: Sequence[Keys | int]) -> Keys:
     """Return one key for several, in this order; arrays are combined place by place."""
     out = np.zeros(1, np.uint64)
@@ -69,7 +75,7 @@ def attributes(word: str) -> Keys:
     """Return hashes of a word, its beginnings, its ends and its shape, [6]; see the columns above."""
     word = word[:LONGEST_WORD]
     marked = ["w" + word, "<" + word[:2], "<" + word[:3], word[-2:] + ">", word[-3:] + ">", "s" + _shape(word)]
-    return _hashes(marked)
+    return hashes_of(marked)
 
 
 @lru_cache(KEPT_WORDS)
@@ -77,13 +83,7 @@ def character_grams(word: str) -> Keys:
     """Return hashes of the character n-grams of a word, each once, [n-grams]."""
     marked = f"<{word[:LONGEST_WORD]}>"
     grams = {marked[at : at + n] for n in CHARACTERS for at in range(len(marked) - n + 1)}
-    return _hashes(["#" + gram for gram in sorted(grams)])
-
-
-def _hashes(texts: Sequence[str]) -> Keys:
-    out = np.array([hash_of(text) for text in texts], np.uint64)
-    out.flags.writeable = False  # it is kept
-    return out
+    return hashes_of(["#" + gram for gram in sorted(grams)])
 
 
 def _case(word: str) -> str:

@@ -42,7 +42,7 @@ from nearword.runtime.recognition.understanding_file import (
     save_understanding,
 )
 
-HASH_OF, COMBINED = words.hash_of, words.combined
+HASH_OF, HASHES_OF, COMBINED = words.hash_of, words.hashes_of, words.combined
 Row = tuple[int, int, float, float]
 """Setting, bytes, intents right, slot F1."""
 LEVELS = (8, 16, 32, 64, 128, 256, 4096)
@@ -63,7 +63,11 @@ class FeatureNames:
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
         for module in (words, graph, intent_features, model, slot_features, path_language):
-            for name, noted in (("hash_of", self._hash_of), ("combined", self._combined)):
+            for name, noted in (
+                ("hash_of", self._hash_of),
+                ("hashes_of", self._hashes_of),
+                ("combined", self._combined),
+            ):
                 if hasattr(module, name):
                     setattr(module, name, noted)
         for cached in (words.attributes, words.character_grams):
@@ -76,7 +80,7 @@ class FeatureNames:
     def forget(self) -> None:
         """Let features go unnamed again: time and memory are those of a model in use."""
         for module in (words, graph, intent_features, model, slot_features, path_language):
-            for name, plain in (("hash_of", HASH_OF), ("combined", COMBINED)):
+            for name, plain in (("hash_of", HASH_OF), ("hashes_of", HASHES_OF), ("combined", COMBINED)):
                 if hasattr(module, name):
                     setattr(module, name, plain)
         self.names.clear()
@@ -85,6 +89,11 @@ class FeatureNames:
         key = HASH_OF(text)
         self.names[key] = text
         return key
+
+    def _hashes_of(self, texts: Sequence[str]) -> words.Keys:
+        out = HASHES_OF(texts)
+        self.names.update(zip(out.tolist(), texts, strict=True))
+        return out
 
     def _combined(self, parts: Sequence[words.Keys | int]) -> words.Keys:
         out = COMBINED(parts)

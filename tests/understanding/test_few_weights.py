@@ -53,3 +53,13 @@ def test_with_all_weights_nothing_changes():
     whole = sparse.csc_matrix(np.random.default_rng(0).normal(size=(8, 2)))
     table = sparse.csr_matrix(np.random.default_rng(1).random((20, 8)))
     assert np.allclose(fitted(table, whole, whole, 3.0, ignored).toarray(), whole.toarray())
+
+
+def test_the_same_texts_give_the_same_weights_whatever_was_drawn_before():
+    from home_requests import home_examples
+    from nearword.lattice.understanding.training import Settings, train
+
+    examples = home_examples()[::6]
+    one, other = (train(examples, settings=Settings(iterations=2)).model.slot_weights for _ in range(2))
+    assert np.array_equal(one.keys, other.keys)
+    assert np.array_equal(one.weights, other.weights)

@@ -25,7 +25,7 @@ def said(found):
         ("turn on the kitchen light", "light_on", {"room": "kitchen"}),
         ("please switch off the lights in the living room", "light_off", {"room": "living room"}),
         ("Wake me up at twenty to nine!", "alarm", {"time": "twenty to nine"}),
-        ("call doctor brown", "call", {"contact": "doctor brown"}),
+        ("phone doctor brown", "call", {"contact": "doctor brown"}),
     ],
 )
 def test_a_request_is_understood(home, text, intent, slots):
@@ -142,7 +142,7 @@ def test_the_model_in_the_package_understands_what_people_ask_of_assistants():
     for text, intent, slots in (
         ("set a timer for an hour and a half", "timer_set", {"duration": "an hour and a half"}),
         ("turn on the kitchen lights", "light_on", {"room": "kitchen"}),
-        ("call doctor brown", "call", {"contact": "doctor brown"}),
+        ("phone doctor brown", "call", {"contact": "doctor brown"}),
         ("play some jazz by miles davis", "play_music", {"genre": "jazz", "artist": "miles davis"}),
         ("what's the weather like in paris on friday", "weather", {"place": "paris", "date": "friday"}),
     ):

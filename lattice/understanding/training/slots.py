@@ -1,7 +1,9 @@
 """Learning slots: a linear-chain CRF, with all weights, then with few."""
 
+import ctypes
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,7 @@ def learn(
         words = [["%x" % key for key in row[row != 0].tolist()] for row in keys]  # noqa: UP031
         trainer.append(words, list(data.labels[number]))
     told(f"slots: {iterations} rounds over the texts")
+    _seed()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "slots"))
         trainer.train(path)
@@ -72,6 +75,12 @@ def learn(
     columns = np.array([entry[1] for entry in entries], np.int64)
     weights = np.array([entry[2] for entry in entries], np.float64)
     return ExactWeights.gather(keys_of, columns, weights, len(labels))
+
+
+def _seed() -> None:
+    """Begin C's random numbers anew: the trainer shuffles by them, and the same texts are to give the same weights."""
+    with suppress(OSError, TypeError, AttributeError):  # where the C library goes by another name
+        ctypes.CDLL(None).srand(1)
 
 
 def with_few(
