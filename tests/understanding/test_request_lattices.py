@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from home_requests import home_examples
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from nearword.lattice import Lattice
 from nearword.lattice.understanding import NOTHING_LISTED, ExactWeights, WordClasses
@@ -36,7 +36,7 @@ def confused(*choices: dict[str, float]) -> Lattice:
     return Lattice(words, source, source + 1, word, 0.3 * source, 0.3 * source + 0.3, scores, final, 2.0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])  # words that come twice are many
 @given(SEEDS)
 def test_features_count_as_often_as_they_are_to_be_expected(seed):
     lattice = random_lattice(seed, nodes=5, vocabulary=9)
