@@ -45,7 +45,7 @@ class PhraseBook:
     begins: Ints
     """[phrases] Place at which each begins."""
     opening: Ints
-    """[phrases, 2] Its first two phones, 0 for none."""
+    """[places, 2] The first two phones from each on, 0 for none."""
     going: Mapping[Tokens, Ints]
     """Places that go on after the last pieces of a phrase, up to PIECES - 1 of them; fewer are a phrase's beginning."""
 
@@ -133,7 +133,7 @@ class ContextualBias:
             np.concatenate([each for each, _ in parts]) if parts else np.zeros((0, PIECES), np.int32),
             all_sounds,
             begins,
-            all_sounds[begins, PHONES_BEFORE : PHONES_BEFORE + 2].astype(np.int64),
+            all_sounds[:, PHONES_BEFORE : PHONES_BEFORE + 2].astype(np.int64),
             {key: np.asarray(places, np.int64) for key, places in going.items()},
         )
 
@@ -181,10 +181,10 @@ class PlaceVectors:
     def take(self, places: Ints) -> tuple[Floats, Floats]:
         """Return keys [..., heads, key] and values [..., heads, value] of places [...]."""
         with self._lock:
-            missing = np.unique(places[self._rows[places] < 0])
-            if len(missing):
-                self._add(missing, places)
             rows = self._rows[places]
+            if (rows < 0).any():
+                self._add(np.unique(places[rows < 0]), places)
+                rows = self._rows[places]
             return self._keys[rows], self._values[rows]
 
     def _add(self, missing: Ints, wanted: Ints) -> None:

@@ -1,4 +1,8 @@
-"""Attention biasing to two graphs of a model folder, in int8: what phrases become, and what attends over them."""
+"""Attention biasing to two graphs of a model folder: what phrases become, and what attends over them.
+
+The first, which sees each piece of a list once, is in int8; the second runs several times a step on few rows, where
+int8 takes longer than float: as predictor and joiner it lies in float16 and runs in float.
+"""
 
 import tempfile
 from pathlib import Path
@@ -11,7 +15,12 @@ from onnx import TensorProto
 from ..contextual import ATTENTION, ENCODER
 from ..phrase_sounds import PIECES, SOUNDS
 from .contextual import AHEAD, LEAST_LOG_PROB, PAST, Adapter, AttentionConfig
-from .export import QUANTISED_OPERATORS, Graph, info, without_advice
+from .export import QUANTISED_OPERATORS, Graph, halved, info, without_advice
+
+GATE = 0.8
+"""What the heads must leave to phrases in the mean, for anything to be added: a list that does not fit takes a little
+of the attention everywhere, and that costs words."""
+REST = np.float32(1 - GATE)
 
 
 def encoder_graph(adapter: Adapter) -> onnx.ModelProto:
@@ -42,7 +51,7 @@ def attention_graph(adapter: Adapter) -> onnx.ModelProto:
     ``encoder_out`` [T, joiner_dim], ``phones`` [T, heard] (scaled, as ``heard_frames`` has them), ``decoder_out``
     [K, joiner_dim], ``start_keys`` [heads, key, S], ``start_values`` [heads, S, value], ``keys`` [K, heads, key, C],
     ``values`` [K, heads, C, value], ``open`` [K, 1, 1, C], which is 0 or much less -> ``added`` [K, T, joiner_dim] and
-    ``weights`` [K, T, S + C + 1], the mean of the heads.
+    ``weights`` [K, T, S + C + 1], the mean of the heads. Where "none" leaves less than ``GATE``, nothing is added.
     """
     config: AttentionConfig = adapter.config
     weights = {k: v.float().numpy() for k, v in adapter.attention.state_dict().items()}
@@ -73,8 +82,12 @@ def attention_graph(adapter: Adapter) -> onnx.ModelProto:
     rest = g.op("Slice", shares, size, end, g.ints(3))
     taken = g.op("Add", g.op("MatMul", first, "start_values"), g.op("MatMul", rest, "values"))
     flat = g.op("Reshape", g.op("Transpose", taken, perm=[0, 2, 1, 3]), g.ints(0, 0, config.heads * config.value))
-    product(flat, "out", "added")
-    g.op("ReduceMean", shares, output="weights", axes=[1], keepdims=0)
+    mean = g.op("ReduceMean", shares, output="weights", axes=[1], keepdims=0)
+    # 1 - weight of none, from GATE on
+    nothing = g.op("Slice", mean, end, g.op("Add", end, g.ints(1)), g.ints(2))
+    beyond = g.op("Sub", g.constant("one", np.float32(1)), nothing)
+    beyond = g.op("Div", g.op("Sub", beyond, g.constant("gate", np.float32(GATE))), g.constant("rest", REST))
+    g.op("Mul", product(flat, "out"), g.op("Relu", beyond), output="added")
     return g.model(
         [
             info("encoder_out", ["T", config.joiner_dim]),
@@ -99,14 +112,15 @@ def export_adapter(adapter: Adapter, folder: Path, *, quantised: bool = True) ->
     """Write ``bias_encoder.onnx`` and ``bias_attention.onnx`` into a model folder."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    for name, graph in ((ENCODER, encoder_graph(adapter)), (ATTENTION, attention_graph(adapter))):
-        if not quantised:
-            onnx.save(graph, folder / name)
-            continue
-        with tempfile.TemporaryDirectory() as scratch, without_advice():
-            plain = Path(scratch, name)
-            onnx.save(graph, plain)
-            quantize_dynamic(
-                plain, folder / name, op_types_to_quantize=QUANTISED_OPERATORS, per_channel=True,
-                weight_type=QuantType.QInt8,
-            )  # fmt: skip
+    encoder, attention = encoder_graph(adapter), attention_graph(adapter)
+    onnx.save(halved(attention) if quantised else attention, folder / ATTENTION)
+    if not quantised:
+        onnx.save(encoder, folder / ENCODER)
+        return
+    with tempfile.TemporaryDirectory() as scratch, without_advice():
+        plain = Path(scratch, ENCODER)
+        onnx.save(encoder, plain)
+        quantize_dynamic(
+            plain, folder / ENCODER, op_types_to_quantize=QUANTISED_OPERATORS, per_channel=True,
+            weight_type=QuantType.QInt8,
+        )  # fmt: skip

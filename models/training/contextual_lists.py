@@ -26,12 +26,12 @@ class ListOptions:
 
     longest: int = 300
     """Phrases of a list that are not said, at most; how many is drawn evenly by its logarithm."""
-    unlisted: float = 0.33
+    unlisted: float = 0.5
     """Share of the utterances of which nothing is listed."""
     any_words: float = 0.25
     """Share of the listed phrases that are any words, not rare ones."""
-    alike: float = 0.3
-    """Share of the others on a list that begin as one that is said."""
+    alike: float = 0.6
+    """Share of the others on a list that begin as a word that is said."""
     silent: float = 0.1
     """Share of the lists of which nobody knows how their phrases sound."""
     tail: int = 12
@@ -122,7 +122,8 @@ class PhraseLists:
         said = [None if span is None else item[1].tokens[slice(*span)] for item, span in zip(items, spans, strict=True)]
         listed = dict.fromkeys(phrase for phrase in said if phrase is not None)
         count = int(math.exp(rng.uniform(0, math.log(options.longest + 1)))) - 1
-        starts = [phrase[0] for phrase in listed]
+        # what begins as any word of the batch is what a long list holds against it
+        starts = [token for _, one in items for token in one.tokens if self._vocabulary[token].startswith(WORD_MARK)]
         for _ in range(count):
             pool = self._others
             if starts and rng.random() < options.alike:

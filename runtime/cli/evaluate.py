@@ -15,7 +15,17 @@ from .audio_options import OneChannel, choose_one_channel
 from .commands import GRAMMAR_HELP, GrammarFile, UnderstandModel, request_model, understanding_of
 from .interrupt import exit_code, whole_steps
 from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare, told
-from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
+from .searching import (
+    DEFAULT_BEAM,
+    Attention,
+    Beam,
+    Bias,
+    LanguageModel,
+    LanguageWeight,
+    Phones,
+    Strength,
+    search_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -70,6 +80,7 @@ def evaluate(
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
+    attention: Attention = False,
     channel: OneChannel = "mix",
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
@@ -100,7 +111,7 @@ def evaluate(
         started = time.perf_counter()
         loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
         load_seconds = time.perf_counter() - started
-        search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
+        search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention)
         understanding = understanding_of(loaded, grammar, Format.text)
         requests = request_model(understand, Format.text)
         broken: list[str] = []

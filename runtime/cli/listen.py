@@ -33,7 +33,17 @@ from .commands import (
 from .interrupt import STOPPING, exit_code, note
 from .options import Format, Graphs, KeepCase, Model, Precision, Report
 from .rescoring import RescoreUrl, SendContacts, TokenFile, private_words, rescoring_settings
-from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
+from .searching import (
+    DEFAULT_BEAM,
+    Attention,
+    Beam,
+    Bias,
+    LanguageModel,
+    LanguageWeight,
+    Phones,
+    Strength,
+    search_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,6 +133,7 @@ def listen(
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
+    attention: Attention = False,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
     rescore_contacts: SendContacts = False,
@@ -153,7 +164,7 @@ def listen(
     one = choose_one_channel(channel)
     audio = _make_source(source, device, one, raw_format(rate, channels, sample_format))
     loaded = Transducer.load(resolve(model), precision=precision.value)
-    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
+    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     commands = None if grammar is None else read_commands(grammar)
     session, stages = (Session(loaded, search), ()) if dialogue is None else _dialogue(loaded, search, dialogue)

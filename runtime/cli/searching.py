@@ -59,6 +59,13 @@ Phones = Annotated[
         help="At the end of an utterance, compare the words with the phones that were heard, if the model tells them.",
     ),
 ]
+Attention = Annotated[
+    bool,
+    typer.Option(
+        "--attention/--no-attention",
+        help="With --bias: the model itself is made to expect the phrases, if its folder has the graphs for that.",
+    ),
+]
 DEFAULT_BEAM = 8
 
 
@@ -71,6 +78,7 @@ def search_options(
     weight: float | None = None,
     *,
     phones: bool = True,
+    attention: bool = False,
 ) -> "SearchOptions":
     """Return what the options of a command line ask for; phrases that cannot be used are told on standard error.
 
@@ -92,9 +100,11 @@ def search_options(
             fail(str(one))
         if not len(biasing):
             fail(f"{', '.join(map(str, bias))}: no phrase to boost")
+    if attention and not bias:
+        raise typer.BadParameter("there is nothing to attend to; give --bias FILE too", param_hint="--attention")
     beams = BeamSettings(max_active=beam)
     if language is None and weight is None:
-        return SearchOptions(beams, bias=biasing, phones=phones)
+        return SearchOptions(beams, bias=biasing, phones=phones, attention=attention)
     if language is None:
         ngram = load_own(model)
     elif str(language) == "none":
@@ -104,4 +114,4 @@ def search_options(
 
         ngram = load_ngram(language, model.vocabulary.tokens)
     scorer = None if ngram is None else Fusion(model, ngram, DEFAULT_WEIGHT if weight is None else weight)
-    return SearchOptions(beams, bias=biasing, language=scorer, phones=phones)
+    return SearchOptions(beams, bias=biasing, language=scorer, phones=phones, attention=attention)

@@ -33,7 +33,17 @@ from .interrupt import exit_code, whole_steps
 from .lattice import FileFormat
 from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output, spare, told
 from .rescoring import RescoreUrl, SendContacts, TokenFile, private_words, rescoring_settings
-from .searching import DEFAULT_BEAM, Beam, Bias, LanguageModel, LanguageWeight, Phones, Strength, search_options
+from .searching import (
+    DEFAULT_BEAM,
+    Attention,
+    Beam,
+    Bias,
+    LanguageModel,
+    LanguageWeight,
+    Phones,
+    Strength,
+    search_options,
+)
 from .transcribe_output import LatticeFolder, OneLine, Progress, UtteranceLines
 
 if TYPE_CHECKING:
@@ -98,6 +108,7 @@ def transcribe(
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
+    attention: Attention = False,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
     rescore_contacts: SendContacts = False,
@@ -140,7 +151,7 @@ def transcribe(
     heard, raw = choose_channel(channel), raw_format(rate, channels, sample_format)
     lattices = LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
-    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones)
+    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention)
     understanding = understanding_of(loaded, grammar, output_format)
     requests = request_model(understand, output_format)
     session = Session(loaded, search)

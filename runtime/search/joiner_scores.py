@@ -34,8 +34,8 @@ class JoinerScores:
         """By frame, counted from the end of the step: before a context comes up, nothing is known of it."""
         self._tokens: dict[tuple[int, ...], tuple[Array, Array]] = {}
         """[frames, vocab_size] and [frames]: the difference is the log-probability; -inf for blank and unknown."""
-        self._given: dict[tuple[int, ...], Array] = {}
-        """[frames, vocab_size] What attention to phrases adds to log-probabilities, 0 for blank and unknown."""
+        self._plain: dict[tuple[int, ...], tuple[Array, Array]] = {}
+        """The same without attention to phrases, where there is any."""
 
     def following(self, live: list[tuple[Node, float]], position: int) -> list[Following]:
         """Return what may follow live nodes on frame ``position``; may not be asked for an earlier frame later on."""
@@ -55,8 +55,12 @@ class JoinerScores:
 
     def given(self, node: Node, position: int, token: int) -> float:
         """Return how much of a token's log-probability comes of attention to phrases."""
-        rows = self._given.get(node.context)
-        return 0.0 if rows is None else rows.item(position - len(self._encoder_out), token)
+        plain = self._plain.get(node.context)
+        if plain is None:
+            return 0.0
+        place, (logits, normalizer) = position - len(self._encoder_out), self._tokens[node.context]
+        without = plain[0].item(place, token) - plain[1].item(place)
+        return logits.item(place, token) - normalizer.item(place) - without
 
     def _compute(self, contexts: list[tuple[int, ...]], encoded: Array) -> None:
         model, left = self._model, len(encoded)
@@ -65,19 +69,20 @@ class JoinerScores:
         else:
             predicted = np.concatenate([model.predict(context) for context in contexts]).repeat(left, 0)
             rows = np.concatenate([encoded] * len(contexts))
-        logits, normalizer, blanks = self._log_probs(model.join(rows, predicted))
+        count = len(rows)
         if self._attention is not None:
-            plain = logits - normalizer[:, None]
             added = self._attention.added(contexts, len(self._encoder_out) - left)
-            logits, normalizer, blanks = self._log_probs(model.join(rows + added.reshape(rows.shape), predicted))
-            with np.errstate(invalid="ignore"):  # what is never put out is given nothing
-                given = np.nan_to_num(logits - normalizer[:, None] - plain, nan=0.0)
-            self._given.update(zip(contexts, given.reshape(len(contexts), left, -1), strict=True))
-        found = self._following(logits, normalizer.tolist(), blanks)
+            rows = np.concatenate([rows + added.reshape(rows.shape), rows])
+            predicted = np.concatenate([predicted.repeat(count // len(predicted), 0)] * 2)
+        logits, normalizer, blanks = self._log_probs(model.join(rows, predicted))
+        found = self._following(logits[:count], normalizer[:count].tolist(), blanks[:count])
         for k, context in enumerate(contexts):
             part = slice(k * left, (k + 1) * left)
             self._known[context] = found[part]
             self._tokens[context] = logits[part], normalizer[part]
+            if self._attention is not None:
+                without = slice(count + part.start, count + part.stop)
+                self._plain[context] = logits[without], normalizer[without]
 
     def _log_probs(self, logits: Array) -> tuple[Array, Array, list[float]]:
         """Return logits of tokens, what makes log-probabilities of them, and the blank's logits."""

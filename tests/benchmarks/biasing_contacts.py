@@ -33,6 +33,7 @@ from nearword.runtime.evaluation.biasing import errors as errors_of
 from nearword.runtime.evaluation.word_errors import Entry
 from nearword.runtime.recognition.biasing import bias_vocabulary, surprise_of
 from nearword.runtime.recognition.text import normalise
+from nearword.runtime.search.attended_lists import contextual_bias
 
 SIZES = (10, 100, 1000, 10_000)
 CARRIERS = (
@@ -176,6 +177,9 @@ def measure_all(arguments: argparse.Namespace) -> None:
     rest = [name for name in listed if name not in set(said)]
     model = Transducer.load(resolve(arguments.model))
     beam = BeamSettings(max_active=arguments.beam)
+    graphs = contextual_bias(model)
+    if arguments.silent and graphs is not None:
+        graphs._by_letter = lambda words: [() for _ in words]
     utterances = encode_all(model, [Entry(folder / row["path"], row["text"]) for row in rows], print)
     finder = finder_for(model, [Phrase(name, "contact") for name in said])
     vocabulary = bias_vocabulary(model.vocabulary, surprise_of(model), model.info.context_size)
@@ -285,6 +289,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11, help="of the names")
     parser.add_argument("--kind", choices=["contacts", "devices"], default="contacts")
     parser.add_argument("--only", nargs="+", choices=["none", *WAYS], default=[], help="ways to use the list")
+    parser.add_argument("--silent", action="store_true", help="nobody tells attention how phrases sound")
     parser.add_argument("--everywhere", action="store_true", help="without templates only")
     parser.add_argument("--model", default="assistant-en")
     parser.add_argument("--beam", type=int, default=8)

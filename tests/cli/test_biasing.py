@@ -95,3 +95,13 @@ def test_wrong_usage_of_report_and_tune_is_told(run_cli, calls):
     assert run_cli("biasing", "tune", calls / "calls.jsonl", "--bias", calls / "empty.txt").returncode == 2
     missing = run_cli("biasing", "tune", calls / "none.tsv", *listed)
     assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 1)
+
+
+def test_attention_needs_a_list_and_leaves_words_that_are_right(run_cli, tmp_path):
+    listed = tmp_path / "names.txt"
+    listed.write_text("Meg Bauer\nXavier Knight\n")
+    result = run_cli("transcribe", DEMO, "--bias", listed, "--attention", "--one-line")
+    assert (result.returncode, result.stdout.strip()) == (0, DEMO_TEXT)
+    without = run_cli("transcribe", DEMO, "--attention")
+    assert without.returncode == 2
+    assert "there is nothing to attend to; give --bias FILE too" in without.stderr

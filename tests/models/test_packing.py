@@ -61,7 +61,7 @@ def test_it_comes_back_as_it_was(packed: Path, tmp_path: Path) -> None:
 
 def test_rounding_makes_it_smaller_and_words_stay(packed: Path, tmp_path: Path, demo_samples, bundled) -> None:
     size = pack_model(packed, tmp_path / "small.nearword", rounding=Rounding(5, 0.3))
-    assert size < 0.75 * packed.stat().st_size
+    assert size < 0.77 * packed.stat().st_size  # the graphs beside the three that run stay as they are
     small = Transducer.load(tmp_path / "small.nearword")
     assert [word.text for word in heard(small, demo_samples)[0]] == [w.text for w in heard(bundled, demo_samples)[0]]
     # what was rounded is packed again without loss

@@ -15,7 +15,7 @@ from nearword.models.contextual import ATTENTION, ENCODER, KEPT_VECTORS, Context
 from nearword.models.phrase_sounds import PHONES_AFTER, PHONES_BEFORE, SOUNDS, places_of
 from nearword.models.pieces import open_pieces
 from nearword.models.training.contextual import PAST, Adapter, AttentionConfig, heard_frames
-from nearword.models.training.contextual_export import export_adapter
+from nearword.models.training.contextual_export import GATE, export_adapter
 
 PHRASES = ((5, 6, 7, 8), (9, 10, 11), (5, 12, 13))
 CONTEXTS = [(-1, 0), (-1, 5), (5, 6), (9, 10), (200, 201)]
@@ -25,7 +25,9 @@ words = st.text("abcdefghijklmnopqrstuvwxyz'", min_size=1, max_size=12)
 @pytest.fixture(scope="module")
 def adapter() -> Adapter:
     torch.manual_seed(3)
-    return Adapter(AttentionConfig(width=32)).eval()
+    made = Adapter(AttentionConfig(width=32)).eval()
+    torch.nn.init.constant_(made.attention.none.bias, -3.0)  # phrases are attended to
+    return made
 
 
 def folder_with(adapter: Adapter, folder: Path, **options: bool) -> Path:
@@ -125,13 +127,28 @@ def test_the_graphs_say_what_the_network_says(adapter: Adapter, model: Transduce
         predicted = torch.from_numpy(feeds["decoder_out"][k : k + 1]).expand(4, -1)
         chosen = torch.from_numpy(after).long()[None].expand(4, -1)
         more = keys[chosen], values[chosen], torch.zeros(chosen.shape)
-        expected, _ = adapter.attention(heard, predicted, (keys[begins], values[begins]), more)
+        expected, log_weights = adapter.attention(heard, predicted, (keys[begins], values[begins]), more)
+        taken = 1 - log_weights[:, :, -1].exp().mean(1)
+        assert (taken > GATE).all()
+        expected = expected * ((taken - GATE) / (1 - GATE))[:, None]
         np.testing.assert_allclose(added[k], expected.numpy(), atol=1e-4)
 
     small = ContextualBias(Transducer.load(folder_with(adapter, tmp_path / "int8")))
     near, _ = small.attend(inputs(model, small)[0])
     likeness = (near * added).sum() / np.linalg.norm(near) / np.linalg.norm(added)
     assert 0.9 < likeness < 1
+
+
+@torch.no_grad()
+def test_where_little_is_left_to_phrases_nothing_is_added(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    doubtful = Adapter(AttentionConfig(width=32))
+    torch.nn.init.constant_(doubtful.attention.none.bias, 3.0)
+    model = Transducer.load(folder_with(doubtful, tmp_path / "model"))
+    bias = ContextualBias(model)
+    added, weights = bias.attend(inputs(model, bias)[0])
+    assert (weights[:, :, -1] > 1 - GATE).all()
+    assert not added.any()
 
 
 def test_vectors_of_places_are_the_same_whenever_they_are_asked_for(model: Transducer) -> None:
