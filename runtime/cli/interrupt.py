@@ -27,9 +27,18 @@ def was_stopped() -> bool:
     return _stopped_by is not None
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal that ends the command.
+
+    No plain ``KeyboardInterrupt``: once that has come out of anything that ``exec`` runs, as data classes are made,
+    ``python -m`` ends by SIGINT, whatever the exit code was to be.
+    """
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
+    del frame
     note(number)
-    signal.default_int_handler(number, frame)
+    raise Stopped
 
 
 def install() -> None:
@@ -52,9 +61,10 @@ def whole_steps() -> Iterator[None]:
 
     def wait(number: int, frame: FrameType | None) -> None:
         nonlocal asked
+        del frame
         note(number)
         if asked:
-            signal.default_int_handler(number, frame)
+            raise Stopped
         asked = True
 
     before = {number: signal.getsignal(number) for number in STOPPING}
@@ -67,4 +77,4 @@ def whole_steps() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
     if asked:
-        raise KeyboardInterrupt
+        raise Stopped

@@ -191,6 +191,20 @@ def test_a_signal_while_the_command_begins_ends_it_quietly() -> None:
         assert process.returncode in (143, -signal.SIGTERM)
 
 
+def test_the_exit_code_tells_the_signal_wherever_it_falls(tmp_path: Path) -> None:
+    (tmp_path / "falls.py").write_text(
+        "import signal, sys\n"
+        "from nearword.runtime.cli.interrupt import exit_code, install\n"
+        "install()\n"
+        "try:\n"
+        "    exec('signal.raise_signal(signal.SIGTERM)')  # as data classes and named tuples are made\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(exit_code())\n"
+    )
+    result = subprocess.run([sys.executable, "-m", "falls"], cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    assert (result.returncode, result.stderr) == (143, b"")
+
+
 def test_sigterm_ends_demo_and_evaluate_with_what_there_is(toy_folder: Path, tmp_path: Path, noise: np.ndarray) -> None:
     soundfile.write(tmp_path / "a.wav", np.tile(noise, 4), 16000)
     (tmp_path / "m.tsv").write_text("path\ttext\n" + "a.wav\tyes\n" * 20_000)
