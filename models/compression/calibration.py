@@ -38,7 +38,7 @@ class Calibration:
         CompressionError: a number is none of those that are possible.
     """
 
-    bits: float = 3.0
+    bits: float = 2.9
     """Bits of a weight on average, as entropy-coded; 1.5 to 6.5."""
     zeros: float = 0.0
     """Share of the weights of a matrix that become zero in any case, 0 to 0.95; rounding makes zeros, too."""

@@ -12,7 +12,7 @@ from .options import Precision, complete_model
 PACK_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "nearword models pack assistant-en -o assistant.nearword\n\n"
-    "nearword models pack assistant-en -o half.nearword --bits 3 --calibrate recordings/\n\n"
+    "nearword models pack assistant-en -o half.nearword --calibrate recordings/\n\n"
     "nearword models pack my-model -o small.nearword --bits 5 --zeros 30\n\n"
     "nearword transcribe --model small.nearword talk.wav"
 )
@@ -29,12 +29,13 @@ def pack(
     output: Annotated[Path, typer.Option("--output", "-o", help="The packed model, NAME.nearword.")],
     precision: Annotated[Precision, typer.Option(help="Which of the model's graphs to pack.")] = Precision.auto,
     bits: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="8, or rounded to 5 or 4: smaller, and more is misheard. With --calibrate any number from 1.5 to 6.5:"
-            " bits of a weight on average.",
+            help="8 (nothing lost), or rounded to 5 or 4: smaller, and more is misheard. With --calibrate any number"
+            " from 1.5 to 6.5: bits of a weight on average, 2.9 unless said otherwise.",
+            show_default=False,
         ),
-    ] = 8,
+    ] = None,
     calibrate: Annotated[
         list[Path] | None,
         typer.Option(
@@ -55,7 +56,7 @@ def pack(
 ) -> None:
     """Write a model into one file, its weights entropy-coded; it loads as the folder does.
 
-    Nothing is lost unless --bits or --zeros say so: then the quantised weights are rounded, as they were trained.
+    Nothing is lost unless --bits, --zeros or --calibrate say so: then the quantised weights are rounded.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -71,12 +72,14 @@ def pack(
     if output.suffix != PACKED:
         raise typer.BadParameter(f"{output}: expected a name that ends in {PACKED}", param_hint="--output")
     recordings = _recordings(calibrate or [])
+    if recordings and (group, block) != (Rounding.group, Rounding.block):
+        raise typer.BadParameter("--group and --block are for rounding without --calibrate")
     rounding, calibration = None, None
     try:
         if recordings:
-            calibration = Calibration(bits, zeros / 100)
-        elif bits == int(bits):
-            rounding = Rounding(int(bits), zeros / 100, group, block)
+            calibration = Calibration(Calibration.bits if bits is None else bits, zeros / 100)
+        elif bits is None or bits == int(bits):
+            rounding = Rounding(8 if bits is None else int(bits), zeros / 100, group, block)
         else:
             raise typer.BadParameter(f"{bits:g} bits: expected 8, 5 or 4, or recordings to --calibrate with")
     except CompressionError as error:
@@ -92,8 +95,8 @@ def pack(
             found, output, precision=precision.value, rounding=rounding, calibration=calibration,
             recordings=recordings, updates=source, progress=lambda share: bar.update(task, completed=share),
         )  # fmt: skip
-    changes = calibration is not None or (rounding is not None and rounding.changes)
-    how = f"rounded to {bits:g} bits with {zeros:g} % zeros" if changes else "nothing lost"
+    made = calibration or (rounding if rounding is not None and rounding.changes else None)
+    how = "nothing lost" if made is None else f"rounded to {made.bits:g} bits with {zeros:g} % zeros"
     print(f"{output}: {size:,} bytes, of {before:,} in the folder ({size / before:.1%}); {how}")
 
 

@@ -52,7 +52,7 @@ class SearchOptions:
 
     def hears_phones(self, model: Transducer) -> bool:
         """Return whether the encoder is to tell phones."""
-        return self.has_second_pass(model) or (self.attention and self.bias is not None)
+        return self.has_second_pass(model) or (self.attention and self.bias is not None and self.beam.max_active > 1)
 
     def attended(self, model: Transducer) -> ListAttention | None:
         """Return what is attended to now; None where there is nothing, or the model cannot.

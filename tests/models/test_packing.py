@@ -152,6 +152,7 @@ def test_the_command_line_packs_shows_hears_and_unpacks(run_cli, tmp_path: Path,
         (("-o", path, "--bits", "3", "--calibrate", tmp_path / "none"), "no recordings"),
         (("-o", path, "--bits", "3", "--calibrate", tmp_path / "absent"), "no such"),
         (("-o", path, "--group", "1"), "groups of 1"),
+        (("-o", path, "--group", "32", "--calibrate", DEMO), "without --calibrate"),
     ):
         refused = run_cli("models", "pack", "assistant-en", *wrong)
         assert (refused.returncode, told in refused.stderr) == (2, True), refused.stderr
