@@ -27,8 +27,6 @@ KEPT_VECTORS = 4096
 """Places whose vectors are kept (1.5 kB each at the usual width); when there are more, all are forgotten."""
 KEPT_PHRASES = 50_000
 """Phrases whose pieces and phones are kept, from one list to the next."""
-NOWHERE = np.float32(-1e9)
-"""Of places that only fill up."""
 _INPUTS = ("encoder_out", "phones", "decoder_out", "start_keys", "start_values", "keys", "values", "open")
 _NO_PLACES = np.zeros(0, np.int64)
 
