@@ -10,12 +10,16 @@ import numpy.typing as npt
 from ..lattice import Lattice
 from ..posterior import posteriors
 from .weights import Doubles, Ints, Weights
-from .words import BEGIN, END, KEPT_WORDS, NUM_ATTRIBUTES, Keys, attributes, hash_of
+from .words import BEGIN, END, NUM_ATTRIBUTES, Keys, attributes, hash_of
 
 NO_CLASS = 0
 """Class of words that have none."""
 COARSE, FINE, CASE = range(NUM_ATTRIBUTES, NUM_ATTRIBUTES + 3)
-"""Columns of ``Vocabulary.attributes`` behind those of ``words.attributes``."""
+"""Columns of ``Graph.attributes`` behind those of ``words.attributes``."""
+KEPT_CLASSES = 2048
+"""Places for words whose classes are kept, a power of 2: looking one up takes as long as looking up all of a text."""
+_KEPT = np.uint64(KEPT_CLASSES - 1)
+_BEGIN_END = np.array([[hash_of(BEGIN)], [hash_of(END)]], np.uint64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,25 +33,25 @@ class WordClasses:
 
     def of(self, words: Keys) -> Ints:
         """Return the fine class of each word, [n]; 0 where there is none."""
-        kept = self._kept
-        known = {word: kept.get(word) for word in words.tolist()}
-        strange = np.array([word for word, number in known.items() if number is None], np.uint64)
+        kept_words, kept_numbers = self._kept
+        place = (words & _KEPT).view(np.int64)
+        numbers: Ints = kept_numbers[place].astype(np.int64)
+        strange = (kept_words[place] != words).nonzero()[0]
         if len(strange):
-            found = self.fine.rows(strange)
-            numbers = np.zeros(len(strange), np.int64)
-            numbers[found.key] = np.clip(np.rint(found.weight), 0, len(self.coarse) - 1)
-            looked_up = dict(zip(strange.tolist(), numbers.tolist(), strict=True))
-            known |= looked_up
-            if len(kept) > KEPT_WORDS:
-                kept.clear()
-            if len(looked_up) <= KEPT_WORDS:
-                kept.update(looked_up)
-        return np.array([known[word] for word in words.tolist()], np.int64)
+            found = self.fine.rows(words[strange])
+            numbers[strange] = NO_CLASS
+            numbers[strange[found.key]] = np.clip(np.rint(found.weight), 0, len(self.coarse) - 1)
+            # what has the place of another takes it, word by word: of several the last
+            for at, word, number in zip(
+                place[strange].tolist(), words[strange].tolist(), numbers[strange].tolist(), strict=True
+            ):
+                kept_words[at], kept_numbers[at] = word, number
+        return numbers
 
     @cached_property
-    def _kept(self) -> dict[int, int]:
-        """Classes of words that were asked for of late: frequent ones come again."""
-        return {}
+    def _kept(self) -> tuple[Keys, npt.NDArray[np.uint16]]:
+        """Words that were asked for of late, each in the place its last bits name, and their classes."""
+        return np.zeros(KEPT_CLASSES, np.uint64), np.zeros(KEPT_CLASSES, np.uint16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,14 +163,14 @@ def share_within(graph: Graph, words: Collection[str]) -> float:
 
 
 def _attributes(words: tuple[str, ...], classes: WordClasses | None) -> Keys:
-    out = np.zeros((len(words) + 2, NUM_ATTRIBUTES + 3), np.uint64)
-    for number, word in enumerate((*words, BEGIN, END)):
-        out[number, :NUM_ATTRIBUTES] = attributes(word)
+    count = len(words)
+    out = np.zeros((count + 2, NUM_ATTRIBUTES + 3), np.uint64)
+    out[:, :NUM_ATTRIBUTES] = attributes((*words, BEGIN, END))
+    out[count:, COARSE : FINE + 1] = _BEGIN_END
     if classes is not None and words:
-        fine = classes.of(out[: len(words), 0])
-        out[: len(words), FINE] = fine + 1
-        out[: len(words), COARSE] = classes.coarse[fine].astype(np.uint64) + 1
-    out[len(words) :, COARSE : FINE + 1] = [[hash_of(BEGIN)], [hash_of(END)]]
+        fine = classes.of(out[:count, 0])
+        out[:count, FINE] = fine + 1
+        out[:count, COARSE] = classes.coarse[fine].astype(np.uint64) + 1
     return out
 
 

@@ -9,67 +9,71 @@ import numpy as np
 
 from .graph import COARSE, FINE, Graph, Listed
 from .weights import Doubles, Ints
-from .words import PLAIN, Keys, character_grams, combined, hash_of
+from .words import PLAIN, Keys, character_grams, combined, continued, hash_of
 
-_WORD, _PAIR, _CHARACTERS, _COARSE_PAIR, _FINE, _COARSE, _LISTED = (
-    hash_of("intent " + name) for name in ("word", "pair", "characters", "coarse pair", "fine", "coarse", "listed")
-)
+_SINGLE = tuple(hash_of("intent " + name) for name in ("word", "coarse", "fine", "characters", "listed"))
+_PAIR = tuple(hash_of("intent " + name) for name in ("pair", "coarse pair"))
+_BEGUN = combined([np.array([*_SINGLE, *_PAIR], np.uint64)])
+"""Keys of which each kind's are continued."""
 ALWAYS = np.array([hash_of("intent always")], np.uint64)
 """The feature that is always there."""
 
 
 def intent_features(graph: Graph, listed: Listed) -> tuple[Keys, Doubles]:
-    """Return features of a graph, each once, and how often they are to be expected, from 0 to 1."""
+    """Return features of a graph, each once and in rising order, and how often they are to be expected, from 0 to 1."""
     words, posterior = graph.word, graph.posterior
-    first, second, together = _pairs(graph)
+    first, second, together = _pairs_of_path(graph) if graph.lattice is None else _pairs(graph)
     plain, coarse, fine = (graph.attributes[:, column] for column in (PLAIN, COARSE, FINE))
-    keys = [
-        ALWAYS,
-        combined([_WORD, plain[words]]),
-        combined([_PAIR, plain[first], plain[second]]),
-        combined([_COARSE_PAIR, coarse[first], coarse[second]]),
-        combined([_FINE, fine[words]]),
-        combined([_COARSE, coarse[words]]),
-    ]
-    counts = [np.ones(1), posterior, together, together, posterior, posterior]
-    grams = [character_grams(word) for word in graph.words]
-    lengths = np.array([len(some) for some in grams], np.int64)
-    if len(words):
-        held = np.bincount(words, posterior, len(grams))
-        keys.append(combined([_CHARACTERS, np.concatenate(grams)]))
-        counts.append(np.repeat(held, lengths))
+    grams, lengths = character_grams(graph.words)
     named = _listed(graph, listed)
-    if named:
-        keys.append(combined([_LISTED, np.array([hash_of(name) for name in named], np.uint64)]))
-        counts.append(np.array(list(named.values())))
-    unique, place = np.unique(np.concatenate(keys), return_inverse=True)
+    classes = np.array([hash_of(name) for name in named], np.uint64)
+    # all are hashed together: first what they begin with, then pairs go on
+    arcs, pairs = len(words), len(first)
+    begun = _BEGUN.repeat([arcs, arcs, arcs, len(grams), len(named), pairs, pairs])
+    parts = [plain[words], coarse[words], fine[words], grams, classes, plain[first], coarse[first]]
+    keys = continued(begun, np.concatenate(parts))
+    singles = len(keys) - 2 * pairs
+    keys[singles:] = continued(keys[singles:], np.concatenate([plain[second], coarse[second]]))
+    keys = np.concatenate([ALWAYS, keys])
+    if graph.lattice is None and not named:  # all are sure
+        keys.sort()
+        fresh = np.ones(len(keys), bool)
+        np.not_equal(keys[1:], keys[:-1], out=fresh[1:])
+        unique = keys[fresh]
+        return unique, np.ones(len(unique))
+    held = np.bincount(words, posterior, len(graph.words)).repeat(lengths)
+    counts = [np.ones(1), posterior, posterior, posterior, held, np.array(list(named.values())), together, together]
+    unique, place = np.unique(keys, return_inverse=True)
     return unique, np.minimum(np.bincount(place, np.concatenate(counts)), 1.0)
+
+
+def _pairs_of_path(graph: Graph) -> tuple[Ints, Ints, Doubles]:
+    """Return what ``_pairs`` does of a graph of one path."""
+    first, second = np.append(graph.begin, graph.word), np.append(graph.word, graph.end)
+    return first, second, np.ones(len(first))
 
 
 def _pairs(graph: Graph) -> tuple[Ints, Ints, Doubles]:
     """Return words that follow each other, both ends included, and how probable that is."""
-    visits = np.zeros(graph.num_nodes)
+    source, target, posterior = graph.source, graph.target, graph.posterior
+    visits = np.bincount(target, posterior, graph.num_nodes)
     visits[0] = 1.0
-    np.add.at(visits, graph.target, graph.posterior)
-    gone = np.bincount(graph.source, graph.posterior, graph.num_nodes)
+    gone = np.bincount(source, posterior, graph.num_nodes)
     with np.errstate(divide="ignore", invalid="ignore"):
-        onward = np.where(visits[graph.source] > 0, graph.posterior / visits[graph.source], 0.0)
-    begins = np.searchsorted(graph.source, graph.target)
-    many = np.searchsorted(graph.source, graph.target, "right") - begins
-    before = np.repeat(np.arange(len(graph.word)), many)
-    after = np.arange(int(many.sum())) + np.repeat(begins - (np.cumsum(many) - many), many)
-    starts = np.flatnonzero(graph.source == 0)
-    # what of the visits of a node does not go on ends there
-    ends = np.flatnonzero(graph.final_totals[graph.target] > -np.inf)
-    into = graph.target[ends]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ending = np.where(visits[into] > 0, np.maximum(visits[into] - gone[into], 0.0) / visits[into], 0.0)
+        onward = np.where(visits[source] > 0, posterior / visits[source], 0.0)
+        # what of the visits of a node does not go on ends there
+        ending = np.where(visits > 0, np.maximum(visits - gone, 0.0) / visits, 0.0)
+    first_arc = source.searchsorted(np.arange(graph.num_nodes + 1))
+    begins = first_arc[target]
+    many = first_arc[target + 1] - begins
+    before = np.arange(len(graph.word)).repeat(many)
+    after = np.arange(int(many.sum())) + (begins - (many.cumsum() - many)).repeat(many)
+    starts = np.arange(first_arc[1])
+    ends = np.flatnonzero(graph.final_totals[target] > -np.inf)
     return (
         np.concatenate([graph.word[before], np.full(len(starts), graph.begin), graph.word[ends]]),
         np.concatenate([graph.word[after], graph.word[starts], np.full(len(ends), graph.end)]),
-        np.concatenate(
-            [graph.posterior[before] * onward[after], graph.posterior[starts], graph.posterior[ends] * ending]
-        ),
+        np.concatenate([posterior[before] * onward[after], posterior[starts], posterior[ends] * ending[target[ends]]]),
     )
 
 

@@ -22,9 +22,9 @@ from .intent_features import intent_features
 from .known_values import nearest_value
 from .path_language import language_scores
 from .result import FilledSlot, Understanding
-from .slot_features import slot_features
+from .slot_features import features_there
 from .values import ValueKind, value_of
-from .weights import Doubles, Weights, summed
+from .weights import Doubles, Floats, Weights, summed
 from .windows import Windows, best_path, limit_windows, marginals, windows_of
 from .words import Token, combined, hash_of, tokenize
 
@@ -87,7 +87,7 @@ class UnderstandingModel:
     """Of slots that are closed lists, what they hold."""
 
     @cached_property
-    def transitions(self) -> Doubles:
+    def transitions(self) -> Floats:
         """[labels, labels] Score of a label behind another."""
         keys = transition_keys(self.labels)
         scores = summed(self.slot_weights.rows(keys), None, (len(keys), len(self.labels)), np.arange(len(keys)))
@@ -95,7 +95,7 @@ class UnderstandingModel:
             if label.startswith("I-"):
                 inside = {label, "B-" + label[2:]}
                 scores[[other not in inside for other in self.labels], number] = FORBIDDEN
-        return scores
+        return scores.astype(np.float32)
 
     @cached_property
     def _inside(self) -> npt.NDArray[np.bool_]:
@@ -105,7 +105,7 @@ class UnderstandingModel:
     def labels_of(self, intent: int) -> tuple[npt.NDArray[np.intp], Doubles]:
         """Return the numbers of the labels that an intent allows, and the transitions between them."""
         chosen = np.flatnonzero(self.allowed[intent])
-        return chosen, self.transitions[chosen[:, None], chosen]
+        return chosen, self.transitions[chosen[:, None], chosen].astype(np.float64)
 
     def understand_text(self, text: str, listed: Listed = NOTHING_LISTED) -> Understanding:
         """Return what a text asks for; its words are compared in lower case, without punctuation."""
@@ -218,12 +218,22 @@ class UnderstandingModel:
 
     def emissions(self, graph: Graph, windows: Windows, intent: int, listed: Listed) -> Doubles:
         """Return the score of each label that the intent allows, [windows, labels]."""
-        keys = slot_features(graph, windows.words, listed, self.intents[intent])
-        unique, place = np.unique(keys, return_inverse=True)
-        found = self.slot_weights.rows(unique)
-        table = summed(found, None, (len(unique), len(self.labels)), np.arange(len(unique)))
-        chosen, _ = self.labels_of(intent)
-        scores = table[:, chosen][place.reshape(keys.shape)].sum(1)
+        keys = features_there(graph, windows.words, listed, self.intents[intent])
+        chosen = self.allowed[intent].nonzero()[0]
+        place_of = np.full(len(self.labels), -1)
+        place_of[chosen] = np.arange(len(chosen))
+        asked, where = keys.ravel(), None
+        if graph.lattice is not None:  # windows have much in common
+            asked, where = np.unique(asked, return_inverse=True)
+        found = self.slot_weights.rows(asked)
+        column = place_of.take(found.column)
+        kept = (column >= 0) & (asked != 0).take(found.key)
+        group, column, weight = found.key[kept], column[kept], found.weight[kept]
+        shape = len(asked), len(chosen)
+        if where is None:
+            group, shape = group // keys.shape[1], (len(keys), len(chosen))
+        table = np.bincount(group * len(chosen) + column, weight, shape[0] * shape[1]).reshape(shape)
+        scores = table if where is None else table[where.reshape(keys.shape)].sum(1)
         first = (windows.words[:, 1] == graph.begin)[:, None]
         out: Doubles = np.where(first & self._inside[chosen], FORBIDDEN, scores)
         return out

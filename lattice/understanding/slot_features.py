@@ -9,11 +9,12 @@ import numpy as np
 
 from .graph import CASE, COARSE, FINE, Graph, Listed
 from .weights import Ints
-from .words import PLAIN, PREFIX_2, PREFIX_3, SHAPE, SUFFIX_2, SUFFIX_3, Keys, combined, hash_of
+from .words import PLAIN, PREFIX_2, PREFIX_3, SHAPE, SUFFIX_2, SUFFIX_3, Keys, combined, continued, hash_of
 
 BEFORE = AFTER = 2
 """Words of a window to either side of its own."""
 WIDTH = BEFORE + 1 + AFTER
+_WINDOW = np.arange(WIDTH)
 _LISTED, _INTENT, _NOTHING = CASE + 1, CASE + 2, CASE + 3
 
 
@@ -50,9 +51,11 @@ _TEMPLATES: list[tuple[_Part, ...]] = [
 NUM_TEMPLATES = len(_TEMPLATES)
 _PADDED = [(*parts, *[_Part(_NOTHING, 0)] * (3 - len(parts))) for parts in _TEMPLATES]
 _COLUMNS = np.array([[part.column for part in parts] for parts in _PADDED])
-_OPTIONAL = (_COLUMNS[:, 0] == _LISTED) | (_COLUMNS[:, 0] == CASE)
 _OFFSETS = np.array([[part.offset + BEFORE for part in parts] for parts in _PADDED])
-_NAMES = np.array([hash_of(f"slot {number}") for number in range(NUM_TEMPLATES)], np.uint64)
+_OPTIONAL = (_COLUMNS[:, 0] == _LISTED) | (_COLUMNS[:, 0] == CASE)
+"""[templates] Features of capitals and of lists: most texts have none."""
+_BEGUN = combined([np.array([hash_of(f"slot {number}") for number in range(NUM_TEMPLATES)], np.uint64)])
+"""[templates] Keys of which each template's are continued."""
 
 
 def slot_features(graph: Graph, windows: Ints, listed: Listed, intent: str) -> Keys:
@@ -64,15 +67,37 @@ def slot_features(graph: Graph, windows: Ints, listed: Listed, intent: str) -> K
         listed: phrases whose classes are known.
         intent: what is asked for.
     """
-    values = np.zeros((len(windows), WIDTH, _NOTHING + 1), np.uint64)
-    values[:, :, : CASE + 1] = graph.attributes[windows]
-    values[:, :, _INTENT] = hash_of(intent)
-    if listed.phrases:
-        values[:, :, _LISTED] = _listed(graph, windows, listed)
-    parts = values[:, _OFFSETS, _COLUMNS]
-    keys = combined([_NAMES, parts[:, :, 0], parts[:, :, 1], parts[:, :, 2]])
-    keys[_OPTIONAL & (parts[:, :, 0] == 0)] = 0
+    keys = np.zeros((len(windows), NUM_TEMPLATES), np.uint64)
+    some = _templates(graph, listed)
+    keys[:, some] = features_there(graph, windows, listed, intent)
     return keys
+
+
+def features_there(graph: Graph, windows: Ints, listed: Listed, intent: str) -> Keys:
+    """Return the same without templates that no window has a feature of, in the same order."""
+    some = _templates(graph, listed)
+    width = _NOTHING + 1
+    values = np.zeros((len(graph.attributes), width), np.uint64)
+    values[:, : CASE + 1] = graph.attributes
+    values[:, _INTENT] = hash_of(intent)
+    if listed.phrases:  # here a value belongs to a word in its window
+        values = np.concatenate([values[windows.ravel()]])
+        values[:, _LISTED] = _listed(graph, windows, listed).ravel()
+        windows = np.arange(windows.size).reshape(windows.shape)
+    parts = values.ravel().take(windows[:, _OFFSETS[some]] * width + _COLUMNS[some])
+    keys = continued(_BEGUN[some], parts[:, :, 0])
+    keys = continued(continued(keys, parts[:, :, 1]), parts[:, :, 2])
+    if len(some) == NUM_TEMPLATES:
+        keys[_OPTIONAL & (parts[:, :, 0] == 0)] = 0
+    return keys
+
+
+def _templates(graph: Graph, listed: Listed) -> Ints:
+    """Return the numbers of the templates of which there may be features."""
+    return _ALL if listed.phrases or graph.attributes[0, CASE] else _USUAL
+
+
+_ALL, _USUAL = np.arange(NUM_TEMPLATES), np.flatnonzero(~_OPTIONAL)
 
 
 def _listed(graph: Graph, windows: Ints, listed: Listed) -> Keys:
@@ -90,7 +115,9 @@ def _listed(graph: Graph, windows: Ints, listed: Listed) -> Keys:
 
 def windows_of_words(graph: Graph) -> Ints:
     """Return the windows of a graph of one path, one for each word, [words, 5]."""
-    padded = np.concatenate([[graph.begin] * BEFORE, graph.word, [graph.end] * AFTER]).astype(np.int64)
-    return (
-        np.lib.stride_tricks.sliding_window_view(padded, WIDTH) if len(graph.word) else np.zeros((0, WIDTH), np.int64)
-    )
+    count = len(graph.word)
+    padded = np.full(count + BEFORE + AFTER, graph.begin)
+    padded[BEFORE : BEFORE + count] = graph.word
+    padded[BEFORE + count :] = graph.end
+    windows: Ints = padded[np.arange(count)[:, None] + _WINDOW]
+    return windows

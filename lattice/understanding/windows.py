@@ -77,6 +77,8 @@ def count_windows(source: npt.NDArray[np.integer], target: npt.NDArray[np.intege
 
 def windows_of(graph: Graph, limit: int) -> Windows | None:
     """Return the windows of a graph, None if there are more than ``limit``."""
+    if graph.lattice is None:
+        return _of_one_path(graph)
     one_way = np.array_equal(graph.source, np.arange(graph.num_nodes - 1))
     if one_way and np.array_equal(graph.target, graph.source + 1) and (graph.final_totals[:-1] == -np.inf).all():
         return _of_one_path(graph)
@@ -162,6 +164,8 @@ def best_path(windows: Windows, emissions: Doubles, transitions: Doubles) -> tup
         emissions: [windows, labels] Score of each label, with that of the word itself.
         transitions: [labels, labels] Score of one label behind another.
     """
+    if len(windows.after) == len(emissions) - 1 == len(windows.steps) - 2:
+        return np.arange(len(emissions)), best_labels(emissions, transitions)
     best = emissions.copy()
     onward = np.empty_like(best)
     link_of = np.searchsorted(windows.after, np.arange(len(best) + 1))
@@ -184,26 +188,41 @@ def best_path(windows: Windows, emissions: Doubles, transitions: Doubles) -> tup
     return np.array(path[::-1]), np.array(chosen[::-1])
 
 
+def best_labels(emissions: Doubles, transitions: Doubles) -> Ints:
+    """Return the best labels of one path, [words]; takes what ``best_path`` takes."""
+    behind = np.ascontiguousarray(transitions.T)
+    ways = np.empty_like(behind)
+    best = emissions.copy()
+    for before, here in pairwise(best):
+        np.add(behind, before, out=ways)
+        np.add(here, np.maximum.reduce(ways, axis=1), out=here)
+    label = int(best[-1].argmax())
+    chosen = [label]
+    for here in best[-2::-1]:
+        label = int((here + behind[label]).argmax())
+        chosen.append(label)
+    return np.array(chosen[::-1])
+
+
 def marginals(emissions: Doubles, transitions: Doubles) -> Doubles:
     """Return the probability of each label of each word of one path, [words, labels] (forward and backward)."""
-    count = len(emissions)
-    forward, backward = np.zeros_like(emissions), np.zeros_like(emissions)
     shares = np.exp(np.maximum(transitions - transitions.max(), -50.0)) * (transitions > -1e8)
     scaled = np.exp(emissions - emissions.max(1, keepdims=True))
-    state = scaled[0]
-    for at in range(count):
-        if at:
-            state = (state @ shares) * scaled[at]
-        state = state / max(state.sum(), 1e-300)
-        forward[at] = state
-    state = np.ones(emissions.shape[1])
-    for at in range(count - 1, -1, -1):
-        backward[at] = state
-        state = shares @ (state * scaled[at])
-        state = state / max(state.sum(), 1e-300)
-    both = forward * backward
-    out: Doubles = both / np.maximum(both.sum(1, keepdims=True), 1e-300)
-    return out
+    forward, backward = np.empty_like(scaled), np.empty_like(scaled)
+    # small arrays, many steps: each writes where its result stays
+    total, tiny = np.add.reduce, 1e-300
+    forward[0] = scaled[0] / max(total(scaled[0]), tiny)
+    for before, here, word in zip(forward, forward[1:], scaled[1:], strict=False):
+        np.dot(before, shares, out=here)
+        np.multiply(here, word, out=here)
+        np.divide(here, max(total(here), tiny), out=here)
+    backward[-1] = 1.0
+    for behind, here, word in zip(backward[::-1], backward[-2::-1], scaled[::-1], strict=False):
+        np.dot(shares, behind * word, out=here)
+        np.divide(here, max(total(here), tiny), out=here)
+    both: Doubles = forward * backward
+    both /= np.maximum(both.sum(1, keepdims=True), tiny)
+    return both
 
 
 __all__ = ["AFTER", "BEFORE", "Windows", "best_path", "count_windows", "limit_windows", "marginals", "windows_of"]

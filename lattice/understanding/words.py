@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Keys = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
 _APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 _WORD = re.compile(rf"[^\W_]+(?:['{_APOSTROPHE}][^\W_]+)*")
 KEPT_WORDS = 128
@@ -21,6 +22,7 @@ CHARACTERS = (3, 4, 5)
 PLAIN, PREFIX_2, PREFIX_3, SUFFIX_2, SUFFIX_3, SHAPE = range(6)
 """Columns of ``attributes``."""
 NUM_ATTRIBUTES = 6
+_ATTRIBUTE_BYTES = 8 * NUM_ATTRIBUTES
 BEGIN, END = "\x02", "\x03"
 """What stands before the first word, and behind the last."""
 _FACTOR = np.uint64(0x9FB21C651E98DF25)
@@ -57,7 +59,8 @@ def hash_of(text: str) -> int:
 
 def hashes_of(texts: Sequence[str]) -> Keys:
     """Return ``hash_of`` of each text, [texts], read-only."""
-    digests = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts]
+    blake2b = hashlib.blake2b
+    digests = [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64, copy=False)
 
 
@@ -65,25 +68,38 @@ def combined(parts: Sequence[Keys | int]) -> Keys:
     """Return one key for several, in this order; arrays are combined place by place."""
     out = np.zeros(1, np.uint64)
     for part in parts:
-        out = (out ^ np.asarray(part, np.uint64)) * _FACTOR
-        out ^= out >> _SHIFT
+        out = continued(out, np.asarray(part, np.uint64))
+    return out
+
+
+def continued(keys: Keys, part: Keys) -> Keys:
+    """Return keys with one more part: ``combined([a, b])`` is ``continued(combined([a]), b)``."""
+    out = keys ^ part
+    out *= _FACTOR
+    out ^= out >> _SHIFT
     return out
 
 
 @lru_cache(KEPT_WORDS)
-def attributes(word: str) -> Keys:
-    """Return hashes of a word, its beginnings, its ends and its shape, [6]; see the columns above."""
+def hashed(word: str) -> bytes:
+    """Return hashes of a word: its ``attributes``, then its ``character_grams``, eight bytes each."""
     word = word[:LONGEST_WORD]
-    marked = ["w" + word, "<" + word[:2], "<" + word[:3], word[-2:] + ">", word[-3:] + ">", "s" + _shape(word)]
-    return hashes_of(marked)
+    texts = ["w" + word, "<" + word[:2], "<" + word[:3], word[-2:] + ">", word[-3:] + ">", "s" + _shape(word)]
+    marked = f"<{word}>"
+    grams = ["#" + marked[at : at + n] for n in CHARACTERS for at in range(len(marked) - n + 1)]
+    return hashes_of(texts + list(dict.fromkeys(grams))).tobytes()
 
 
-@lru_cache(KEPT_WORDS)
-def character_grams(word: str) -> Keys:
-    """Return hashes of the character n-grams of a word, each once, [n-grams]."""
-    marked = f"<{word[:LONGEST_WORD]}>"
-    grams = {marked[at : at + n] for n in CHARACTERS for at in range(len(marked) - n + 1)}
-    return hashes_of(["#" + gram for gram in sorted(grams)])
+def attributes(words: Sequence[str]) -> Keys:
+    """Return hashes of words, their beginnings, ends and shapes, [words, 6]; see the columns above."""
+    joined = b"".join([hashed(word)[:_ATTRIBUTE_BYTES] for word in words])
+    return np.frombuffer(joined, np.uint64).reshape(len(words), NUM_ATTRIBUTES)
+
+
+def character_grams(words: Sequence[str]) -> tuple[Keys, Ints]:
+    """Return hashes of the character n-grams of words, those of a word each once, and how many each word has."""
+    grams = [hashed(word)[_ATTRIBUTE_BYTES:] for word in words]
+    return np.frombuffer(b"".join(grams), np.uint64), np.array([len(some) // 8 for some in grams], np.int64)
 
 
 def _case(word: str) -> str:
@@ -92,6 +108,8 @@ def _case(word: str) -> str:
 
 def _shape(word: str) -> str:
     """Return digits as 0, letters as x, and runs of them as one; numbers keep how long they are."""
+    if word.isalpha():
+        return "x"
     if word.isdecimal():
         return "0" * min(len(word), 5)
     return re.sub(r"(.)\1+", r"\1", re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "0", word)))

@@ -50,11 +50,19 @@ class FingerprintHash:
 
     def numbers(self, keys: Keys) -> npt.NDArray[np.int64]:
         """Return the number of each key, [n]; -1 for what is none, but for one in 2 ** width."""
-        numbers = self.hash.numbers(keys)
-        hit = np.flatnonzero(numbers >= 0)
-        wrong = self.fingerprints.take(numbers[hit]) != _fingerprints(np.asarray(keys)[hit], self.fingerprints.width)
-        numbers[hit[wrong]] = -1
+        numbers = np.full(len(keys), -1, np.int64)
+        place, found = self.known(keys)
+        numbers[place] = found
         return numbers
+
+    def known(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the places of those that are keys, and of one in 2 ** width of the others, and their numbers."""
+        if not self.count:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        numbers = self.hash.numbers(keys)
+        right = self.fingerprints.take(np.maximum(numbers, 0)) == _fingerprints(keys, self.fingerprints.width)
+        place = (right & (numbers >= 0)).nonzero()[0]
+        return place, numbers.take(place)
 
     def sections(self, prefix: str) -> Sections:
         """Return the parts under names that begin with ``prefix``."""

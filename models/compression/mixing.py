@@ -34,6 +34,18 @@ def spread(count: int, salt: int) -> Keys:
 
 
 def below_each(keys: Keys, sizes: Keys, salts: Keys) -> Keys:
-    """Return the same for several sizes, [sizes] each with what ``spread`` says of its salt: [sizes, keys]."""
-    scaled: Keys = (_finished(keys + salts[:, None]) >> _32) * sizes[:, None] >> _32
-    return scaled
+    """Return the same for several sizes, [sizes] each with what ``spread`` says of its salt: [keys, sizes]."""
+    out = keys[:, None] + salts
+    # in place: for a few keys the making of arrays takes as long as the work
+    shifted = out >> _30
+    out ^= shifted
+    out *= _FIRST
+    np.right_shift(out, _27, out=shifted)
+    out ^= shifted
+    out *= _SECOND
+    np.right_shift(out, _31, out=shifted)
+    out ^= shifted
+    out >>= _32
+    out *= sizes
+    out >>= _32
+    return out

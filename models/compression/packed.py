@@ -63,7 +63,9 @@ class PackedInts:
         bit = places * self.width
         # four bytes from any byte on: a view whose items overlap
         windows = np.ndarray((len(self.data) - 3,), "<u4", self.data, strides=(1,))
-        numbers: Ints = (windows[bit >> 3].astype(np.int64) >> (bit & 7)) & ((1 << self.width) - 1)
+        numbers: Ints = windows[bit >> 3].astype(np.int64)
+        numbers >>= bit & 7
+        numbers &= (1 << self.width) - 1
         return numbers
 
     def pieces(self) -> Iterator[Ints]:

@@ -28,9 +28,8 @@ SEEDS = 16
 WORD, BLOCK = 64, 256
 """Bits of a word, and bits that are counted ahead together."""
 _WORDS_PER_BLOCK = BLOCK // WORD
-_IN_BLOCK = np.arange(_WORDS_PER_BLOCK)
 _ONE = np.uint64(1)
-_ALL = ~np.uint64(0)
+_BIT = np.array([1, 2, 4, 8, 16, 32, 64, 128], np.uint8)
 _PAIRS, _FOURS, _BYTES = (np.uint64(mask * 0x0101010101010101) for mask in (0x55, 0x33, 0x0F))
 _SUM = np.uint64(0x0101010101010101)
 
@@ -104,42 +103,53 @@ class PerfectHash:
     def numbers(self, keys: Keys) -> npt.NDArray[np.int64]:
         """Return the number of each key, [n]; -1, or any number, for what is none."""
         keys = np.asarray(keys, np.uint64)
-        place = np.full(len(keys), -1, np.int64)
-        left = np.arange(len(keys))
+        place = self._places(keys, 0)
+        if (place < 0).any():
+            hit = np.flatnonzero(place >= 0)
+            place[hit] = self._rank(place[hit])
+            return place
+        return self._rank(place)
+
+    def _places(self, keys: Keys, level: int) -> npt.NDArray[np.int64]:
+        """Return the place of the bit of each key in the arrays from ``level`` on; -1 where none is set."""
         sizes, salts, begins = self._arrays
-        level = 0
-        while level < len(sizes) and len(left):
-            end = level + max(1, TOGETHER // len(left))
-            bit = below_each(keys[left], sizes[level:end], salts[level:end]).astype(np.int64)
-            bit += begins[level:end]
-            found = (self.bits[bit >> 6] >> (bit & 63).astype(np.uint64)) & _ONE == _ONE
-            array = found.argmax(0)
-            any_found = found[array, np.arange(len(left))]
-            hits = np.flatnonzero(any_found)
-            place[left[hits]] = bit[array[hits], hits]
-            left = left[~any_found]
-            level = end
-        hit = np.flatnonzero(place >= 0)
-        place[hit] = self._rank(place[hit])
+        if level >= len(sizes) or not len(keys):
+            return np.full(len(keys), -1, np.int64)
+        end = min(len(sizes), level + max(1, TOGETHER // len(keys)))
+        bit = below_each(keys, sizes[level:end], salts[level:end]).view(np.int64)
+        bit += begins[level:end]
+        found = (self._bytes.take(bit >> 3) & _BIT.take(bit & 7)) != 0
+        # the first array in which a key has a bit
+        number = found.argmax(1)
+        number += np.arange(0, bit.size, end - level)
+        place: npt.NDArray[np.int64] = bit.take(number)
+        missed = np.flatnonzero(~found.take(number))
+        if len(missed):
+            place[missed] = self._places(keys[missed], end)
         return place
 
     @cached_property
     def _arrays(self) -> tuple[Keys, Keys, npt.NDArray[np.int64]]:
-        """Size of each array, what is added to keys for it, and the place of its first bit, [arrays, 1]."""
-        begins = np.cumsum([0, *self.sizes], dtype=np.int64)[:-1, None]
+        """Size of each array, what is added to keys for it, and the place of its first bit, [arrays] each."""
+        begins = np.cumsum([0, *self.sizes], dtype=np.int64)[:-1]
         return np.array(self.sizes, np.uint64), spread(len(self.sizes), _salt(self.seed, 0)), begins
+
+    @cached_property
+    def _bytes(self) -> npt.NDArray[np.uint8]:
+        """The bits eight by eight, the lowest first."""
+        return np.ascontiguousarray(self.bits, "<u8").view(np.uint8)
+
+    @cached_property
+    def _before(self) -> npt.NDArray[np.uint32]:
+        """[words] Bits that are set before each word; ``ranks``, which the file has, count every fourth."""
+        ones = _ones(self.bits)
+        return (np.cumsum(ones) - ones).astype(np.uint32)
 
     def _rank(self, bit: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return how many bits are set before each place."""
         word = bit >> 6
-        counted = np.minimum((bit >> 8 << 2)[:, None] + _IN_BLOCK, word[:, None])
-        words = self.bits[counted]
-        # of the words of a block those before the place count whole, its own up to the place, those behind it not
-        below_place = (_ONE << (bit & 63).astype(np.uint64)) - _ONE
-        words &= np.where(counted == word[:, None], below_place[:, None], _ALL)
-        words[:, 1:][counted[:, 1:] == counted[:, :-1]] = 0
-        rank: npt.NDArray[np.int64] = self.ranks[bit >> 8] + _ones(words).sum(1)
-        return rank
+        below_place = (_ONE << (bit & 63).view(np.uint64)) - _ONE
+        return self._before.take(word) + _ones(self.bits.take(word) & below_place)
 
 
 def _salt(seed: int, level: int) -> int:

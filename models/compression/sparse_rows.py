@@ -3,8 +3,9 @@
 A weight is a step, the same for all rows, times a whole number; zeros are not there. A row says its columns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,6 @@ Floats = npt.NDArray[np.float32]
 PER_START = 16
 """Rows for which it is stored where the first begins."""
 _BLOCK_BITS = PER_START.bit_length() - 1
-_IN_BLOCK = np.arange(PER_START)
 LEVELS = 256
 """Values that a weight may have."""
 FINGERPRINT_BITS = 8
@@ -59,6 +59,8 @@ class SparseRows:
     """What a level is worth."""
     zero: int
     """Level of weight 0, which none has."""
+    _behind: npt.NDArray[np.unsignedinteger[Any]] = field(init=False, repr=False)
+    """[rows] Place behind the last weight of each row, from the start of its block on."""
 
     def __post_init__(self) -> None:
         rows, weights = self.keys.count, self.columns.count
@@ -69,13 +71,17 @@ class SparseRows:
         if not (np.isfinite(self.step) and self.step > 0):
             raise CompressionError(f"the step of stored weights is {self.step}; expected a number above 0")
         begin = 0
+        behind = np.zeros(rows, np.min_scalar_type(PER_START << self.lengths.width))
         for number, lengths in enumerate(self.lengths.pieces()):  # pieces are whole blocks of PER_START
             ends = begin + np.cumsum(lengths)
             first = np.concatenate([[begin], ends[PER_START - 1 :: PER_START]])[: -(-len(lengths) // PER_START)]
-            block = number * PIECE // PER_START
+            row = number * PIECE
+            block = row // PER_START
             if not np.array_equal(self.starts[block : block + len(first)], first):
                 raise CompressionError("stored weights say wrongly where their rows begin")
+            behind[row : row + len(lengths)] = ends - first.repeat(PER_START)[: len(lengths)]
             begin = int(ends[-1])
+        object.__setattr__(self, "_behind", behind)
         if begin != weights:
             raise CompressionError(f"rows of stored weights have {begin} in all; there are {weights}")
         if any(len(piece) and int(piece.max()) >= self.num_columns for piece in self.columns.pieces()):
@@ -143,20 +149,13 @@ class SparseRows:
 
     def rows(self, keys: Keys) -> Rows:
         """Return all weights of the rows of keys, [n] uint64; a key may come again, and need not be known."""
-        number = self.keys.numbers(keys)
-        asked = np.flatnonzero(number >= 0)
-        number = number[asked]
-        # the first of each block is known; between it and the row lie the others of the block
-        block, behind = number >> _BLOCK_BITS, number & PER_START - 1
-        earlier = behind[:, None] > _IN_BLOCK
-        places = np.where(earlier, (block * PER_START)[:, None] + _IN_BLOCK, number[:, None])
-        together = self.lengths.take(places)
-        lengths = together[:, -1]  # none lies behind the last of a block: this is the row itself
+        asked, number = self.keys.known(np.asarray(keys, np.uint64))
+        lengths = self.lengths.take(number)
         ends = lengths.cumsum()
-        begins = self.starts[block] + np.einsum("rb,rb->r", together, earlier) - (ends - lengths)
-        # every weight of every row: the row's first, and how far behind it
-        place = np.arange(int(ends[-1]) if len(ends) else 0) + begins.repeat(lengths)
-        return Rows(asked.repeat(lengths), self.columns.take(place), self.values[self.levels.take(place)])
+        # every weight of every row: counted on, from where the row ends less what lies before it here
+        place = np.arange(int(ends[-1]) if len(ends) else 0)
+        place += (self.starts.take(number >> _BLOCK_BITS) + self._behind.take(number) - ends).repeat(lengths)
+        return Rows(asked.repeat(lengths), self.columns.take(place), self.values.take(self.levels.take(place)))
 
     def sections(self, prefix: str) -> Sections:
         """Return the parts under names that begin with ``prefix``."""

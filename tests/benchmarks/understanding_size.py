@@ -70,10 +70,11 @@ class FeatureNames:
             ):
                 if hasattr(module, name):
                     setattr(module, name, noted)
-        for cached in (words.attributes, words.character_grams):
-            cached.cache_clear()
+        words.hashed.cache_clear()
         for number in range(slot_features.NUM_TEMPLATES):
             self._hash_of(f"slot {number}")
+        for text in (words.BEGIN, words.END):
+            self._hash_of(text)
         for kind in ("word", "pair", "characters", "coarse pair", "fine", "coarse", "listed", "always"):
             self._hash_of(f"intent {kind}")
 

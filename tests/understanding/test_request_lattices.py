@@ -41,7 +41,7 @@ def confused(*choices: dict[str, float]) -> Lattice:
 def test_features_count_as_often_as_they_are_to_be_expected(seed):
     lattice = random_lattice(seed, nodes=5, vocabulary=9)
     # each word a class of its own: what two words share would come twice on a path
-    hashes = np.array([attributes(word)[PLAIN] for word in lattice.words], np.uint64)
+    hashes = attributes(lattice.words)[:, PLAIN]
     numbers = np.arange(len(hashes) + 1)
     classes = WordClasses(ExactWeights.gather(hashes, 0 * numbers[1:], numbers[1:], 1), numbers)
     graph = graph_of_lattice(lattice, classes, 1.0)

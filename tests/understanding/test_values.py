@@ -1,13 +1,21 @@
 """Words that are values come out as values."""
 
 import datetime as dt
+import inspect
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nearword.lattice.understanding import basic_intent, find_values, resolve, value_of
+from nearword.lattice.understanding.values import letters, numbers, times
+from nearword.lattice.understanding.values.find import READERS, may_begin
 from said import in_words
 
+WORDS_OF_VALUES = sorted(
+    {word for module in (letters, numbers, times) for word in re.findall(r"[a-z0-9'.-]+", inspect.getsource(module))}
+)
+"""All words that readers know, and some that they do not."""
 NOW = dt.datetime(2026, 5, 6, 15, 30)  # noqa: DTZ001 (a wall clock; it is a Wednesday)
 
 
@@ -138,3 +146,13 @@ def test_a_date_that_is_not_there_is_none():
 )  # fmt: skip
 def test_basic_intents_are_whole_utterances(text, intent):
     assert basic_intent(text.split()) == intent
+
+
+@given(st.lists(st.sampled_from(WORDS_OF_VALUES), min_size=1, max_size=6))
+def test_no_value_begins_with_a_word_that_is_said_to_begin_none(words):
+    assert may_begin(words[0]) or not any(read(words, 0) for _, read in READERS)
+
+
+@pytest.mark.parametrize("word", [word for word in WORDS_OF_VALUES if not may_begin(word)])
+def test_a_word_that_is_said_to_begin_no_value_begins_none_before_any_other(word):
+    assert not any(read([word, other], 0) for other in WORDS_OF_VALUES for _, read in READERS)

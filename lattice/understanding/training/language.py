@@ -27,7 +27,7 @@ def learn(texts: Sequence[Sequence[str]], most: int) -> ExactWeights:
     sentences = (" ".join(words) for words in texts if words)
     model = train_words(sentences, order=ORDER, min_count=least, max_bytes=HEADER_BYTES + most * BYTES_PER_NGRAM)
     trie = model.trie
-    hashes = np.array([attributes(word)[PLAIN] for word in (*model.symbols, END, BEGIN)], np.uint64)
+    hashes = attributes((*model.symbols, END, BEGIN))[:, PLAIN]
     parents = np.repeat(np.arange(len(trie.word)), np.diff(trie.first))
     depth = np.zeros(len(trie.word), np.int64)
     before = np.zeros((len(trie.word), ORDER), np.uint64)

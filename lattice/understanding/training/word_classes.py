@@ -38,7 +38,7 @@ class LearntClasses:
 
     def weights(self) -> ExactWeights:
         """Return the fine classes as weights of one column, by hash of the word."""
-        keys = np.array([attributes(word)[PLAIN] for word in self.words], np.uint64)
+        keys = attributes(self.words)[:, PLAIN]
         return ExactWeights.gather(keys, np.zeros(len(keys), np.int64), self.fine, 1)
 
 

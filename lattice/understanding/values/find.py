@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from .letters import read_digits, read_letters
-from .numbers import Words, read_number, read_ordinal, word_at
-from .times import read_date, read_duration, read_time
+from .letters import LETTER_BEGINNINGS, read_digits, read_letters
+from .numbers import NUMBER_BEGINNINGS, Words, read_number, read_ordinal, word_at
+from .times import DATE_BEGINNINGS, TIME_BEGINNINGS, read_date, read_duration, read_time
 
 
 class ValueKind(str, Enum):
@@ -45,7 +45,7 @@ class Value:
 
 
 _Reader = Callable[[Words, int], "tuple[str | int | float, int] | None"]
-_READERS: tuple[tuple[ValueKind, _Reader], ...] = (
+READERS: tuple[tuple[ValueKind, _Reader], ...] = (
     (ValueKind.letters, read_letters),
     (ValueKind.time, read_time),
     (ValueKind.date, read_date),
@@ -56,6 +56,8 @@ _READERS: tuple[tuple[ValueKind, _Reader], ...] = (
 )
 """Of readings of the same length the first wins."""
 _COUNTED = {"percent", "degree", "degrees"}
+_BEGINNINGS = frozenset({*DATE_BEGINNINGS, *LETTER_BEGINNINGS, *NUMBER_BEGINNINGS, *TIME_BEGINNINGS})
+"""Words that a value may begin with, beside single letters and what has digits or hyphens."""
 
 
 def find_values(words: Sequence[str]) -> list[Value]:
@@ -98,9 +100,16 @@ def _longest(words: Words, at: int) -> Value | None:
     return max(_readings(words, at), key=lambda value: value.end, default=None)
 
 
+def may_begin(word: str) -> bool:
+    """Whether a value may begin with a word: most do not, which is told faster than all readers tell it."""
+    return word in _BEGINNINGS or len(word) < 3 or "-" in word or not word.isalpha()
+
+
 def _readings(words: Words, at: int) -> list[Value]:
-    readings = []
-    for kind, read in _READERS:
+    readings: list[Value] = []
+    if not may_begin(words[at]):
+        return readings
+    for kind, read in READERS:
         found = read(words, at)
         if found is not None:
             value, end = found

@@ -9,6 +9,8 @@ _NATO = {word[0]: word for word in (
     "sierra tango uniform victor whiskey x-ray yankee zulu").split()}  # fmt: skip
 _SPELLING_WORDS = set(_NATO.values()) | {"alfa", "juliett", "xray", "whisky"}
 _TIMES = {"double": 2, "triple": 3}
+LETTER_BEGINNINGS = frozenset({*_SPELLING_WORDS, *_TIMES, "oh"})
+"""Words that letters or digits may begin with, beside single letters."""
 LEAST_LETTERS = 2
 LEAST_DIGITS = 3
 """Fewer are words and numbers."""

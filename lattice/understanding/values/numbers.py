@@ -25,6 +25,10 @@ _ORDINAL_TENS = {
     "eightieth": 80, "ninetieth": 90,
 }  # fmt: skip
 _ORDINAL_SCALES = {"hundredth": 100, "thousandth": 1000, "millionth": 1_000_000}
+NUMBER_BEGINNINGS = frozenset({
+    *UNITS, *TEENS, *TENS, *_ORDINAL_UNITS, *_ORDINAL_TENS, *_ORDINAL_SCALES, "minus", "negative", "point", "half", "a",
+})  # fmt: skip
+"""Words that numbers and ordinals may begin with, beside those with digits and hyphens."""
 _DIGITS = re.compile(r"\d{1,3}(,\d{3})+|\d{1,12}", re.ASCII)
 _DECIMAL = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
 _ORDINAL_DIGITS = re.compile(r"(\d{1,9})(st|nd|rd|th)", re.ASCII)

@@ -22,6 +22,12 @@ _FURTHER_DAYS: dict[tuple[str, ...], str] = {
     ("day", "after", "tomorrow"): "P2D",
     ("day", "before", "yesterday"): "-P2D",
 }
+DATE_BEGINNINGS = frozenset(
+    {*_DAYS, *MONTHS, *WEEKDAYS, *(days[0] for days in _FURTHER_DAYS), "the", "this", "next", "last"}
+)
+"""Words that dates may begin with, beside those of ordinals."""
+TIME_BEGINNINGS = frozenset({"noon", "midday", "midnight", "half", "quarter", "another"})
+"""Words that times and durations may begin with, beside those of numbers."""
 _PARTS_OF_TODAY = {"morning", "afternoon", "evening"}
 
 
