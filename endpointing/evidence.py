@@ -27,3 +27,5 @@ class Evidence:
     """Seconds since the utterance began."""
     finality: float = 1.0
     """How final the voice sounded before the silence, 0 to 1; see ``finality``. 1 if nobody listened to it."""
+    ending: float | None = None
+    """Log-probability (natural) by a language model that a sentence ends after these words; None without one."""

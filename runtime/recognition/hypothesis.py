@@ -61,6 +61,8 @@ class Hypothesis:
         """The best words without times."""
         self.completeness = completeness(())
         """How complete they look; see ``endpointing.completeness``."""
+        self.ending: float | None = None
+        """Log-probability that a sentence ends after them; None where no language model takes part."""
         self.changed_at = now
         """When they last changed."""
         self._began = now
@@ -191,6 +193,7 @@ class Hypothesis:
         if texts != self.texts:
             self.texts, self.text, self.changed_at = texts, " ".join(texts), now
             self.completeness = completeness(texts)
+            self.ending = self._loop.session.options.ending(self._model, search.tokens)
 
 
 def line(words: tuple[Word, ...]) -> str:

@@ -247,9 +247,9 @@ class Recognizer:
     def _end(self, reason: FinalReason) -> None:
         """End the utterance with all that was heard."""
         self._best.complete(self.seconds, self._voice.silence)
-        result, standing = self._best.result(self.seconds), self._writer.standing
-        if standing is not None and self._best.text == self._speculated_on and result.text != standing.text:
-            # nothing new was said: some more silence is no reason to take back what was made of it
+        if (standing := self._writer.standing) is None or self._best.text != self._speculated_on:
+            result = self._best.result(self.seconds)
+        else:  # nothing new was said: some more silence is no reason to take back what was made of it, nor to wait
             result = UtteranceResult(standing.words, standing.n_best, standing.lattice)
         self._writer.final(self.seconds, reason, result)
         self._best.restart()
@@ -276,4 +276,5 @@ def evidence_of(
         complete=best.completeness,
         utterance_seconds=length,
         finality=voice.finality,
+        ending=best.ending,
     )

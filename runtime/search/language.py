@@ -6,6 +6,7 @@ of Zheng et al. 2022, arXiv 2203.16776). The file is what ``nearword lm train`` 
 """
 
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from weakref import WeakKeyDictionary, ref
 
@@ -65,6 +66,13 @@ class Fusion:
     def final(self, state: int) -> float:
         """Return what ending in ``state`` adds."""
         return self.weight * self.language.final(state // self._contexts)
+
+    def ending(self, tokens: Sequence[int]) -> float:
+        """Return the language model's own log-probability (natural) that a sentence ends after ``tokens``."""
+        state = self.language.start
+        for token in tokens:
+            state = self.language.advance(state, token)
+        return self.language.final(state)
 
     def _compute(self, state: int) -> Row:
         state, context = divmod(state, self._contexts)

@@ -1,5 +1,6 @@
 """What to search with: how wide, what is boosted, and how much of the lattice is kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -75,17 +76,28 @@ class SearchOptions:
         beside = self.spotting and self.has_second_pass(model)
         return live.snapshot(SHARE_BESIDE_PHONES if beside else 1.0) if len(live) else None
 
+    def is_greedy(self) -> bool:
+        """Return whether the greedy search runs."""
+        no_language = self.language is None or isinstance(self.language, str)
+        return self.bias is None and no_language and self.beam.max_active == 1 and self.beam.is_plain
+
+    def ending(self, model: Transducer, tokens: Sequence[int]) -> float | None:
+        """Return the log-probability (natural) that a sentence ends after ``tokens``.
+
+        By the model's own language model; None where that takes no part in the search.
+        """
+        language = None if self.is_greedy() or self.language != "own" else own_language(model)
+        return None if language is None else language.ending(tokens)
+
     def begin(self, model: Transducer) -> GreedySearch | BeamSearch:
         """Return a search for a new utterance.
 
         Raises:
             LanguageModelError: the model's own language model cannot be read.
         """
-        language = None if isinstance(self.language, str) else self.language
-        if self.bias is None and language is None and self.beam.max_active == 1 and self.beam.is_plain:
+        if self.is_greedy():
             return GreedySearch(model)
-        if isinstance(self.language, str):
-            language = own_language(model)
+        language = own_language(model) if isinstance(self.language, str) else self.language
         return BeamSearch(model, self.beam, bias=self.phrases(model), language=language, attention=self.attended(model))
 
     def refresh(self, search: Search) -> None:

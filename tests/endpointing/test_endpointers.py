@@ -79,6 +79,24 @@ def test_a_voice_that_goes_on_gets_more_time() -> None:
     assert guesses == pytest.approx([1 + settings.speculative_complete, 1 + settings.speculative_unsure], abs=FRAME)
 
 
+def test_words_after_which_sentences_end_get_less_time_and_others_more() -> None:
+    settings = PRESETS["balanced"]
+    rows = utterance([True] * 50 + [False] * 150)
+
+    def ends(finality: float, *endings: float | None) -> list[float]:
+        told = ([replace(row, finality=finality, ending=ending) for row in rows] for ending in endings)
+        return [end_of(settings, each)[0] or 9 for each in told]
+
+    likely, unknown, unlikely = ends(0.58, -0.4, None, -4.0)
+    assert likely == pytest.approx(1.0 + settings.final_complete, abs=FRAME + 1e-6)
+    assert likely < unknown < unlikely == pytest.approx(1.0 + settings.final_unsure, abs=FRAME + 1e-6)
+    # a voice that clearly goes on is not talked over, and one that has clearly finished is believed
+    assert ends(0.1, 0.0) == ends(0.1, None)
+    assert ends(0.9, -20.0) == ends(0.9, None)
+    assert ends(1.0, -20.0, 0.0) == ends(1.0, None, None)
+    assert ends(0.0, -20.0, 0.0) == ends(0.0, None, None)
+
+
 def test_who_has_paused_before_gets_more_time() -> None:
     settings = PRESETS["balanced"]
     speech = [True] * 50 + [False] * 17 + [True] * 30 + [False] * 150

@@ -128,3 +128,18 @@ def test_the_transducers_own_language_model_is_taken_off(bundled: Transducer) ->
     with pytest.raises(ValueError, match="read-only"):
         fusion.scores(state)[2] = 0
     assert fusion.final(state) == pytest.approx(0.4 * ngram.final(inner))
+
+
+def test_it_knows_where_sentences_end(folder: Path) -> None:
+    model = Transducer.load(folder)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "bpe.model"))
+
+    def ending(text: str, options: SearchOptions) -> float | None:
+        return options.ending(model, pieces.encode(text))
+
+    whole, part = (ending(text, SearchOptions()) for text in ("turn on the light", "turn on the"))
+    assert whole is not None
+    assert part is not None
+    assert part < -1 < whole < 0
+    for options in (GREEDY, SearchOptions(language=None), SearchOptions(language=own_language(model))):
+        assert ending("turn on the light", options) is None
