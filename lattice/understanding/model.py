@@ -31,9 +31,9 @@ from .words import Token, combined, hash_of, tokenize
 OUTSIDE = "O"
 """Label of words that are in no slot; label 0."""
 FORBIDDEN = -1e9
-MAX_ARCS = 30
+MAX_ARCS = 24
 """Arcs of a lattice that are looked at: with 60 nothing more was understood."""
-MAX_WINDOWS = 48
+MAX_WINDOWS = 36
 """Windows of five words that are; a lattice with more is pruned further. With 240 nothing more was understood."""
 BASIC_SHARE = 0.5
 """Probability from which on a lattice is taken for a basic intent."""

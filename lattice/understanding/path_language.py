@@ -5,7 +5,7 @@ import numpy as np
 from .graph import Graph
 from .slot_features import BEFORE
 from .weights import Doubles, Ints, Weights
-from .words import PLAIN, Keys, combined, hash_of
+from .words import PLAIN, Keys, combined, continued, hash_of
 
 ORDER = 3
 LOG_PROB, BACKOFF = 0, 1
@@ -13,6 +13,10 @@ LOG_PROB, BACKOFF = 0, 1
 UNKNOWN = -9.0
 """Log-probability of a word that is not known."""
 _ORDERS = tuple(hash_of(f"language {order}") for order in range(1, ORDER + 1))
+
+_BEGUN = combined([np.array([_ORDERS[0], _ORDERS[1], _ORDERS[2], _ORDERS[0], _ORDERS[1]], np.uint64)])
+_TWO = [1, 2, 4]
+"""Keys of more than one word."""
 
 
 def ngram_keys(words: Keys) -> Keys:
@@ -28,14 +32,16 @@ def language_scores(graph: Graph, windows: Ints, weights: Weights) -> Doubles:
         windows: [windows, 5] Words by number in the graph.
         weights: log-probability and backoff of each n-gram.
     """
-    hashes = graph.attributes[windows[:, : BEFORE + 1], PLAIN]
-    count = len(windows)
-    histories = [ngram_keys(hashes[:, 1:2]), ngram_keys(hashes[:, 0:2])]
-    keys = [ngram_keys(hashes[:, BEFORE - order :]) for order in range(ORDER)] + histories
-    found = weights.rows(np.concatenate(keys))
-    table = np.zeros((len(keys) * count, 2))
+    first, second, third = graph.attributes[windows[:, : BEFORE + 1], PLAIN].T
+    # one word, two and three, and what stands before the last of two and of three: hashed together, word by word
+    keys = continued(_BEGUN[:, None], np.stack([third, second, first, second, first]))
+    keys[_TWO] = continued(keys[_TWO], np.stack([third, second, second]))
+    keys[2] = continued(keys[2], third)
+    found = weights.rows(keys.ravel())
+    table = np.zeros((keys.size, 2))
     table[found.key, found.column] = found.weight
-    one, two, three, shorter, longer = table.reshape(len(keys), count, 2)
+    one, two, three, shorter, longer = table.reshape(*keys.shape, 2)
     out = np.where(one[:, LOG_PROB] < 0, one[:, LOG_PROB], UNKNOWN)
     out = np.where(two[:, LOG_PROB] < 0, two[:, LOG_PROB], shorter[:, BACKOFF] + out)
-    return np.where(three[:, LOG_PROB] < 0, three[:, LOG_PROB], longer[:, BACKOFF] + out)
+    scores: Doubles = np.where(three[:, LOG_PROB] < 0, three[:, LOG_PROB], longer[:, BACKOFF] + out)
+    return scores

@@ -46,12 +46,13 @@ def limit_windows(lattice: Lattice, most_arcs: int, most_windows: int) -> Lattic
 
     def fits(beam: float) -> bool:
         arcs, ends = within(beam)
-        source, target = lattice.source[arcs], lattice.target[arcs]
-        return len(source) <= most_arcs and count_windows(source, target, ends) <= most_windows
+        return count_windows(lattice.source[arcs], lattice.target[arcs], ends) <= most_windows
 
     steps = np.concatenate([lost.arcs, lost.ends])
-    beams = np.unique(steps[np.isfinite(steps)])
+    beams = np.unique(steps[steps < np.inf])
     low, high = -1, len(beams)  # the lowest fits, as far as is known; the highest does not
+    if lattice.num_arcs > most_arcs:
+        high = int((beams + ROUNDING).searchsorted(np.sort(lost.arcs)[most_arcs]))
     middle = high - 1
     while high - low > 1:
         if fits(float(beams[middle])):

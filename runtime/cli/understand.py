@@ -32,6 +32,7 @@ TRAIN_EXAMPLES = (
     "nearword understand train home.jsonl --output home.nlu\n\n"
     "nearword understand train home.jsonl --other talk.txt --output home.nlu\n\n"
     "nearword understand train few.jsonl --vary 8 --output few.nlu\n\n"
+    "nearword understand train home.jsonl --beside other-house.jsonl --output home.nlu\n\n"
     "nearword understand train *.jsonl --max-kb 500 --output all.nlu\n\n"
     "Fifty examples of each intent, in the words of several people, are a good start; --other texts, that ask for "
     f"nothing, teach it to say no.\n\n{DATA_HELP}"
@@ -90,6 +91,16 @@ def train(
             show_default=False,
         ),
     ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Texts that were labelled for another purpose: what tells their intents apart helps where yours are "
+            "few. Their intents are not learnt.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
     phrases: Phrases = None,
     classes: Annotated[
         Path | None,
@@ -123,18 +134,19 @@ def train(
 
     if not output.parent.is_dir() or output.is_dir():
         raise typer.BadParameter(f"{output} cannot be written: no such folder, or a folder", param_hint="--output")
-    spare([*data, *(other or ())], output, "--output")
+    spare([*data, *(other or ()), *(beside or ())], output, "--output")
     _need_extra()
     started = time.perf_counter()
     examples = training.read_examples(data)
     texts = [text for path in other or () for text in training.read_texts(path)]
+    others = training.read_examples(beside) if beside else []
     _tell_disagreements(training.disagreements(examples), show_all=show_all)
     known = load_word_classes(classes or BUNDLED_CLASSES)
     size = _size_of_classes(known)
     settings = training.Settings(max_bytes=1000 * max_kb, in_scope_lost=refuse, classes_bytes=size, vary=vary)
     with _progress() as told:
         trained = training.train(
-            examples, other=texts, classes=known, listed=_listed(phrases), settings=settings, told=told
+            examples, other=texts, beside=others, classes=known, listed=_listed(phrases), settings=settings, told=told
         )
         size = save_understanding(trained.model, output, Precision(levels, fingerprint_bits))
     slots = sum(label.startswith("B-") for label in trained.model.labels)

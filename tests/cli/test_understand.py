@@ -25,6 +25,16 @@ def test_what_is_trained_can_be_tried_and_measured(run_cli, tmp_path):
     assert figures["bytes"] <= 66_000
 
 
+def test_intents_of_texts_beside_are_not_learnt(run_cli, tmp_path):
+    for name, intents in (("ours", ("open", "close")), ("beside", ("buy", "sell", "lend"))):
+        rows = [{"text": f"{intent} the {thing}", "intent": intent} for intent in intents for thing in ("door", "box")]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    model, ours, beside = (tmp_path / name for name in ("a.nlu", "ours.jsonl", "beside.jsonl"))
+    trained = run_cli("understand", "train", ours, "--beside", beside, "-o", model, "--max-kb", 60)
+    assert trained.returncode == 0, trained.stderr
+    assert json.loads(run_cli("understand", "show", model, "-f", "json").stdout)["intents"].keys() == {"close", "open"}
+
+
 def test_a_text_is_tried(run_cli, home_file):
     tried = run_cli("understand", "try", home_file, "wake me at twenty to nine", "turn on the kitchen light")
     assert tried.stdout.splitlines()[0].startswith("alarm: time=twenty to nine (8:40)")

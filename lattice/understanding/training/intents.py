@@ -1,12 +1,15 @@
 """Learning intents: one linear classifier for each against all others, first with all weights, then with few.
 
 Names such as ``light_on`` and ``light_off`` say that intents have something in common: what all of them share is
-learnt as well, of the examples of all (as in Evgeniou and Pontil 2004, "Regularized multi-task learning").
+learnt as well, of the examples of all (as in Evgeniou and Pontil 2004, "Regularized multi-task learning"). Texts that
+were labelled for another purpose may help: how a classifier of their intents judges a text is a feature while ours are
+learnt (Ando and Zhang 2005, "A framework for learning predictive structures from multiple tasks and unlabeled data").
+Both classifiers are linear, so what is learnt is still one weight for each word and intent.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,9 +28,21 @@ SHARED = 0.6
 """Weight of what intents have in common that share the beginning or the end of their names."""
 LEAST_TEXTS, MANY_TEXTS = 2, 1000
 """Texts that a feature has to be seen in, where there are many, to be among the few: once tells little."""
+BESIDE_TOLERANCE = 1e-2
+"""How exactly the classifier of texts beside is learnt: it need not be good, and takes long."""
 DAMPING = 3.0
 """How much the few weights are held where they were, while they are fitted."""
 _JOINT = re.compile(r"[_.:/ ]")
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Texts that were labelled for another purpose."""
+
+    table: Any
+    """[texts, features] scipy's sparse matrix of how often each feature is there."""
+    weights: Doubles
+    """[features, other intents] What tells them apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +59,8 @@ class IntentData:
     """How many there are."""
     groups: tuple[Ints, ...] = field(default_factory=tuple)
     """[intents] each: number of the group of an intent; those of a group have something in common."""
+    beside: Beside | None = None
+    """Texts of other intents that are to help."""
 
 
 def groups_of(names: Sequence[str]) -> tuple[Ints, ...]:
@@ -65,9 +82,24 @@ def groups_of(names: Sequence[str]) -> tuple[Ints, ...]:
 
 
 def gather(
-    features: Sequence[tuple[Keys, Doubles]], intents: Sequence[int], num_intents: int, groups: tuple[Ints, ...] = ()
+    features: Sequence[tuple[Keys, Doubles]],
+    intents: Sequence[int],
+    num_intents: int,
+    groups: tuple[Ints, ...] = (),
+    *,
+    beside: Sequence[int] = (),
+    cost: float = 1.0,
 ) -> IntentData:
-    """Return the features of texts as a sparse matrix."""
+    """Return the features of texts as a sparse matrix.
+
+    Args:
+        features: of all texts, those beside last.
+        intents: number of the intent of each text of ours.
+        num_intents: how many there are.
+        groups: of intents that have something in common.
+        beside: number of the intent of each text that was labelled for another purpose.
+        cost: of errors, as ``learn`` has it, where these are told apart.
+    """
     from scipy import sparse
 
     lengths = [len(keys) for keys, _ in features]
@@ -75,7 +107,12 @@ def gather(
     counts = np.concatenate([some for _, some in features])
     ends = np.concatenate([[0], np.cumsum(lengths)])
     table = sparse.csr_matrix((counts, place.astype(np.int32), ends), (len(features), len(columns)))
-    return IntentData(columns, table, np.array(intents, np.int64), num_intents, groups)
+    data = IntentData(columns, table[: len(intents)], np.array(intents, np.int64), num_intents, groups)
+    if not len(beside):
+        return data
+    other, always = table[len(intents) :], np.searchsorted(columns, ALWAYS)
+    weights = _each_against_all(other, np.array(beside, np.int64), max(beside) + 1, cost, always, BESIDE_TOLERANCE)
+    return replace(data, beside=Beside(other, weights))
 
 
 def learn(data: IntentData, cost: float, rows: Ints | None = None) -> Doubles:
@@ -90,15 +127,24 @@ def learn(data: IntentData, cost: float, rows: Ints | None = None) -> Doubles:
     """
     table, intents = (data.table, data.intents) if rows is None else (data.table[rows], data.intents[rows])
     always = np.searchsorted(data.columns, ALWAYS)
+    if data.beside is not None:
+        from scipy import sparse
+
+        table = sparse.hstack([table, sparse.csr_matrix(table @ data.beside.weights)], format="csr")
     weights = _each_against_all(table, intents, data.num_intents, cost, always)
     for group in data.groups:
         shared = _each_against_all(table, group[intents], int(group.max()) + 1, cost, always)
         weights += SHARED * shared[:, group]
+    if data.beside is not None:
+        plain, of_beside = np.split(weights, [len(data.columns)])
+        weights = plain + data.beside.weights @ of_beside
     weights -= weights.mean(1, keepdims=True)
     return weights
 
 
-def _each_against_all(table: Any, wanted: Ints, count: int, cost: float, always: npt.NDArray[np.intp]) -> Doubles:
+def _each_against_all(
+    table: Any, wanted: Ints, count: int, cost: float, always: npt.NDArray[np.intp], tolerance: float = 1e-4
+) -> Doubles:
     from sklearn.svm import LinearSVC
 
     weights = np.zeros((table.shape[1], count))
@@ -107,7 +153,7 @@ def _each_against_all(table: Any, wanted: Ints, count: int, cost: float, always:
     weights[always, np.setdiff1d(np.arange(count), seen)] = -1.0
     if len(seen) < 2:
         return weights
-    found = LinearSVC(C=cost, fit_intercept=False, random_state=0).fit(table, wanted)
+    found = LinearSVC(C=cost, tol=tolerance, fit_intercept=False, random_state=0).fit(table, wanted)
     # of two classes there is one row of weights, for the second
     weights[:, seen] = np.concatenate([-found.coef_, found.coef_]).T if len(seen) == 2 else found.coef_.T
     return weights
@@ -118,11 +164,13 @@ def with_few(
 ) -> Doubles:
     """Return the weights that are worth their bits, fitted, and zeros, [features, intents].
 
-    The largest are kept; those of features that are frequent count a little more, of those seen once nothing.
+    The largest are kept; those of features that are frequent count a little more, of those seen once nothing. Texts
+    beside count as ours do.
     """
     from scipy import sparse
 
-    seen = np.bincount(data.table.indices, minlength=len(data.columns)).astype(np.float64)
+    table = data.table if data.beside is None else sparse.vstack([data.table, data.beside.table], format="csr")
+    seen = np.bincount(table.indices, minlength=len(data.columns)).astype(np.float64)
     least = LEAST_TEXTS if len(data.intents) >= MANY_TEXTS else 1
     sizes = np.abs(weights) * np.where(seen >= least, seen**FREQUENT, 0.0)[:, None]
     rows = np.repeat(np.arange(len(weights)), data.num_intents)
@@ -132,7 +180,7 @@ def with_few(
         return weights
     told(f"intents: {int(kept.sum()):,} of {total:,} weights are kept, and fitted")
     few = sparse.csc_matrix(np.where(kept, weights, 0.0))
-    out: Doubles = fitted(data.table, sparse.csc_matrix(weights), few, DAMPING, told).toarray()
+    out: Doubles = fitted(table, sparse.csc_matrix(weights), few, DAMPING, told).toarray()
     return out
 
 

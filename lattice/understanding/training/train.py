@@ -79,6 +79,7 @@ def train(
     examples: Sequence[Example],
     *,
     other: Sequence[str] = (),
+    beside: Sequence[Example] = (),
     classes: WordClasses | None = None,
     listed: Listed = NOTHING_LISTED,
     settings: Settings = Settings(),
@@ -89,6 +90,8 @@ def train(
     Args:
         examples: texts with what they ask for. The intents ``oos`` and ``out_of_scope`` stand for nothing.
         other: texts that ask for nothing.
+        beside: texts that were labelled for another purpose: what tells their intents apart helps where examples are
+            few. Their intents are not learnt, and nothing of them is stored.
         classes: which words are used alike.
         listed: phrases of classes that may be others when the model is used.
         settings: how to learn.
@@ -115,8 +118,18 @@ def train(
     labels = (OUTSIDE, *sorted({label for _, some in tagged for label in some} - {OUTSIDE}))
     budget = _budget(settings, len(names), len(labels))
     told("features of intents")
+    features = [intent_features(graph, listed) for graph in graphs]
+    features += [
+        intent_features(graph_of_words([token.text for token in tokenize(one.text)], classes), listed) for one in beside
+    ]
+    number_beside = {name: place for place, name in enumerate(dict.fromkeys(one.intent for one in beside))}
     data = intents.gather(
-        [intent_features(graph, listed) for graph in graphs], wanted, len(names), intents.groups_of(names)
+        features,
+        wanted,
+        len(names),
+        intents.groups_of(names),
+        beside=[number_beside[one.intent] for one in beside],
+        cost=settings.cost,
     )
     intent_weights, all_intents = _learn_intents(data, settings, budget["intents"], told)
     sources += range(sources[-1] + 1, sources[-1] + 1 + len(other))
@@ -139,11 +152,11 @@ def train(
             tokens = tagged[place][0]
             both.append(graph_of_words([token.text for token in tokens], classes, [token.case for token in tokens]))
         guessed = np.concatenate([guessed, guessed[cased]])
-        features = [
+        word_features = [
             slot_features(graph, windows_of_words(graph), listed, names[guess])
             for graph, guess in zip(both, guessed.tolist(), strict=True)
         ]
-        slot_data = slots.SlotData(features, [some for _, some in tagged] + [tagged[place][1] for place in cased])
+        slot_data = slots.SlotData(word_features, [some for _, some in tagged] + [tagged[place][1] for place in cased])
         model, all_slots = _learn_slots(model, slot_data, both, guessed, listed, settings, budget["slots"], told)
     told("n-grams")
     texts = len(examples)
