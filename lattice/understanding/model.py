@@ -219,16 +219,14 @@ class UnderstandingModel:
     def emissions(self, graph: Graph, windows: Windows, intent: int, listed: Listed) -> Doubles:
         """Return the score of each label that the intent allows, [windows, labels]."""
         keys = features_there(graph, windows.words, listed, self.intents[intent])
-        chosen = self.allowed[intent].nonzero()[0]
-        place_of = np.full(len(self.labels), -1)
-        place_of[chosen] = np.arange(len(chosen))
+        allowed = self.allowed[intent]
+        chosen, place_of = allowed.nonzero()[0], allowed.cumsum() - 1
         asked, where = keys.ravel(), None
         if graph.lattice is not None:  # windows have much in common
             asked, where = np.unique(asked, return_inverse=True)
-        found = self.slot_weights.rows(asked)
-        column = place_of.take(found.column)
-        kept = (column >= 0) & (asked != 0).take(found.key)
-        group, column, weight = found.key[kept], column[kept], found.weight[kept]
+        found = self.slot_weights.rows(asked, allowed)
+        group, column = found.key, place_of.take(found.column)
+        weight = found.weight * (asked != 0).take(group)
         shape = len(asked), len(chosen)
         if where is None:
             group, shape = group // keys.shape[1], (len(keys), len(chosen))

@@ -36,8 +36,11 @@ class Weights(Protocol):
     def num_columns(self) -> int:
         """Columns of the matrix."""
 
-    def rows(self, keys: Keys) -> Found:
-        """Return all weights of the rows of keys, [n] uint64; a key may come again, and need not be known."""
+    def rows(self, keys: Keys, wanted: npt.NDArray[np.bool_] | None = None) -> Found:
+        """Return all weights of the rows of keys, [n] uint64; a key may come again, and need not be known.
+
+        With ``wanted``, [columns], only those of columns of which it is true.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,7 @@ class ExactWeights:
         """[weights] Row of each weight."""
         return np.repeat(np.arange(len(self.keys)), np.diff(self.ends, prepend=0))
 
-    def rows(self, keys: Keys) -> "_FoundRows":
+    def rows(self, keys: Keys, wanted: npt.NDArray[np.bool_] | None = None) -> "_FoundRows":
         """Return all weights of the rows of keys; see ``Weights``."""
         place = np.searchsorted(self.keys, keys)
         place[place == len(self.keys)] = 0
@@ -80,7 +83,11 @@ class ExactWeights:
         lengths = np.diff(self.ends, prepend=0)[row]
         behind = np.cumsum(lengths)
         weight = np.arange(int(lengths.sum())) + np.repeat(self.ends[row] - behind, lengths)
-        return _FoundRows(np.repeat(asked, lengths), self.columns[weight], self.weights[weight].astype(np.float32))
+        key = np.repeat(asked, lengths)
+        if wanted is not None:
+            kept = wanted[self.columns[weight]]
+            key, weight = key[kept], weight[kept]
+        return _FoundRows(key, self.columns[weight], self.weights[weight].astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,15 +147,22 @@ class SparseRows:
         """[levels] What each level is worth."""
         return ((np.arange(1 << self.levels.width) - self.zero) * self.step).astype(np.float32)
 
-    def rows(self, keys: Keys) -> Rows:
-        """Return all weights of the rows of keys, [n] uint64; a key may come again, and need not be known."""
+    def rows(self, keys: Keys, wanted: npt.NDArray[np.bool_] | None = None) -> Rows:
+        """Return all weights of the rows of keys, [n] uint64; a key may come again, and need not be known.
+
+        With ``wanted``, [columns], only those of columns of which it is true.
+        """
         asked, number = self.keys.known(np.asarray(keys, np.uint64))
         lengths = self.lengths.take(number)
         ends = lengths.cumsum()
         # every weight of every row: counted on, from where the row ends less what lies before it here
         place = np.arange(int(ends[-1]) if len(ends) else 0)
         place += (self.starts.take(number >> _BLOCK_BITS) + self._behind.take(number) - ends).repeat(lengths)
-        return Rows(asked.repeat(lengths), self.columns.take(place), self.values.take(self.levels.take(place)))
+        key, column = asked.repeat(lengths), self.columns.take(place)
+        if wanted is not None:
+            kept = wanted.take(column).nonzero()[0]
+            key, column, place = key.take(kept), column.take(kept), place.take(kept)
+        return Rows(key, column, self.values.take(self.levels.take(place)))
 
     def sections(self, prefix: str) -> Sections:
         """Return the parts under names that begin with ``prefix``."""

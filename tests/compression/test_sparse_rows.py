@@ -54,6 +54,15 @@ def test_a_key_may_be_asked_for_again_and_need_not_be_known():
     assert np.abs(dense_of(stored, asked) - expected).max() <= stored.step / 2 + 1e-6
 
 
+@given(st.lists(st.booleans(), min_size=9, max_size=9), st.integers(0, 9))
+def test_columns_that_are_not_wanted_are_not_there_and_all_others_are_as_before(wanted, seed):
+    keys, _, stored = example(40, 9, 150, seed, fingerprint_bits=24)
+    every, some = stored.rows(keys), stored.rows(keys, np.array(wanted))
+    kept = np.array(wanted)[every.column]
+    for name in ("key", "column", "weight"):
+        assert np.array_equal(getattr(some, name), getattr(every, name)[kept])
+
+
 def test_what_rounds_to_zero_is_gone_and_its_row_too():
     stored = SparseRows.build(np.array([1, 2], np.uint64), [0, 0, 1], [0, 1, 1], [1.0, 0.0001, -0.0001], 2)
     assert stored.columns.count == 1
