@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import mutations
 from clients import home_assistant_2026_11, pcm, quiet
-from daemon_latency import free_ports
+from daemon_process import free_ports
 from demo import DEMO
 from noise import files_noise, gone, silent, unix_noise, unread, websocket_noise, wyoming_noise
 

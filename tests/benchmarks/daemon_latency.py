@@ -21,13 +21,10 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from daemon_process import RunningDaemon, daemon
 from nearword.models import read_audio
 from websockets.asyncio.client import connect
 from wyoming.asr import Transcribe, Transcript
@@ -40,34 +37,6 @@ CHUNK = 512
 CLIENT_SILENCE = 0.7
 TAIL = 3.0
 FORM = (16000, 2, 1)
-
-
-@contextmanager
-def daemon(*arguments: str) -> Iterator[tuple[int, int]]:
-    """Run a daemon in a process of its own; gives the ports of Wyoming and HTTP."""
-    ports = free_ports()
-    where = ("--uri", f"tcp://127.0.0.1:{ports[0]}", "--http", f"127.0.0.1:{ports[1]}")
-    code = "from nearword.runtime.cli import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "serve", *where, *arguments], stderr=subprocess.PIPE, text=True
-    )
-    try:
-        for line in process.stderr or ():
-            if "listening: http" in line:
-                break
-        yield ports
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def free_ports() -> tuple[int, int]:
-    import socket
-
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def audio_of(path: Path, end: float) -> bytes:
@@ -150,7 +119,7 @@ def _after(end: float, result: tuple[float, str]) -> tuple[float, str]:
 
 
 async def measure(
-    rows: list[dict], speech: Path, ports: tuple[int, int], external: int, at_once: int, *, quick: bool
+    rows: list[dict], speech: Path, own: RunningDaemon, external: RunningDaemon, at_once: int, *, quick: bool
 ) -> dict:
     turn = asyncio.Semaphore(at_once)
     found: dict[str, list[tuple[float, str]]] = {"own end": [], "speculative": [], "client's end": []}
@@ -162,11 +131,11 @@ async def measure(
             audio = await asyncio.to_thread(audio_of, speech / row["path"], end)
             heard: list[float] = []
             # one after the other: a machine that is busy otherwise has to keep up with one stream only
-            found["own end"].append(_after(end, await own_end(ports[0], audio)))
+            found["own end"].append(_after(end, await own_end(own.wyoming, audio)))
             if not quick:
-                guessed = await speculative(ports[1], audio, heard)
+                guessed = await speculative(own.http, audio, heard)
                 found["speculative"].append(_after(end, guessed))
-                found["client's end"].append(_after(end, await own_end(external, audio, end + CLIENT_SILENCE)))
+                found["client's end"].append(_after(end, await own_end(external.wyoming, audio, end + CLIENT_SILENCE)))
                 by_audio.append((1000 * (heard[0] - end), guessed[1]))
 
     await asyncio.gather(*map(one, rows))
@@ -182,10 +151,8 @@ def main() -> None:
     parser.add_argument("--preset", default="balanced")
     arguments = parser.parse_args()
     rows = [json.loads(line) for line in ENDS.read_text().splitlines()][: arguments.limit]
-    with daemon("--preset", arguments.preset) as ports, daemon("--external-vad") as external:
-        found = asyncio.run(
-            measure(rows, arguments.speech, ports, external[0], arguments.at_once, quick=arguments.quick)
-        )
+    with daemon("--preset", arguments.preset) as own, daemon("--external-vad") as external:
+        found = asyncio.run(measure(rows, arguments.speech, own, external, arguments.at_once, quick=arguments.quick))
     print(f"load of the machine {os.getloadavg()[0]:.1f}")
     for name, results in found.items():
         if not results:

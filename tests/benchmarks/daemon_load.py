@@ -12,15 +12,14 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import time
 from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import psutil
-from daemon_latency import audio_of, free_ports, in_real_time
+from daemon_latency import audio_of, in_real_time
+from daemon_process import RunningDaemon, daemon
 from websockets.asyncio.client import connect
 from wyoming.client import AsyncTcpClient
 from wyoming.info import Describe
@@ -61,12 +60,12 @@ async def ask(port: int, seconds: float) -> list[float]:
 
 
 async def load(
-    ports: tuple[int, int], process: psutil.Process, audios: list[bytes], count: int, seconds: float
+    running: RunningDaemon, process: psutil.Process, audios: list[bytes], count: int, seconds: float
 ) -> None:
     delays: list[float] = []
     before, wall = process.cpu_times(), time.monotonic()
-    asking = asyncio.create_task(ask(ports[0], seconds))
-    await asyncio.gather(*(stream(ports[1], audios, seconds, delays, number) for number in range(count)))
+    asking = asyncio.create_task(ask(running.wyoming, seconds))
+    await asyncio.gather(*(stream(running.http, audios, seconds, delays, number) for number in range(count)))
     took, after = await asking, process.cpu_times()
     used = (after.user + after.system - before.user - before.system) / (time.monotonic() - wall)
     memory = process.memory_full_info()
@@ -87,27 +86,16 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [json.loads(line) for line in (arguments.speech / "dev/barista.jsonl").read_text().splitlines()][:16]
     audios = [audio_of(arguments.speech / row["path"], row["aligned_end"] or 0.0) for row in rows]
-    ports = free_ports()
-    where = ("--uri", f"tcp://127.0.0.1:{ports[0]}", "--http", f"127.0.0.1:{ports[1]}")
-    code = "from nearword.runtime.cli import main; main()"
-    begun = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-c", code, "serve", *where], stderr=subprocess.PIPE, text=True)
-    try:
-        for line in process.stderr or ():
-            if "listening: http" in line:
-                break
-        seen = psutil.Process(process.pid)
+    with daemon():
+        pass  # so that the measured one finds its modules compiled
+    with daemon() as running:
+        seen = psutil.Process(running.process.pid)
         times = seen.cpu_times()
-        print(
-            f"ready after {time.monotonic() - begun:.2f} s by the clock, {times.user + times.system:.2f} s of processor"
-        )
+        print(f"ready after {running.ready:.2f} s by the clock, {times.user + times.system:.2f} s of processor")
         time.sleep(1)
         print(f"no stream: memory {seen.memory_info().rss / 1e6:.0f} MB")
         for count in (1, arguments.streams):
-            asyncio.run(load(ports, seen, audios, count, arguments.seconds))
-    finally:
-        process.terminate()
-        process.wait()
+            asyncio.run(load(running, seen, audios, count, arguments.seconds))
 
 
 if __name__ == "__main__":
