@@ -140,6 +140,14 @@ class FeatureExtractor:
             self._taken = np.concatenate([self._taken, computed])
         return self._taken[:count]
 
+    def forget(self, start: int) -> None:
+        """Give up the frames before ``start``, computed or not; all that are given up are ready."""
+        if start <= self._given_up:
+            return
+        self._taken, self._given_up = self._taken[start - self._given_up :], start
+        if not len(self._taken):
+            self._samples, self._first = self._heard()[(start - self._first) * _SHIFT :], start
+
     def _heard(self) -> Samples:
         """Return all samples from the first one of frame ``_first`` on; the first frame sees the beginning mirrored."""
         begun = bool(len(self._samples))

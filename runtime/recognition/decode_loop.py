@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Protocol
 
 from ...lattice import TokenLattice
+from ...models import SAMPLE_RATE
 from ...models.audio import Samples
 from ...models.encoder import Encoded
 from ...models.features import FRAME_SECONDS
@@ -48,12 +49,23 @@ class DecodeLoop:
         self.phones = PhonesHeard()
         """What goes with the search: phones of the same audio."""
         lead = LEAD_SECONDS / (session.model.info.chunk_shift * FRAME_SECONDS)
+        self.is_idle = False
+        """Whether the latest audio was skipped: ``restart`` comes before more of it is decoded."""
+        self._skipped = 0
         self._recent: deque[Encoded] = deque(maxlen=math.ceil(lead))
         self._followers: list[Follower] = []
 
     def accept(self, samples: Samples) -> bool:
         """Take samples [n], 16 kHz mono float32, as ``FrameGrid`` gives them; returns whether a step was decoded."""
         return self.decode(self.encoder.take(samples))
+
+    def skip(self, samples: Samples) -> None:
+        """Take samples in which nobody speaks; phrases are made ready meanwhile as ever."""
+        self.encoder.skip(samples)
+        self.is_idle, self._skipped = True, self._skipped + len(samples)
+        if self._skipped >= self.session.model.info.chunk_shift * FRAME_SECONDS * SAMPLE_RATE:
+            self._skipped = 0
+            self._refresh()
 
     def finish(self) -> bool:
         """Decode the last steps, as if silence followed."""
@@ -64,9 +76,7 @@ class DecodeLoop:
         decoded, began, add = False, perf_counter(), self.stopwatch.add
         for step in steps:
             encoded = perf_counter()
-            self.session.refresh(self.search)
-            if self.second_pass is not None:
-                self.second_pass.prepare()
+            self._refresh()
             self.search.advance(step.out, step.phones)
             self.phones.add(step)
             for follower in self._followers:
@@ -78,6 +88,12 @@ class DecodeLoop:
             began = searched
         add("features", perf_counter() - began)
         return decoded
+
+    def _refresh(self) -> None:
+        """Use the phrases of now."""
+        self.session.refresh(self.search)
+        if self.second_pass is not None:
+            self.second_pass.prepare()
 
     def completed(self, silence: float = 0.0) -> tuple[Search, PhonesHeard]:
         """Return search and phones as they would be if silence followed: with all that was heard, the loop untouched.
@@ -98,6 +114,7 @@ class DecodeLoop:
         self.phones = PhonesHeard()
         self._recent.clear()
         self._followers.clear()
+        self.is_idle = False
 
     def drop(self, tokens: int) -> tuple[TokenLattice, PhonesHeard]:
         """Forget the first tokens, which an utterance ended in the middle of speech takes.

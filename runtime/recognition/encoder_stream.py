@@ -19,6 +19,8 @@ DELAY_SECONDS = 0.25
 and what the model looks ahead."""
 LEAD_FRAMES = 20
 """Feature frames before the present that a new start takes in again, if they are not encoded yet."""
+IDLE_LEAD_FRAMES = 60
+"""The same where the encoder has paused: the first sounds of an utterance, before voice activity was sure of them."""
 SILENCE = math.log(np.finfo(np.float32).eps)
 """Log-mel energy of digital silence."""
 SLICE = 10 * SAMPLE_RATE
@@ -38,6 +40,7 @@ class AudioEncoder:
         self._encoder = model.encoder_stream(phones=phones)
         self._position = 0
         """Feature frame at which the next step begins."""
+        self._paused = False
         self._completed: tuple[tuple[int, int, int], list[Encoded]] | None = None
         """Where the latest completion began, up to where audio was heard, how many frames of silence; its steps."""
         self.origin = -model.info.delay_frames
@@ -55,6 +58,13 @@ class AudioEncoder:
         while self._position + chunk_frames <= self._features.frames_ready:
             yield self._encoder.run(self._features.take(self._position, chunk_frames))
             self._position += chunk_shift
+
+    def skip(self, samples: Samples) -> None:
+        """Take samples [n] in which nobody speaks: the last moments are kept, for ``restart``, which has to follow."""
+        self._features.accept(samples)
+        self._position = max(self._position, self._features.frames_ready - IDLE_LEAD_FRAMES)
+        self._features.forget(self._position)
+        self._paused = True
 
     def finish(self) -> Iterator[Encoded]:
         """Yield the last steps, as if silence followed."""
@@ -86,10 +96,11 @@ class AudioEncoder:
 
     def restart(self) -> None:
         """Forget all that was heard, but for the last moments: the encoder begins anew."""
-        self._position = max(self._position, self._features.frames_ready - LEAD_FRAMES)
+        lead = IDLE_LEAD_FRAMES if self._paused else LEAD_FRAMES
+        self._position = max(self._position, self._features.frames_ready - lead)
         self.origin = self._position - self._model.info.delay_frames
         self._encoder = self._model.encoder_stream(phones=self._phones)
-        self._completed = None
+        self._completed, self._paused = None, False
 
 
 def encode_to_end(encoder: EncoderStream, info: ModelInfo, heard: Features, padding: int) -> Iterator[Encoded]:

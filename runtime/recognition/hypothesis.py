@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...endpointing import completeness
 from ...lattice import Calibration, Lattice, LatticeError, n_best
+from ...models.audio import Samples
 from ..search import Search
 from .confidence import with_confidences
 from .decode_loop import DecodeLoop
@@ -97,6 +98,18 @@ class Hypothesis:
     def last_end(self) -> float:
         """When the last word ended; when the utterance began, if there is none."""
         return self.words[-1].end if self.words else self._began
+
+    def hear(self, samples: Samples, *, nobody_speaks: bool) -> bool:
+        """Take samples as ``FrameGrid`` gives them; returns whether a step was decoded.
+
+        Where nobody speaks, and the search has no words either, nothing is encoded.
+        """
+        if nobody_speaks and not self._loop.search.tokens:
+            self._loop.skip(samples)
+            return False
+        if self._loop.is_idle:
+            self.restart()
+        return self._loop.accept(samples)
 
     def look(self, now: float, silence: float, *, decoded: bool) -> None:
         """Look again, ``silence`` seconds after the last speech; ``decoded`` says that the search has gone on."""

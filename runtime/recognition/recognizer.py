@@ -39,6 +39,8 @@ START_SECONDS = 0.16
 """Speech without a break that begins an utterance; a first token begins it too."""
 RESUME_SECONDS = 0.1
 """Speech without a break, after a speculative end, that resets it; a cough or a click is shorter."""
+IDLE_SECONDS = 1.0
+"""After so much silence between utterances nothing is encoded until voice activity says speech again."""
 LOST_SECONDS = 1.0
 """A gap so long ends the utterance."""
 QUIET_FRAMES = 50
@@ -173,7 +175,7 @@ class Recognizer:
         for frame in frames:
             self._frame(frame)
         self._heard += len(rest)
-        self._loop.accept(rest)
+        self._best.hear(rest, nobody_speaks=False)
         if not self.in_utterance:
             self._best.complete(self.seconds, 0.0)
             if not self._best.words:
@@ -206,7 +208,7 @@ class Recognizer:
         """Take one frame of the grid and decide."""
         self._heard += len(frame)
         speech, now = self._voice.accept(frame), self.seconds
-        decoded = self._loop.accept(frame)
+        decoded = self._best.hear(frame, nobody_speaks=not self.in_utterance and self._voice.silence >= IDLE_SECONDS)
         if decoded and not self._loop.search.tokens:
             self._loop.phones.forget(QUIET_FRAMES)
         if not self.in_utterance:
