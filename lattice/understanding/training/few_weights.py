@@ -13,7 +13,8 @@ import numpy.typing as npt
 from ..weights import Doubles, Ints
 
 FREQUENT = 0.25
-"""Exponent of how often a feature was seen, by which its weights count more where the largest are chosen."""
+"""Exponent of how often a feature was seen, by which labels' weights count more where the largest are chosen; with
+intents it does harm."""
 STEPS = 40
 """Of the search for the few weights."""
 

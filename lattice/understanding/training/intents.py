@@ -20,14 +20,12 @@ from ..intent_features import ALWAYS
 from ..model import lead_of
 from ..weights import Doubles, ExactWeights, Ints
 from ..words import Keys
-from .few_weights import FREQUENT, fitted, strongest
+from .few_weights import fitted, strongest
 
 FOLDS = 3
 """Parts of the data, each understood by what was learnt of the others, for confidences and the refusal."""
 SHARED = 0.6
 """Weight of what intents have in common that share the beginning or the end of their names."""
-LEAST_TEXTS, MANY_TEXTS = 2, 1000
-"""Texts that a feature has to be seen in, where there are many, to be among the few: once tells little."""
 BESIDE_TOLERANCE = 1e-2
 """How exactly the classifier of texts beside is learnt: it need not be good, and takes long."""
 DAMPING = 3.0
@@ -162,25 +160,17 @@ def _each_against_all(
 def with_few(
     data: IntentData, weights: Doubles, bits: float, per_weight: float, per_row: float, told: Callable[[str], None]
 ) -> Doubles:
-    """Return the weights that are worth their bits, fitted, and zeros, [features, intents].
-
-    The largest are kept; those of features that are frequent count a little more, of those seen once nothing. Texts
-    beside count as ours do.
-    """
+    """Return the weights that are worth their bits, fitted, and zeros, [features, intents]: the largest are kept."""
     from scipy import sparse
 
-    table = data.table if data.beside is None else sparse.vstack([data.table, data.beside.table], format="csr")
-    seen = np.bincount(table.indices, minlength=len(data.columns)).astype(np.float64)
-    least = LEAST_TEXTS if len(data.intents) >= MANY_TEXTS else 1
-    sizes = np.abs(weights) * np.where(seen >= least, seen**FREQUENT, 0.0)[:, None]
     rows = np.repeat(np.arange(len(weights)), data.num_intents)
-    kept = strongest(rows, sizes.ravel(), bits, per_weight, per_row).reshape(weights.shape)
+    kept = strongest(rows, np.abs(weights).ravel(), bits, per_weight, per_row).reshape(weights.shape)
     total = int(np.count_nonzero(weights))
     if int(kept.sum()) == total:
         return weights
     told(f"intents: {int(kept.sum()):,} of {total:,} weights are kept, and fitted")
     few = sparse.csc_matrix(np.where(kept, weights, 0.0))
-    out: Doubles = fitted(table, sparse.csc_matrix(weights), few, DAMPING, told).toarray()
+    out: Doubles = fitted(data.table, sparse.csc_matrix(weights), few, DAMPING, told).toarray()
     return out
 
 

@@ -25,15 +25,15 @@ COST = 0.03
 """Of errors of the intents' classifier."""
 PER_ROW = 16.0
 """Bits that a row takes beside its weights: hash, fingerprint, length."""
-HEADER = 6_000
+HEADER = 8_500
 """Bytes that names and the like take."""
 SAMPLE = 400
 """Texts of which it is taken what a word is worth on average."""
 HELD_PART = 8
 """One text in so many is held out from the first CRF, for the temperature."""
-LANGUAGE_NGRAM = 36.0
+LANGUAGE_NGRAM = 25.0
 """Bits of an n-gram."""
-LANGUAGE_SHARE = 0.1
+LANGUAGE_SHARE = 0.07
 """Of the room, for n-grams."""
 INTENT_NEEDS = 2.4
 """Room that an intent needs, against a label: F1 of slots hardly falls where most of their weights go."""
