@@ -42,7 +42,8 @@ from nearword.runtime.recognition.understanding_file import (
     save_understanding,
 )
 
-HASH_OF, HASHES_OF, COMBINED = words.hash_of, words.hashes_of, words.combined
+HASH_OF, HASHES_OF, COMBINED, CONTINUED = words.hash_of, words.hashes_of, words.combined, words.continued
+MODULES = (words, graph, intent_features, model, slot_features, path_language)
 Row = tuple[int, int, float, float]
 """Setting, bytes, intents right, slot F1."""
 LEVELS = (8, 16, 32, 64, 128, 256, 4096)
@@ -62,26 +63,27 @@ class FeatureNames:
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
-        for module in (words, graph, intent_features, model, slot_features, path_language):
+        for module in MODULES:
             for name, noted in (
                 ("hash_of", self._hash_of),
                 ("hashes_of", self._hashes_of),
                 ("combined", self._combined),
+                ("continued", self._continued),
             ):
-                if hasattr(module, name):
+                if hasattr(module, name) and (module, name) != (words, "continued"):
                     setattr(module, name, noted)
         words.hashed.cache_clear()
-        for number in range(slot_features.NUM_TEMPLATES):
-            self._hash_of(f"slot {number}")
-        for text in (words.BEGIN, words.END):
-            self._hash_of(text)
-        for kind in ("word", "pair", "characters", "coarse pair", "fine", "coarse", "listed", "always"):
-            self._hash_of(f"intent {kind}")
+        kinds = ("word", "pair", "characters", "coarse pair", "fine", "coarse", "listed", "always")
+        begun = [f"slot {number}" for number in range(slot_features.NUM_TEMPLATES)]
+        begun += [f"intent {kind}" for kind in kinds] + [f"language {order}" for order in (1, 2, 3)]
+        for text in (*begun, words.BEGIN, words.END):
+            self.names[int(COMBINED([self._hash_of(text)])[0])] = text
 
     def forget(self) -> None:
         """Let features go unnamed again: time and memory are those of a model in use."""
-        for module in (words, graph, intent_features, model, slot_features, path_language):
-            for name, plain in (("hash_of", HASH_OF), ("hashes_of", HASHES_OF), ("combined", COMBINED)):
+        plain_ones = {"hash_of": HASH_OF, "hashes_of": HASHES_OF, "combined": COMBINED, "continued": CONTINUED}
+        for module in MODULES:
+            for name, plain in plain_ones.items():
                 if hasattr(module, name):
                     setattr(module, name, plain)
         self.names.clear()
@@ -104,6 +106,15 @@ class FeatureNames:
         ):
             if key not in self.names:
                 self.names[key] = "|".join(self.names.get(part, str(part)) for part in row if part)
+        return out
+
+    def _continued(self, keys: words.Keys, part: words.Keys) -> words.Keys:
+        out = CONTINUED(keys, part)
+        rows = (np.broadcast_to(one, out.shape).ravel().tolist() for one in (keys, part))
+        for key, before, behind in zip(out.ravel().tolist(), *rows, strict=True):
+            if key not in self.names:
+                begun = self.names.get(before, str(before))
+                self.names[key] = f"{begun}|{self.names.get(behind, str(behind))}" if behind else begun
         return out
 
 
