@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...endpointing import VoiceActivity, VoiceFinality, WebRtcVad
+from ...endpointing.endpointer import GLITCH_SECONDS
 from ...models import SAMPLE_RATE, AudioConverter, Channel
 from ...models.audio import Samples
 from .encoder_stream import SLICE
@@ -57,12 +58,15 @@ class VoiceTracker:
         """Length of its frames."""
         self.speech_samples = self.silent_samples = 0
         """Samples since voice activity was last the other way."""
+        self._calm_samples = 0
 
     def accept(self, frame: Samples) -> bool:
         """Take a frame; returns whether it is speech."""
         speech = self._vad.accept(frame)
         self.speech_samples = self.speech_samples + len(frame) if speech else 0
         self.silent_samples = 0 if speech else self.silent_samples + len(frame)
+        is_burst = self.speech_samples >= GLITCH_SECONDS * SAMPLE_RATE
+        self._calm_samples = 0 if is_burst else self._calm_samples + len(frame)
         if isinstance(self._vad, WebRtcVad):  # it has taken out what is no voice already
             self._finality.accept(self._vad.voice, speech=speech, filtered=True)
         else:
@@ -77,12 +81,17 @@ class VoiceTracker:
         """Forget the past: audio is missing."""
         self._vad.reset()
         self._finality.reset()
-        self.speech_samples = 0
+        self.speech_samples = self._calm_samples = 0
 
     @property
     def silence(self) -> float:
         """Seconds without speech up to now."""
         return round(self.silent_samples / SAMPLE_RATE, 6)
+
+    @property
+    def calm(self) -> float:
+        """Seconds in which voice activity has said speech for moments at most, as it does of a click."""
+        return round(self._calm_samples / SAMPLE_RATE, 6)
 
     @property
     def finality(self) -> float:

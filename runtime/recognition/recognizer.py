@@ -40,7 +40,7 @@ START_SECONDS = 0.16
 RESUME_SECONDS = 0.1
 """Speech without a break, after a speculative end, that resets it; a cough or a click is shorter."""
 IDLE_SECONDS = 1.0
-"""After so much silence between utterances nothing is encoded until voice activity says speech again."""
+"""After so much calm between utterances nothing is encoded until voice activity says speech for more than a moment."""
 LOST_SECONDS = 1.0
 """A gap so long ends the utterance."""
 QUIET_FRAMES = 50
@@ -208,7 +208,7 @@ class Recognizer:
         """Take one frame of the grid and decide."""
         self._heard += len(frame)
         speech, now = self._voice.accept(frame), self.seconds
-        decoded = self._best.hear(frame, nobody_speaks=not self.in_utterance and self._voice.silence >= IDLE_SECONDS)
+        decoded = self._best.hear(frame, nobody_speaks=not self.in_utterance and self._voice.calm >= IDLE_SECONDS)
         if decoded and not self._loop.search.tokens:
             self._loop.phones.forget(QUIET_FRAMES)
         if not self.in_utterance:
