@@ -26,3 +26,4 @@ from .samples import (
 )
 from .tokens import Vocabulary as Vocabulary
 from .transducer import ModelInfo as ModelInfo, Transducer as Transducer
+from .voice import Voice as Voice, VoiceEncoder as VoiceEncoder

@@ -31,6 +31,34 @@ class Encoded(NamedTuple):
     """[encoder_frames, joiner_dim] For the joiner."""
     phones: Array | None = None
     """[phone_frames, classes] Natural log-probabilities of phones, class 0 the blank; None where nobody wants them."""
+    voice: Array | None = None
+    """[frames, width] What a ``Tap`` has read; None where nobody wants it."""
+
+
+class Tap(NamedTuple):
+    """Where a stream's state shows what its layers have just heard: a way into the encoder that costs no computing.
+
+    An encoder with cached attention keeps keys and values of each layer, the newest last; so these are rows of a state
+    that comes out anyway, and neither the graph nor its words change for whoever reads them.
+    """
+
+    state: str
+    """Name of the input that the state goes back into, [layers, N, size]."""
+    layers: tuple[int, ...]
+    """Whose rows are read; they stand side by side."""
+    begin: int
+    """Place in a layer's row of the first number of this step."""
+    end: int
+    """Place behind the last."""
+    width: int
+    """Numbers of a frame."""
+    stride: int
+    """Every how manyeth frame is read."""
+
+    def read(self, state: npt.NDArray[np.generic]) -> Array:
+        """Return what the step that left this state has heard, [frames, layers * width]; a copy."""
+        rows = [state[layer, 0, self.begin : self.end].reshape(-1, self.width)[:: self.stride] for layer in self.layers]
+        return np.concatenate(rows, 1, dtype=np.float32, casting="same_kind")
 
 
 class Encoder:
@@ -79,18 +107,33 @@ class Encoder:
         """Feature frames it advances per step."""
         self.delay_frames = metadata_int(path, {DELAY: "0", **self.metadata}, DELAY, 0, 1000)
         """Feature frames that what comes out of a step lies behind what goes in."""
-        self._initial = [zeros(state) for state in states]
+        self.initial = [zeros(state) for state in states]
+        """What states are at the beginning of a stream."""
 
-    def stream(self, *, phones: bool = False) -> "EncoderStream":
-        """Return a fresh stream: all states zero."""
-        return EncoderStream(self, self._initial, phones=phones)
+    def fits(self, tap: Tap) -> bool:
+        """Whether there is such a state, with so many layers and numbers."""
+        if tap.state not in self.states:
+            return False
+        shape = self.initial[self.states.index(tap.state)].shape
+        return (
+            len(shape) == 3
+            and max(tap.layers) < shape[0]
+            and tap.end <= shape[2]
+            and not (tap.end - tap.begin) % tap.width
+        )
+
+    def stream(self, *, phones: bool = False, tap: Tap | None = None) -> "EncoderStream":
+        """Return a fresh stream: all states zero; with a ``tap`` that fits it tells what that reads."""
+        return EncoderStream(self, self.initial, phones=phones, tap=tap)
 
 
 class EncoderStream:
     """One stream's encoder states. Cheap to make and to fork; not to be used by two threads at once."""
 
-    def __init__(self, encoder: Encoder, states: Sequence[npt.NDArray[np.generic]], *, phones: bool) -> None:
-        self._encoder = encoder
+    def __init__(
+        self, encoder: Encoder, states: Sequence[npt.NDArray[np.generic]], *, phones: bool, tap: Tap | None = None
+    ) -> None:
+        self._encoder, self._tap = encoder, tap
         self._states = list(states)
         self._phones = phones
         self._outputs = [*encoder.outputs, PHONES] if phones else encoder.outputs
@@ -110,11 +153,12 @@ class EncoderStream:
         if encoder.uncounted is not None:
             following.insert(encoder.uncounted, self._states[encoder.uncounted] + encoder.chunk_shift)
         self._states = following
-        return Encoded(np.array(out[0], np.float32), phones)
+        voice = None if self._tap is None else self._tap.read(following[encoder.states.index(self._tap.state)])
+        return Encoded(np.array(out[0], np.float32), phones, voice)
 
     def fork(self) -> "EncoderStream":
         """Return a stream in the same state that goes its own way; states are never written to, so none is copied."""
-        return EncoderStream(self._encoder, self._states, phones=self._phones)
+        return EncoderStream(self._encoder, self._states, phones=self._phones, tap=self._tap)
 
 
 def check_features(path: ModelPath, metadata: dict[str, str]) -> None:

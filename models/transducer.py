@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .encoder import PHONES, Encoder, EncoderStream
+from .encoder import PHONES, Encoder, EncoderStream, Tap
 from .errors import ModelFileError
 from .features import FRAME_SECONDS, NUM_BINS
 from .graphs import find_graphs, precision_of
@@ -206,9 +206,12 @@ class Transducer:
         """The file of the model that says how words are pronounced; it need not be there."""
         return self.info.folder / PRONUNCIATION
 
-    def encoder_stream(self, *, phones: bool = False) -> EncoderStream:
-        """Return a fresh stream: all states zero. With ``phones`` it tells phones too, if the model does."""
-        return self.encoder.stream(phones=phones and bool(self.phones))
+    def encoder_stream(self, *, phones: bool = False, tap: Tap | None = None) -> EncoderStream:
+        """Return a fresh stream: all states zero. With ``phones`` it tells phones too, if the model does.
+
+        With a ``tap``, which must fit, also what that reads.
+        """
+        return self.encoder.stream(phones=phones and bool(self.phones), tap=tap)
 
     def _predict(self, context: tuple[int, ...]) -> Array:
         y = np.asarray([context], np.int64)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import NearwordError
-from . import contextual_commands, language_commands
+from . import contextual_commands, language_commands, speaker_commands
 from .options import (
     Bits,
     Block,
@@ -313,6 +313,9 @@ for command in (
     contextual_commands.bias_prepare,
     contextual_commands.bias_train,
     contextual_commands.bias_export,
+    speaker_commands.speaker_prepare,
+    speaker_commands.speaker_train,
+    speaker_commands.speaker_export,
 ):
     app.command()(command)
 

@@ -27,19 +27,15 @@ def bias_prepare(
     import numpy as np
     from rich.progress import track
 
-    from ..audio import read_audio
     from ..transducer import Transducer
     from .contextual_data import encode_recordings, plan_named
-    from .prepare import clatter, fbank, melodies, read_manifest
+    from .prepare import noise_features, read_manifest
     from .synthesize import synthesize
 
     loaded = Transducer.load(model)
     work.mkdir(parents=True, exist_ok=True)
     if not (work / NOISE).exists():
-        rng = np.random.default_rng(seed)
-        files = sorted(path for path in (speech / "noise").glob("*") if path.suffix in (".flac", ".opus", ".wav"))
-        sounds = [*(read_audio(file)[: 90 * 16000] for file in files), melodies(60.0, rng), clatter(60.0, rng)]
-        np.save(work / NOISE, np.concatenate([fbank(samples) for samples in sounds]))
+        np.save(work / NOISE, noise_features(speech, seed))
     noise = np.load(work / NOISE)
     sets = {path.stem: read_manifest(path, speech, path.stem) for path in sorted((speech / "train").glob("*.tsv"))}
     for name in only or []:

@@ -146,6 +146,14 @@ def clatter(seconds: float, rng: np.random.Generator) -> Samples:
     return np.asarray(np.clip(sound, -1, 1), np.float32)
 
 
+def noise_features(speech: Path, seed: int) -> Features:
+    """Return the features [frames, 80] of sounds without words: the recordings of ``noise/``, tunes, clatter."""
+    rng = np.random.default_rng(seed)
+    files = sorted(path for path in (speech / "noise").glob("*") if path.suffix in (".flac", ".opus", ".wav"))
+    sounds = [*(read_audio(file)[: 90 * 16000] for file in files), melodies(60.0, rng), clatter(60.0, rng)]
+    return np.concatenate([fbank(samples) for samples in sounds])
+
+
 class Prepared(NamedTuple):
     """What training reads of one recording."""
 

@@ -21,7 +21,8 @@ LOWEST, HIGHEST = 60.0, 600.0
 
 
 @cache
-def _world() -> Any:
+def world() -> Any:
+    """Return pyworld, the analysis and synthesis, imported without its warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it asks setuptools for its own version, which setuptools warns of
         import pyworld
@@ -34,11 +35,11 @@ def another_voice(samples: Samples, rng: np.random.Generator) -> Samples:
     Pitch 0.64 to 1.65 times as high and half to one and a half times as lively, vocal tract 0.83 to 1.22 times as long,
     tempo 0.85 to 1.18 of its own, more or less breath.
     """
-    world, wave = _world(), samples.astype(np.float64)
-    pitch, times = world.dio(wave, SAMPLE_RATE, frame_period=FRAME_MS)
-    pitch = world.stonemask(wave, pitch, times, SAMPLE_RATE)
-    envelope = world.cheaptrick(wave, pitch, times, SAMPLE_RATE)
-    noise = world.d4c(wave, pitch, times, SAMPLE_RATE)
+    tool, wave = world(), samples.astype(np.float64)
+    pitch, times = tool.dio(wave, SAMPLE_RATE, frame_period=FRAME_MS)
+    pitch = tool.stonemask(wave, pitch, times, SAMPLE_RATE)
+    envelope = tool.cheaptrick(wave, pitch, times, SAMPLE_RATE)
+    noise = tool.d4c(wave, pitch, times, SAMPLE_RATE)
     voiced = pitch > 0
     if voiced.any():
         melody = np.log(pitch[voiced])
@@ -51,5 +52,5 @@ def another_voice(samples: Samples, rng: np.random.Generator) -> Samples:
     high, share = np.minimum(low + 1, bins[-1]), places - low
     envelope = np.ascontiguousarray(np.exp(np.log(envelope[:, low]) * (1 - share) + np.log(envelope[:, high]) * share))
     noise = np.clip(noise, 1e-3, 1.0) ** rng.uniform(0.6, 1.3)
-    spoken = world.synthesize(pitch, envelope, noise, SAMPLE_RATE, frame_period=FRAME_MS * rng.uniform(0.85, 1.18))
+    spoken = tool.synthesize(pitch, envelope, noise, SAMPLE_RATE, frame_period=FRAME_MS * rng.uniform(0.85, 1.18))
     return np.asarray(np.clip(spoken, -1, 1), np.float32)

@@ -8,7 +8,7 @@ pytest.importorskip("pyworld", reason="needs the extra nearword[train]")
 
 from nearword.models import Transducer, read_audio
 from nearword.models.training.prepare import SPEEDS, VOICES, read_manifest
-from nearword.models.training.voices import _world, another_voice
+from nearword.models.training.voices import another_voice, world
 from nearword.runtime import Transcriber
 
 
@@ -20,7 +20,7 @@ def test_another_voice_says_the_same_words(bundled: Transducer) -> None:
         assert bent.dtype == np.float32
         assert np.isfinite(bent).all()
         assert 0.8 < len(bent) / len(speech) < 1.25
-        pitch, _ = _world().dio(bent.astype(np.float64), 16000)
+        pitch, _ = world().dio(bent.astype(np.float64), 16000)
         pitches.append(float(np.median(pitch[pitch > 0])))
         transcriber = Transcriber(bundled)
         transcriber.accept(bent)
