@@ -11,6 +11,7 @@ from .recognition.events import (
     Partial as Partial,
     Rescoring as Rescoring,
     Reset as Reset,
+    Speaker as Speaker,
     SpeculativeFinal as SpeculativeFinal,
     SpeechStarted as SpeechStarted,
     read_events as read_events,
@@ -19,6 +20,11 @@ from .recognition.grammar import GrammarUnderstanding as GrammarUnderstanding, r
 from .recognition.recognizer import Recognizer as Recognizer
 from .recognition.segmenter import Segmenter as Segmenter
 from .recognition.session import Session as Session, SessionError as SessionError
+from .recognition.speakers import (
+    EnrolledSpeakers as EnrolledSpeakers,
+    Speakers as Speakers,
+    SpeakersError as SpeakersError,
+)
 from .recognition.stage import Stage as Stage
 from .recognition.timing import StageTimes as StageTimes
 from .recognition.transcriber import (

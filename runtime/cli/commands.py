@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from .options import Format, fail
+from .voices import voice_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,9 +146,10 @@ class CommandLines:
     def show(self) -> None:
         """Print the utterances that have ended meanwhile."""
         commands = self._commands
-        ended = zip(commands, self._transcriber.utterance_texts, strict=True)
-        for command, words in islice(ended, self._shown, None):
-            self._out.write(f"{self._prefix}{command_line(command, words)}\n")
+        voices = self._transcriber.voices or [(None, None)] * len(commands)
+        ended = zip(commands, self._transcriber.utterance_texts, voices, strict=True)
+        for command, words, voice in islice(ended, self._shown, None):
+            self._out.write(f"{self._prefix}{command_line(command, words)}{voice_label(*voice)}\n")
             self._out.flush()
         self._shown = len(commands)
 
@@ -160,10 +162,15 @@ def command_line(command: "Command | Understanding", text: str) -> str:
 
 
 def keys_of(transcriber: "Segmenter") -> dict[str, object]:
-    """Return what JSON says of a recording beyond its words: nothing without a grammar."""
+    """Return what JSON says of a recording beyond its words: nothing without a grammar, requests or speakers."""
     keys: dict[str, object] = {}
     if transcriber.commands is not None:
         keys["commands"] = [asdict(command) for command in transcriber.commands]
     if transcriber.understandings:
         keys["understandings"] = [asdict(one) for one in transcriber.understandings]
+    if transcriber.voices is not None:
+        keys["voices"] = [
+            {"speaker": None if speaker is None else asdict(speaker), "whispered": whispered}
+            for speaker, whispered in transcriber.voices
+        ]
     return keys

@@ -24,6 +24,7 @@ COMMANDS = (
     "lattice",
     "lm",
     "understand",
+    "speakers",
 )
 """In the order of ``nearword --help``. Each is a module of this package: its ``app``, or else its function of the same
 name, with ``EXAMPLES``."""

@@ -44,6 +44,7 @@ from .searching import (
     Strength,
     search_options,
 )
+from .voices import SpeakersOption, WhispersOption, speakers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +78,7 @@ EXAMPLES = (
     "nearword listen talk.wav\n\n"
     "arecord -q -f S16_LE -r 16000 -c 1 | nearword listen -\n\n"
     "nearword listen --understand assistant\n\n"
+    "nearword listen --speakers home.json\n\n"
     "nearword listen --dialogue dialogue.toml\n\n"
     f"{GRAMMAR_HELP}\n\n{DIALOGUE_HELP}"
 )
@@ -130,6 +132,8 @@ def listen(
     bias_strength: Strength = None,
     grammar: GrammarFile = None,
     understand: UnderstandModel = None,
+    speakers: SpeakersOption = None,
+    whispers: WhispersOption = False,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
@@ -167,12 +171,15 @@ def listen(
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     commands = None if grammar is None else read_commands(grammar)
+    who = speakers_of(loaded, speakers, Format.text, whispers=whispers)
     session, stages = (Session(loaded, search), ()) if dialogue is None else _dialogue(loaded, search, dialogue)
     understood = request_stages(understand, search, Format.text)
     # where a service may find better words, these are to be understood
     at_once, behind = (understood, []) if service is None else ([], understood)
     makers = [*stages, *(lambda stage=stage: stage for stage in at_once)]  # one stream alone
-    pipeline = Pipeline(loaded, preset.value, search=search, lower=not keep_case, grammar=commands, stages=makers)
+    pipeline = Pipeline(
+        loaded, preset.value, search=search, lower=not keep_case, grammar=commands, speakers=who, stages=makers
+    )
     rescoring = None if service is None else (service, private_words(session, rescore_contacts))
     with named(grammar), make_view(json_lines=report is Report.json) as view:
         interrupted = asyncio.run(_listen(pipeline, audio, view, session, rescoring, behind))

@@ -12,6 +12,7 @@ from rich.text import Text
 from ..recognition.events import AudioLost, Event, Final, Partial, Reset, SpeculativeFinal, SpeechStarted
 from .commands import command_line
 from .options import fail
+from .voices import voice_label
 
 METER_CELLS = 20
 QUIETEST = -60.0
@@ -19,10 +20,10 @@ QUIETEST = -60.0
 
 
 def _line(event: SpeculativeFinal | Final) -> str:
-    found = event.understanding
+    found, label = event.understanding, voice_label(event.speaker, event.whispered)
     if event.command is not None and (found is None or found.source == "grammar"):
-        return command_line(event.command, event.text)
-    return event.text if found is None else command_line(found, event.text)
+        return command_line(event.command, event.text) + label
+    return (event.text if found is None else command_line(found, event.text)) + label
 
 
 class View(Protocol):

@@ -123,6 +123,13 @@ def serve(
             "intents then.", envvar=_ENV + "UNDERSTAND", show_default=False,
         ),
     ] = None,
+    speakers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Say in events who speaks, of those in this file (see: nearword speakers), and "
+            "whether in a whisper.", envvar=_ENV + "SPEAKERS", show_default=False,
+        ),
+    ] = None,
     external_vad: Annotated[
         bool | None,
         typer.Option(

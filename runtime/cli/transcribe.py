@@ -45,6 +45,7 @@ from .searching import (
     search_options,
 )
 from .transcribe_output import LatticeFolder, OneLine, Progress, UtteranceLines
+from .voices import SpeakersOption, WhispersOption, speakers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +74,7 @@ EXAMPLES = (
     "nearword transcribe --grammar orders.json order.wav\n\n"
     "nearword transcribe --channel each call.wav\n\n"
     "nearword transcribe --understand assistant order.wav\n\n"
+    "nearword transcribe --speakers home.json order.wav\n\n"
     "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -\n\n"
     "nearword transcribe --sample-format mulaw --rate 8000 call.raw\n\n"
     f"{GRAMMAR_HELP}"
@@ -105,6 +107,8 @@ def transcribe(
     bias_strength: Strength = None,
     grammar: GrammarFile = None,
     understand: UnderstandModel = None,
+    speakers: SpeakersOption = None,
+    whispers: WhispersOption = False,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
@@ -154,6 +158,7 @@ def transcribe(
     search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention)
     understanding = understanding_of(loaded, grammar, output_format)
     requests = request_model(understand, output_format)
+    who = speakers_of(loaded, speakers, output_format, whispers=whispers)
     session = Session(loaded, search)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     broken = interrupted = False
@@ -173,7 +178,9 @@ def transcribe(
             stages: list[Stage] = [*rescorers[number - 1 : number]]
             if requests is not None:
                 stages.append(understanding_stage(requests, search))
-            return Segmenter(loaded, search=search, lower=not keep_case, grammar=understanding, stages=stages)
+            return Segmenter(
+                loaded, search=search, lower=not keep_case, grammar=understanding, speakers=who, stages=stages
+            )
 
         for path in files:
             prefix = f"{path}: " if len(files) > 1 else ""

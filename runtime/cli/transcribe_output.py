@@ -10,6 +10,7 @@ import typer
 
 from .audio_options import STANDARD_INPUT
 from .lattice import DRAWN_ARCS, FileFormat
+from .voices import voice_label
 
 if TYPE_CHECKING:
     from ...lattice import Lattice
@@ -37,8 +38,9 @@ class UtteranceLines:
     def show(self) -> None:
         """Print what has come."""
         texts = self._transcriber.utterance_texts
-        for text in texts[self._ended :]:
-            self._line.end(text)
+        voices = self._transcriber.voices or [(None, None)] * len(texts)
+        for text, (speaker, whispered) in zip(texts[self._ended :], voices[self._ended :], strict=True):
+            self._line.end(text + voice_label(speaker, whispered))
             self._line = GrowingLine(self._out, self._prefix)
             self._any = True
         self._ended = len(texts)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ...biasing.slots import SlotGrammar
     from ...lattice.understanding import UnderstandingModel
     from ..recognition.grammar import GrammarUnderstanding
+    from ..recognition.speakers import Speakers
 
 CLOSE_SECONDS = 2.0
 """How long a stream may take to end before nobody waits for it any more."""
@@ -47,6 +48,7 @@ class Engine:
         grammar: "SlotGrammar | None" = None,
         understanding: "GrammarUnderstanding | None" = None,
         requests: "UnderstandingModel | None" = None,
+        speakers: "Speakers | None" = None,
     ) -> None:
         self.settings = settings
         """May be put in place anew; streams that run keep theirs."""
@@ -54,7 +56,7 @@ class Engine:
         self.grammar = grammar
         self.requests = requests
         """What understands requests that no grammar knows."""
-        self._understanding = understanding
+        self._understanding, self._speakers = understanding, speakers
         self.phrases = PhraseBook(model, settings.bias_strength)
         self.hub = Hub()
         self.metrics = Metrics()
@@ -94,7 +96,12 @@ class Engine:
             )
 
             requests = load_understanding(resolve_understanding(settings.understand))
-        engine = cls(settings, model, grammar, understanding, requests)
+        speakers = None
+        if settings.speakers:
+            from ..recognition.speakers import Speakers  # noqa: PLC0415 (only where somebody asks who speaks)
+
+            speakers = Speakers.load(model, settings.speakers)
+        engine = cls(settings, model, grammar, understanding, requests, speakers)
         engine.load_phrases()
         return engine
 
@@ -139,6 +146,7 @@ class Engine:
             speculative=live.speculative,
             final=live.final,
             grammar=self._understanding,
+            speakers=self._speakers,
         )
 
     def _stages(self, session: Session) -> list[Stage]:

@@ -60,6 +60,8 @@ class ServeSettings:
     """File with all commands there are; Wyoming offers intents then."""
     understand: str = ""
     """Name or file of a model of requests (see ``nearword understand``); Wyoming offers intents then."""
+    speakers: str = ""
+    """File of enrolled speakers (see ``nearword speakers``); events say who speaks then, and whether in a whisper."""
     external_vad: bool = False
     """Whether Wyoming clients end utterances themselves; else the end-pointer here does."""
     max_utterance: float = 15.0
@@ -149,7 +151,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("stuck_seconds", 0.1, 3_600),
 )
 _TAG = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*")
-_PATHS = ("socket", "http_token_file", "certificate", "key", "bias", "grammar", "token_file")
+_PATHS = ("socket", "http_token_file", "certificate", "key", "bias", "grammar", "speakers", "token_file")
 """Relative ones in a file are relative to the file."""
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from ...lattice import TokenLattice
 from ...models import SAMPLE_RATE
 from ...models.audio import Samples
-from ...models.encoder import Encoded
+from ...models.encoder import Encoded, Tap
 from ...models.features import FRAME_SECONDS
 from ..search import Search
 from .encoder_stream import AudioEncoder
@@ -35,14 +35,15 @@ class Follower(Protocol):
 class DecodeLoop:
     """One stream of audio: its encoder, the search for its words, and the searches that were added."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, tap: Tap | None = None) -> None:
+        """Begin a stream; with a ``tap`` each step tells what that reads, for whoever follows."""
         self.stopwatch = Stopwatch()
         """How long each stage takes."""
         self.session = session
         """What is boosted for this stream."""
         self.second_pass = SecondPass.of(session.model, session.options)
         """What is done at the end of an utterance; None without."""
-        self.encoder = AudioEncoder(session.model, phones=session.options.hears_phones(session.model))
+        self.encoder = AudioEncoder(session.model, phones=session.options.hears_phones(session.model), tap=tap)
         """What the searches hear."""
         self.search: Search = session.begin_search()
         """The search for the words of the audio that is encoded so far."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ...models.audio import Samples
-from ...models.encoder import Encoded, EncoderStream
+from ...models.encoder import Encoded, EncoderStream, Tap
 from ...models.features import FRAME_SECONDS, NUM_BINS, Features
 from ...models.transducer import ModelInfo
 from .hum import HumFilter
@@ -33,11 +33,11 @@ class AudioEncoder:
     All it gives depends on the audio alone, not on the pieces in which it came.
     """
 
-    def __init__(self, model: Transducer, *, phones: bool = False) -> None:
-        """Begin a stream; with ``phones`` it tells phones too, if the model does."""
-        self._model, self._phones = model, phones
+    def __init__(self, model: Transducer, *, phones: bool = False, tap: Tap | None = None) -> None:
+        """Begin a stream; with ``phones`` it tells phones too, if the model does, with ``tap`` what that reads."""
+        self._model, self._phones, self._tap = model, phones, tap
         self._hum, self._features = HumFilter(), FeatureExtractor()
-        self._encoder = model.encoder_stream(phones=phones)
+        self._encoder = model.encoder_stream(phones=phones, tap=tap)
         self._position = 0
         """Feature frame at which the next step begins."""
         self._paused = False
@@ -99,7 +99,7 @@ class AudioEncoder:
         lead = IDLE_LEAD_FRAMES if self._paused else LEAD_FRAMES
         self._position = max(self._position, self._features.frames_ready - lead)
         self.origin = self._position - self._model.info.delay_frames
-        self._encoder = self._model.encoder_stream(phones=self._phones)
+        self._encoder = self._model.encoder_stream(phones=self._phones, tap=self._tap)
         self._completed, self._paused = None, False
 
 

@@ -90,17 +90,29 @@ class Command:
         return ": ".join(part for part in (self.intent or "command", slots) if part)
 
 
+@dataclass(frozen=True)
+class Speaker:
+    """Whose voice an utterance is by, of those who are enrolled."""
+
+    name: str | None
+    """None where it is like nobody's."""
+    score: float
+    """Cosine to the nearest of them, -1 to 1."""
+
+
 def _understanding(values: dict[str, Any]) -> "Understanding":
     from ...lattice.understanding.result import Understanding  # noqa: PLC0415 (only where requests are understood)
 
     return Understanding.from_dict(values)
 
 
-_WHERE_ASKED_FOR: "dict[str, Callable[[dict[str, Any]], Rescoring | Command | ContextUse | Understanding]]" = {
+_WHERE_ASKED_FOR: "dict[str, Callable[[Any], Rescoring | Command | ContextUse | Understanding | Speaker | float]]" = {
     "rescored": lambda values: Rescoring(**values),
     "command": lambda values: Command(**values),
     "context": lambda values: ContextUse(**values),
     "understanding": _understanding,
+    "speaker": lambda values: Speaker(**values),
+    "whispered": float,
 }
 """Fields that stand in JSON only where there is something in them."""
 
@@ -145,7 +157,7 @@ class Event:
                 value = [dataclasses.asdict(alternative) for alternative in value]
             elif entry.name in _WHERE_ASKED_FOR:
                 if value is not None:
-                    values[entry.name] = dataclasses.asdict(value)
+                    values[entry.name] = value if isinstance(value, float) else dataclasses.asdict(value)
                 continue
             elif entry.name == "lattice":
                 if lattice and value is not None:
@@ -195,6 +207,10 @@ class SpeculativeFinal(Event):
     """What a grammar makes of it; None without a grammar, as by default."""
     understanding: "Understanding | None" = None
     """What is asked for, by a grammar or by a model of requests; None without either, as by default."""
+    speaker: Speaker | None = None
+    """Who speaks; None where nobody is enrolled, as by default, or too little was heard."""
+    whispered: float | None = None
+    """Probability that it was whispered; None where nobody asked for it, as by default, or too little was heard."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +239,10 @@ class Final(Event):
     """Likewise."""
     context: ContextUse | None = None
     """What came of the dialogue's context; None where nobody asked for it, as by default."""
+    speaker: Speaker | None = None
+    """As of ``SpeculativeFinal``, and the same as in the one that is confirmed."""
+    whispered: float | None = None
+    """Likewise."""
 
 
 @dataclass(frozen=True)

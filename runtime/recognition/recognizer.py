@@ -4,7 +4,7 @@ Everything is decided on the grid of the voice activity's frames (20 ms), never 
 pieces gives the same events, times included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from .timing import StageTimes
 
 if TYPE_CHECKING:
     from .grammar import GrammarUnderstanding
+    from .speakers import Speakers
 
 START_SECONDS = 0.16
 """Speech without a break that begins an utterance; a first token begins it too."""
@@ -85,6 +86,7 @@ class Recognizer:
         lower: bool = True,
         session: Session | None = None,
         grammar: "GrammarUnderstanding | None" = None,
+        speakers: "Speakers | None" = None,
         stages: Sequence[Stage] = (),
         rate: float = SAMPLE_RATE,
         channel: Channel = "mix",
@@ -101,6 +103,7 @@ class Recognizer:
             lower: lower-case words, also of models with upper-case tokens.
             session: phrases and turns of this stream; with it, its options count in the place of ``search``.
             grammar: all that may be asked for; results have a ``command`` then.
+            speakers: who may be speaking; results say who it is then, and whether it is ``whispered``.
             stages: what every event passes, one after the other; of this stream alone.
             rate: samples per second of the audio that will come.
             channel: of audio with several the one to hear, from 1 on, or ``mix``.
@@ -114,12 +117,9 @@ class Recognizer:
         self._final: FinalDecision = FinalEndpointer(settings) if final is None else final
         self.session = Session(model, search) if session is None else session
         """Phrases and turns of this stream."""
-        self._loop = DecodeLoop(self.session)
-        if grammar is not None:
-            from .grammar_stage import GrammarStage  # noqa: PLC0415 (only where there is a grammar)
-
-            stages = (GrammarStage(self._loop, grammar), *stages)
-        self._writer = EventWriter(self.session, stages, self._loop.stopwatch)
+        self._loop = DecodeLoop(self.session, tap=None if speakers is None else speakers.encoder.tap)
+        own = own_stages(self._loop, grammar, speakers)
+        self._writer = EventWriter(self.session, (*own, *stages), self._loop.stopwatch)
         self._best = Hypothesis(self._loop, lower=lower, calibration=read_calibration(model.info.folder))
         self._heard, self._missing, self._finished = 0, 0, False
         self._begin_wait()
@@ -261,6 +261,20 @@ class Recognizer:
         """End the utterance in the middle of speech; the word that is being spoken begins the next."""
         self._writer.final(self.seconds, FinalReason.max_length, self._best.cut(self.seconds))
         self._begin_wait()
+
+
+def own_stages(
+    loop: DecodeLoop, grammar: "GrammarUnderstanding | None", speakers: "Speakers | None"
+) -> "Iterator[Stage]":
+    """Yield the stages that hear the audio themselves, of what was asked for; they are imported only then."""
+    if grammar is not None:
+        from .grammar_stage import GrammarStage  # noqa: PLC0415
+
+        yield GrammarStage(loop, grammar)
+    if speakers is not None:
+        from .voice_stage import VoiceStage  # noqa: PLC0415
+
+        yield VoiceStage(loop, speakers)
 
 
 def evidence_of(

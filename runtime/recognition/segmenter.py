@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ...endpointing import PRESETS, EndpointSettings
 from ...models import SAMPLE_RATE, Channel, Transducer
 from ..search import DEFAULT_SEARCH, SearchOptions
-from .events import Command, Final, Partial
+from .events import Command, Final, Partial, Speaker
 from .hypothesis import line
 from .recognizer import Recognizer
 from .stage import Stage
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ...lattice import Lattice
     from ...lattice.understanding.result import Understanding
     from .grammar import GrammarUnderstanding
+    from .speakers import Speakers
 
 SETTINGS = replace(PRESETS["patient"], stable=0.5)
 """Nobody waits for the end of an utterance in a recording: better late than cut off."""
@@ -35,6 +36,7 @@ class Segmenter:
         search: SearchOptions = DEFAULT_SEARCH,
         lower: bool = True,
         grammar: "GrammarUnderstanding | None" = None,
+        speakers: "Speakers | None" = None,
         stages: Sequence[Stage] = (),
         rate: float = SAMPLE_RATE,
         channel: Channel = "mix",
@@ -47,18 +49,22 @@ class Segmenter:
             search: how wide to search, and what to boost.
             lower: lower-case words, also of models with upper-case tokens.
             grammar: all that may be asked for.
+            speakers: who may be speaking; see ``voices``.
             stages: what every event passes; see ``recognition.stage``.
             rate: samples per second of the audio that will come.
             channel: of audio with several the one to hear, from 1 on, or ``mix``.
         """
         settings = settings or (SETTINGS if grammar is None else PRESETS["balanced"])
         self._recognizer = Recognizer(
-            model, settings, search=search, lower=lower, rate=rate, channel=channel, grammar=grammar, stages=stages
-        )
+            model, settings, search=search, lower=lower, rate=rate, channel=channel, grammar=grammar,
+            speakers=speakers, stages=stages,
+        )  # fmt: skip
         self.commands: list[Command] | None = None if grammar is None else []
         """What the utterances that have ended ask for, each; None if nobody asked."""
         self.understandings: list[Understanding] = []
         """Likewise by a grammar or by a stage that understands; empty where none does."""
+        self.voices: list[tuple[Speaker | None, float | None]] | None = None if speakers is None else []
+        """Who has said each of the utterances that have ended, and whether in a whisper; None if nobody asked."""
         self.lattices: list[Lattice] = []
         """Of the utterances that have ended."""
         self._words: list[Word] = []
@@ -116,6 +122,8 @@ class Segmenter:
                 self.lattices.append(final.lattice)
             if self.commands is not None:
                 self.commands.append(final.command or Command(accepted=False))
+            if self.voices is not None:
+                self.voices.append((final.speaker, final.whispered))
             if final.understanding is not None:
                 self.understandings.append(final.understanding)
         self._present = ()

@@ -25,6 +25,7 @@ from .waiting import uncancelled
 if TYPE_CHECKING:
     from ...biasing.slots import SlotGrammar
     from ..recognition.grammar import GrammarUnderstanding
+    from ..recognition.speakers import Speakers
 
 
 class PipelineError(NearwordError, RuntimeError):
@@ -55,6 +56,7 @@ class Pipeline:
         events: int = 256,
         lower: bool = True,
         grammar: "SlotGrammar | None" = None,
+        speakers: "str | Path | Speakers | None" = None,
         stages: Sequence[MakeStage] = (),
         threads: int = 1,
         precision: str = "auto",
@@ -72,19 +74,23 @@ class Pipeline:
             events: events that may wait for the consumer; if there are as many, recognition waits.
             lower: lower-case words, also of models with upper-case tokens.
             grammar: what may be asked for, as ``read_grammar`` gives it; results have a ``command`` then.
+            speakers: who may be speaking, a file or one that is loaded; results have a ``speaker`` and say whether they
+                were ``whispered`` then.
             stages: make what every event of a run passes; see ``recognition.stage``.
             threads: for the encoder, of a model that is not loaded yet.
             precision: ``auto``, ``int8`` or ``float``, likewise.
 
         Raises:
-            PipelineError: no such preset, or a grammar or stages beside a recogniser of one's own.
+            PipelineError: no such preset, or a grammar, speakers or stages beside a recogniser of one's own.
         """
         if preset not in PRESETS:
             raise PipelineError(f"preset {preset!r}: expected {', '.join(PRESETS)}")
-        if recognizer is not None and (grammar is not None or stages):
-            raise PipelineError("a grammar or stages beside a recogniser of one's own; give them to that one")
+        if recognizer is not None and (grammar is not None or speakers is not None or stages):
+            raise PipelineError("a grammar, speakers or stages beside a recogniser of one's own; give them to that one")
         self._grammar = grammar
         self._understanding: GrammarUnderstanding | None = None
+        self._who = speakers
+        self._speakers: Speakers | None = None
         self._stages = tuple(stages)
         self._model, self._threads, self._precision = model, threads, precision
         self._settings = settings or PRESETS[preset]
@@ -116,6 +122,7 @@ class Pipeline:
             ModelError: the model cannot be found or read.
             BiasingError: the model has no tokens for a word of the grammar.
             LanguageModelError: the model's language model cannot be read.
+            SpeakersError: the file of speakers is damaged or of another model.
         """
         if self._executor is not None:
             raise PipelineError("the pipeline is open already")
@@ -133,6 +140,10 @@ class Pipeline:
             from ..recognition.grammar import GrammarUnderstanding  # noqa: PLC0415 (only where there is a grammar)
 
             self._understanding = GrammarUnderstanding(model, self._grammar)
+        if self._who is not None:
+            from ..recognition.speakers import Speakers  # noqa: PLC0415 (only where somebody asks who speaks)
+
+            self._speakers = self._who if isinstance(self._who, Speakers) else Speakers.load(model, self._who)
         if self._recognizer is None:
             # the language model, how words and phrases sound: what the first run would wait for
             DecodeLoop(Session(model, self._search))
@@ -190,6 +201,7 @@ class Pipeline:
             lower=self._lower,
             session=session,
             grammar=self._understanding,
+            speakers=self._speakers,
             stages=[make() for make in self._stages],
         )
 
