@@ -66,7 +66,8 @@ class VoiceEncoder:
         self.threshold = _fraction(path, metadata, "threshold")
         """Cosine from which on two voices count as one speaker's, unless somebody chooses another."""
         frames = (self.tap.end - self.tap.begin) // self.tap.width
-        self._frame_seconds = model.info.chunk_shift * FRAME_SECONDS * self.tap.stride / frames
+        self.frame_seconds = model.info.chunk_shift * FRAME_SECONDS * self.tap.stride / frames
+        """Seconds from one frame that is heard to the next."""
         try:
             size = self.hear(np.zeros((self._fewest, width), np.float32))
         except Exception as error:  # onnxruntime's errors have no common base but Exception
@@ -80,7 +81,7 @@ class VoiceEncoder:
 
     @property
     def _fewest(self) -> int:
-        return math.ceil(SHORTEST / self._frame_seconds)
+        return math.ceil(SHORTEST / self.frame_seconds)
 
     def hear(self, heard: Floats) -> Voice | None:
         """Return what is told of a voice by what the tap has read, [frames, width]; None of too little."""
@@ -88,7 +89,7 @@ class VoiceEncoder:
             return None
         vector, odds = self._session.run(["vector", "whispered"], {"heard": heard})
         whispered = 1 / (1 + math.exp(-max(-30.0, min(30.0, float(odds[0])))))
-        return Voice(np.asarray(vector[0], np.float32), whispered, len(heard) * self._frame_seconds)
+        return Voice(np.asarray(vector[0], np.float32), whispered, len(heard) * self.frame_seconds)
 
 
 def _tap(path: ModelPath, metadata: dict[str, str]) -> Tap:

@@ -44,6 +44,8 @@ DISTORTION = AugmentConfig(strength=0.8, warp=0.0, mask=0.0)
 STRIDE = 2
 """Every how manyeth frame of the encoder is kept: neighbours say the same of a voice."""
 SPEEDS = (0.9, 1.1)
+POSITIONS = 3000
+"""Encoder frames after which positions go round."""
 QUIETEST = (-24.0, -34.0)
 """Decibels of the quietest speech and the quietest whisper below full scale."""
 
@@ -62,7 +64,7 @@ class Take:
         return self.utterance.speaker + ("" if self.kind == "plain" else f"@{self.kind}")
 
 
-def plan(utterances: Sequence[Utterance], *, again: float = 25.0, special: float = 10.0) -> list[Take]:
+def plan(utterances: Sequence[Utterance], *, again: float = 20.0, special: float = 8.0) -> list[Take]:
     """Return what is heard: all plainly, so many seconds of each speaker at each speed, bent and whispered."""
     takes = [Take(one, "plain") for one in some_of_each(utterances)]
     for kinds, seconds in ((("slow", "fast"), again), (("bent", "whispered"), special)):
@@ -158,14 +160,19 @@ class EarlyLayers:
         self._session = onnxruntime.InferenceSession(cut.SerializeToString(), options)
         self._model, self._tap, self._names = model, tap, names
 
-    def hear(self, features: Features) -> Halves:
-        """Return what the tap reads of features [frames, 80] from the beginning of a stream, [frames, width]."""
+    def hear(self, features: Features, before: int = 0) -> Halves:
+        """Return what the tap reads of features [frames, 80], [frames, width].
+
+        ``before`` is how many encoder frames the stream had before them. Their positions are in what is heard, and
+        nothing is to depend on them.
+        """
         frames, shift = self._model.info.chunk_frames, self._model.info.chunk_shift
         steps = max(1, -(-len(features) // shift))
         padded = np.full(((steps - 1) * shift + frames, NUM_BINS), FLOOR, np.float32)
         padded[: len(features)] = features
         encoder = self._model.encoder
         states = {name: state.copy() for name, state in zip(encoder.states, encoder.initial, strict=True)}
+        states["c0"][:, :, -1] = before
         heard = []
         for k in range(steps):
             out = self._session.run(self._names, {"x": padded[None, k * shift : k * shift + frames], **states})
@@ -218,7 +225,10 @@ def encode_voices(
             samples = spoken(take, rng)
             pieces = np.array_split(samples, max(1, round(len(samples) / SAMPLE_RATE / PIECE)))
             heard = [
-                early.hear(features_of(piece, bank, rng, QUIETEST[take.kind == "whispered"], distorted))
+                early.hear(
+                    features_of(piece, bank, rng, QUIETEST[take.kind == "whispered"], distorted),
+                    int(rng.integers(POSITIONS)),
+                )
                 for piece in pieces
                 if len(piece) >= SHORTEST * SAMPLE_RATE
             ]

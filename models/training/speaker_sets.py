@@ -14,7 +14,7 @@ SPLIT = ("wuw", "librispeech_voices")
 """Sets with so many speakers that some can be kept out of training."""
 TEST, VALIDATION = 20, 30
 """Percent of their speakers that are for test; and, from there on up to this, for validation."""
-MOST_SECONDS = 120.0
+MOST_SECONDS = 60.0
 """Of one speaker that are taken: a few read for an hour."""
 
 

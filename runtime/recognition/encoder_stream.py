@@ -94,6 +94,11 @@ class AudioEncoder:
         known = self._completed
         return known[1] if known is not None and known[0][:2] == here else self.completed()
 
+    @property
+    def waiting(self) -> int:
+        """Feature frames that were heard and are not encoded yet; with them the latest completion begins."""
+        return self._features.frames_ready - self._position
+
     def restart(self) -> None:
         """Forget all that was heard, but for the last moments: the encoder begins anew."""
         lead = IDLE_LEAD_FRAMES if self._paused else LEAD_FRAMES

@@ -7,11 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from ...models.encoder import Encoded
+from ...models.features import FRAME_SECONDS
 from ...models.voice import Floats, Voice
 from .decode_loop import DecodeLoop
 from .events import Event, Final, SpeculativeFinal, SpeechStarted
 from .speakers import Speakers
 
+MARGIN_SECONDS = 0.2
+"""Before the first word and after the last that counts too; silence beyond it would make all voices alike."""
 LONGEST_SECONDS = 20.0
 """The latest part of an utterance that counts; more of it makes nobody surer, and would all be kept."""
 
@@ -77,6 +80,14 @@ class VoiceStage:
         return replace(event, speaker=self._speakers.who(voice), whispered=round(voice.whispered, 4))
 
     def _voice(self, event: SpeculativeFinal | Final) -> Voice | None:
-        if self._heard is None or not event.text:
+        if self._heard is None or not event.words:
             return None
-        return self._speakers.encoder.hear(self._heard.with_steps(self._loop.encoder.completion))
+        encoder, steps = self._loop.encoder, self._loop.encoder.completion
+        heard = self._heard.with_steps(steps)
+        padding = (len(steps) * self._loop.session.model.info.chunk_shift - encoder.waiting) * FRAME_SECONDS
+        frame_seconds = self._speakers.encoder.frame_seconds
+        first, last = event.words[0], event.words[-1]
+        after = padding + max(0.0, event.time - last.end - MARGIN_SECONDS)
+        end = len(heard) - round(after / frame_seconds)
+        begin = end - round((last.end - first.start + 2 * MARGIN_SECONDS) / frame_seconds)
+        return self._speakers.encoder.hear(heard[max(0, begin) : max(0, end)])

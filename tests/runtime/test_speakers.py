@@ -7,13 +7,14 @@ import random
 import numpy as np
 import pytest
 from contract import SMALL_SEARCH, check_contract, random_audio, scripted
+from demo import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nearword.models import Transducer
+from nearword.models import Transducer, read_audio
 from nearword.models.voice import Voice, VoiceEncoder
 from nearword.runtime import Final, Pipeline, Segmenter, Speaker, Speakers, SpeakersError, SpeculativeFinal
 from nearword.runtime.recognition.events import from_dict
-from nearword.runtime.recognition.speakers import EnrolledSpeakers, read_speakers
+from nearword.runtime.recognition.speakers import EnrolledSpeakers, read_speakers, voices_of
 from toy_models import write_toy_model
 from toy_voices import write_voices
 
@@ -225,3 +226,38 @@ def test_a_pipeline_reads_the_file(model, enrolled, tmp_path):
             return [event async for event in pipeline.run(blocks()) if isinstance(event, Final)]
 
     assert any(event.speaker is not None for event in asyncio.run(run()))
+
+
+def vector_after(bundled, encoder, samples, seconds):
+    quiet = np.random.default_rng(0).normal(0, 1e-3, int(seconds * 16000)).astype(np.float32)
+    whole = np.concatenate([quiet, samples])
+    found = voices_of(bundled, encoder, [whole[at : at + 1600] for at in range(0, len(whole), 1600)])
+    return found[-1].vector
+
+
+def test_a_voice_is_the_same_whenever_it_speaks_and_others_are_others(bundled, speech_folder):
+    """Positions go round after a minute, and a stream is silent for longer than that."""
+    encoder = VoiceEncoder(bundled)
+    folder = speech_folder / "dev" / "speechocean762"
+    files = [min(folder.glob(f"{speaker}*")) for speaker in ("00005", "02244")]
+    near, far = [], []
+    for file in files:
+        at_once, later = (vector_after(bundled, encoder, read_audio(file), seconds) for seconds in (0, 40))
+        near.append(float(at_once @ later))
+        far.append(at_once)
+    assert min(near) > 0.75
+    assert float(far[0] @ far[1]) < 0.6
+
+
+def test_silence_around_an_utterance_is_left_out(bundled):
+    encoder = VoiceEncoder(bundled)
+    samples = read_audio(DEMO)
+    around = np.concatenate([np.zeros(8000, np.float32), samples, np.zeros(32000, np.float32)])
+    plain, wrapped = (
+        voices_of(bundled, encoder, [one[at : at + 1600] for at in range(0, len(one), 1600)])
+        for one in (samples, around)
+    )
+    assert len(plain) == len(wrapped) == 2
+    assert all(abs(a.seconds - b.seconds) < 0.5 for a, b in zip(plain, wrapped, strict=True))
+    assert all(float(a.vector @ b.vector) > 0.8 for a, b in zip(plain, wrapped, strict=True))
+    assert all(voice.whispered < 0.5 for voice in (*plain, *wrapped))

@@ -12,6 +12,7 @@ from demo import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.models import AudioError, ModelFileError, Transducer, read_audio
+from nearword.models.training.augment import FLOOR
 from nearword.models.training.equal_error import equal_error_rate
 from nearword.models.training.speaker import Batches, HeadConfig, HeadTraining, SpeakerHead, train, vectors_of
 from nearword.models.training.speaker_data import EarlyLayers, Take, VoiceCorpus, cache_tap, encode_voices, plan
@@ -81,10 +82,23 @@ def test_early_layers_give_what_the_whole_encoder_keeps(bundled):
         assert bundled.encoder.fits(tap)
         heard = EarlyLayers(bundled, tap).hear(features)
         stream, shift = bundled.encoder_stream(tap=tap), bundled.info.chunk_shift
-        padded = np.concatenate([features, np.full((100, 80), -15.9, np.float32)])
+        padded = np.concatenate([features, np.full((100, 80), FLOOR, np.float32)])
         rows = [stream.run(padded[k * shift :][: bundled.info.chunk_frames]).voice for k in range(-(-200 // shift))]
         np.testing.assert_array_equal(heard, np.concatenate(rows).astype(np.float16))
         assert heard.shape[1] == 384 * len(layers)
+
+
+def test_early_layers_begin_where_they_are_told(bundled):
+    features = np.random.default_rng(0).normal(-5, 2, (64, 80)).astype(np.float32)
+    tap, shift, frames = cache_tap(bundled, (0,)), bundled.info.chunk_shift, bundled.info.chunk_frames
+    stream = bundled.encoder_stream(tap=tap)
+    for _ in range(3):
+        stream.run(np.full((frames, 80), -9.0, np.float32))
+    padded = np.concatenate([features, np.full((10, 80), FLOOR, np.float32)])
+    rows = [stream.run(padded[k * shift :][:frames]).voice for k in range(2)]
+    heard = EarlyLayers(bundled, tap).hear(features, before=3 * shift // 2)
+    np.testing.assert_array_equal(heard, np.concatenate(rows).astype(np.float16))
+    assert np.abs(heard - EarlyLayers(bundled, tap).hear(features)).max() > 0.1
 
 
 def test_an_encoder_that_keeps_no_keys_is_refused(toy):
