@@ -93,6 +93,10 @@ def speaker_export(
     model: Model,
     work: Work = Path("work"),
     run_name: Annotated[str, typer.Option("--run", help="Folder of the run, inside the work folder.")] = "speaker",
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=-1, max=1, help="Cosine of one speaker, as live trials tell; else of training's validation."),
+    ] = None,
 ) -> None:
     """Write speaker.onnx into the model's folder."""
     from ..transducer import Transducer
@@ -100,6 +104,6 @@ def speaker_export(
     from .speaker_data import cache_tap
     from .speaker_export import export_head
 
-    head, threshold = load_head(made_by("speaker-train", work / run_name / CHECKPOINT, work))
+    head, of_validation = load_head(made_by("speaker-train", work / run_name / CHECKPOINT, work))
     loaded = Transducer.load(model)
-    export_head(head, cache_tap(loaded, head.config.layers), threshold, model)
+    export_head(head, cache_tap(loaded, head.config.layers), of_validation if threshold is None else threshold, model)

@@ -13,8 +13,9 @@ from .decode_loop import DecodeLoop
 from .events import Event, Final, SpeculativeFinal, SpeechStarted
 from .speakers import Speakers
 
-MARGIN_SECONDS = 0.2
-"""Before the first word and after the last that counts too; silence beyond it would make all voices alike."""
+MARGIN_SECONDS = 0.5
+"""Before the first word and after the last that counts too: a word that is misheard may be longer than it seems, while
+silence beyond it tells of the room alone."""
 LONGEST_SECONDS = 20.0
 """The latest part of an utterance that counts; more of it makes nobody surer, and would all be kept."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from nearword.models import SAMPLE_RATE, Transducer, read_audio, resolve
 from nearword.models.training.equal_error import equal_error_rate
-from nearword.models.training.speaker_sets import Utterance, read_utterances, split_of
+from nearword.models.training.speaker_sets import SPLIT, Utterance, read_utterances, split_of
 from nearword.models.voice import Voice, VoiceEncoder
 from nearword.runtime.recognition.speakers import voices_of
 
@@ -192,10 +192,14 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--model", default="assistant-en")
     parser.add_argument("--only", default="wuw,speechocean,readers,commonvoice,barista,whispers")
+    parser.add_argument("--most", type=int, default=10_000, help="speakers of each set to take, the first ones")
     arguments = parser.parse_args()
     listener, wanted = Listener(arguments.model), arguments.only.split(",")
     threshold, speech = listener.encoder.threshold, arguments.speech
     kept = [one for one in read_utterances(speech) if split_of(one.speaker) == "test"]
+    by_corpus = [sorted({one.speaker for one in kept if one.corpus == corpus}) for corpus in SPLIT]
+    few = {name for names in by_corpus for name in names[: arguments.most]}
+    kept = [one for one in kept if one.speaker in few]
     if "wuw" in wanted:
         known = listener.hear_all("callers (wuw, telephone)", [one for one in kept if one.corpus == "wuw"])
         words = [(one, voice) for one, voice in known if one.text in WORDS]

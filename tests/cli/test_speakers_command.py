@@ -5,20 +5,23 @@ import json
 import numpy as np
 import pytest
 import soundfile
-import soxr
 from demo import DEMO
 from nearword.models import read_audio
 from nearword.runtime.recognition.events import Final, from_json
 from toy_models import write_toy_model
 
+SPLIT = 25
+"""Tenths of a second after which the shipped recording has another voice."""
+
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory):
-    """The shipped recording, the same by a deeper voice, and silence."""
+    """The two voices of the shipped recording, and silence."""
     folder = tmp_path_factory.mktemp("recordings")
     samples = read_audio(DEMO)
-    soundfile.write(folder / "anna.wav", samples, 16000)
-    soundfile.write(folder / "ben.wav", soxr.resample(samples, 16000, 20000), 16000)
+    quiet, half = np.zeros(16000, np.float32), SPLIT * 16000 // 10
+    soundfile.write(folder / "anna.wav", np.concatenate([samples[:half], quiet]), 16000)
+    soundfile.write(folder / "ben.wav", np.concatenate([quiet, samples[half:]]), 16000)
     soundfile.write(folder / "silence.wav", np.zeros(32000), 16000)
     return folder
 
