@@ -246,6 +246,8 @@ async def _run(settings: ServeSettings, reload: Callable[[], ServeSettings] | No
 
 def _warm_up(engine: Engine) -> None:
     engine.warm_up()
+    gc.collect()
+    gc.freeze()  # likewise what was loaded just now
     give_back()  # what loading needed for a moment
 
 
