@@ -103,6 +103,13 @@ def report(work: Path, output: Path | None) -> None:
         draw(rows, base, output)
 
 
+def title_of(name: str) -> str:
+    """Return how a point is called in the picture."""
+    bits, zeros = name.lstrip("cb").split("z")
+    how = "calibrated, " if name.startswith("c") else ""
+    return f"{how}{bits} bits" + (f", {zeros} % zeros" if zeros != "0" else "")
+
+
 def _cell(value: dict) -> str:
     rate, low, high = (100 * value[key] for key in ("wer", "wer_low", "wer_high"))
     return f"{rate:.1f} % ({low:.1f} to {high:.1f})"
@@ -123,10 +130,10 @@ def draw(rows: list[tuple[str, int, dict]], base: int, output: Path) -> None:
         ends = np.array([[100 * value["wer_low"], 100 * value["wer_high"]] for _, value, _ in found])
         bars = np.abs(ends.T - rates)
         axes.errorbar(sizes, rates, bars, fmt="o", capsize=2, label=one)
-        for size, rate, (_, _, name) in zip(sizes, rates, found, strict=True):
-            axes.annotate(name, (size, rate), textcoords="offset points", xytext=(4, 3), fontsize=6)
+        for size, (_, _, name) in zip(sizes, found, strict=True) if one == "barista" else ():
+            axes.annotate(title_of(name), (size, -25), rotation=90, ha="center", fontsize=6)
     axes.axvline(base / 2e6, linestyle=":", color="grey")
-    axes.set(xlabel="graphs, MB (dotted: half of int8 zipped)", ylabel="word error rate, %", ylim=(0, None))
+    axes.set(xlabel="graphs, MB (dotted: half of int8 zipped)", ylabel="word error rate, %", ylim=(-26, None))
     axes.legend()
     figure.tight_layout()
     figure.savefig(output, metadata={"Date": None})
