@@ -40,7 +40,7 @@ START_SECONDS = 0.16
 """Speech without a break that begins an utterance; a first token begins it too."""
 RESUME_SECONDS = 0.1
 """Speech without a break, after a speculative end, that resets it; a cough or a click is shorter."""
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 2.0
 """After so much calm between utterances nothing is encoded until voice activity says speech for more than a moment."""
 LOST_SECONDS = 1.0
 """A gap so long ends the utterance."""
