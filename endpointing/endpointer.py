@@ -21,7 +21,8 @@ UNSURE, SURE = 0.52, 0.64
 ENDING_WEIGHT, ENDING_USUAL, ENDING_MOST = 0.75, -1.2, 1.0
 """How much the language model's log-probability of an end counts beside the voice's log-odds, the one that changes
 nothing, and how far it moves them at most: it knows requests and hardly any other sentence. Chosen on dev/barista so
-that as few pauses sound like ends as before, and on the other dev sets so that nothing changes there."""
+that as few pauses sound like ends as before; sentences of the other dev sets end 0.04 s later on average, and fewer
+pauses in them are taken for ends."""
 
 
 class EndReason(Enum):

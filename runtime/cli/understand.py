@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import Report, fail, open_output, spare
+from .understand_output import detail_line, print_score, score_to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ...endpointing.scorecard import Estimate
     from ...lattice.understanding import Listed, UnderstandingModel
-    from ..evaluation.requests import Answer, RequestScore
 
 DATA_HELP = (
     "[bold]Data[/bold]\n\n"
@@ -185,12 +184,12 @@ def evaluate(
     milliseconds = 1000 * (time.process_time() - started) / len(answers)
     if details is not None:
         with open_output(details, "--details") as file:
-            file.writelines(_detail(one) for one in answers)
+            file.writelines(detail_line(one) for one in answers)
     score = score_requests(answers)
     if report is Report.json:
-        print(json.dumps(_as_json(score, path, milliseconds)))
+        print(json.dumps(score_to_dict(score, path, milliseconds)))
     else:
-        _print(score, path, milliseconds)
+        print_score(score, path, milliseconds)
 
 
 @app.command(epilog=SHOW_EXAMPLES)
@@ -346,67 +345,3 @@ def _slots_by_intent(model: "UnderstandingModel") -> dict[str, list[str]]:
         intent: [label[2:] for label, fine in zip(model.labels, row, strict=True) if fine and label.startswith("B-")]
         for intent, row in zip(asked, model.allowed, strict=False)
     }
-
-
-def _detail(one: "Answer") -> str:
-    from dataclasses import asdict
-
-    row = {
-        "text": one.example.text,
-        "intent": one.example.intent,
-        "right": one.whole_right if one.asks else not one.found.accepted,
-        "understanding": asdict(one.found),
-    }
-    return json.dumps(row, ensure_ascii=False) + "\n"
-
-
-def _as_json(score: "RequestScore", path: Path, milliseconds: float) -> dict[str, Any]:
-    def plain(value: float) -> float | None:
-        return None if math.isnan(value) else round(value, 4)
-
-    return {
-        "model": str(path),
-        "bytes": path.stat().st_size,
-        "requests": score.requests,
-        "intent_accuracy": plain(score.intents.value),
-        "accepted": plain(score.accepted.value),
-        "understood": plain(score.understood.value),
-        "slots": score.slots,
-        "slot_precision": plain(score.slot_precision),
-        "slot_recall": plain(score.slot_recall),
-        "slot_f1": plain(score.slot_f1),
-        "others": score.others,
-        "others_refused": plain(score.refused.value),
-        "others_refused_at_2_percent_lost": plain(score.refused_at_loss),
-        "milliseconds_per_text": round(milliseconds, 3),
-        "confusions": [list(one) for one in score.confusions[:20]],
-    }
-
-
-def _print(score: "RequestScore", path: Path, milliseconds: float) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    def told(share: "Estimate") -> str:
-        return f"{100 * share.value:.1f} %  (95 %: {100 * share.low:.1f} to {100 * share.high:.1f})"
-
-    rows = [("model", f"{path} ({path.stat().st_size / 1000:.0f} kB)")]
-    if score.requests:
-        rows += [
-            ("intent right", f"{told(score.intents)} of {score.requests} requests"),
-            ("accepted", told(score.accepted)),
-            ("understood in full", told(score.understood)),
-        ]
-    if score.slots:
-        precise = f"precision {100 * score.slot_precision:.1f}, recall {100 * score.slot_recall:.1f}"
-        rows.append(("slot F1", f"{100 * score.slot_f1:.1f}  ({precise}, {score.slots} slots)"))
-    if score.others:
-        rows.append(("others refused", f"{told(score.refused)} of {score.others}"))
-    if not math.isnan(score.refused_at_loss):
-        rows.append(("where 2 % of requests are lost", f"{100 * score.refused_at_loss:.1f} % of others refused"))
-    rows += [(f"taken for {taken}", f"{wanted}: {count}") for wanted, taken, count in score.confusions[:5]]
-    rows.append(("time", f"{milliseconds:.2f} ms of processor time per text"))
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in rows:
-        table.add_row(name, value)
-    Console().print(table)

@@ -4,18 +4,13 @@
 
 A fifth of LABELLED is held out. Learnt are all weights in floats, and as many as fit; these are stored as they are
 shipped, and with several numbers of levels and widths of fingerprints. What the floats take is counted in a file that
-is written: the names of the features that have weights, each weight in four bytes and its column in two. Then, of the
-file: processor time per text, time to open it, memory beside the mapped file, and what becomes of mutated copies, with
-the checksum made right again.
+is written: the names of the features that have weights, each weight in four bytes and its column in two. Then what
+becomes of mutated copies of the file, with the checksum made right again. Time and memory: ``understanding_speed.py``.
 """
 
 import argparse
-import gc
 import json
-import resource
 import tempfile
-import time
-import tracemalloc
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -152,41 +147,6 @@ def row_of(
     return length, *told
 
 
-def use(path: Path, examples: Sequence[Example]) -> None:
-    """Print time and memory."""
-    loads = []
-    for _ in range(20):
-        begun = time.process_time()
-        model = load_understanding(path)
-        loads.append(time.process_time() - begun)
-    tokens = [one.labelled()[0] for one in examples]
-    for some in tokens:  # what the modules keep belongs to no model
-        model.understand_tokens(some)
-    del model
-    tracemalloc.start()
-    model = load_understanding(path)
-    opened, peak = tracemalloc.get_traced_memory()
-    for some in tokens:
-        model.understand_tokens(some)
-    gc.collect()
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    spent = []
-    for _ in range(3):
-        for some in tokens:
-            begun = time.process_time()
-            model.understand_tokens(some)
-            spent.append(1000 * (time.process_time() - begun))
-    size = path.stat().st_size
-    print(f"load {1000 * min(loads):.2f} ms at best, {1000 * float(np.median(loads)):.2f} in the middle")
-    print(f"text {np.median(spent):.2f} ms in the middle, {np.percentile(spent, 90):.2f} at the 90th percentile")
-    print(
-        f"file {size} bytes; memory beside it {opened} bytes, {peak} at most while it is opened, {held} after "
-        f"{len(tokens)} texts: {(size + max(peak, held)) / size:.2f} x"
-    )
-    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
-
-
 def mutate(path: Path, count: int, folder: Path) -> None:
     """Print what becomes of damaged copies."""
     whole, place = path.read_bytes(), folder / "mutated.nlu"
@@ -282,7 +242,6 @@ def main() -> None:
             draw(settings.plot, *tables)
         save_understanding(small, folder / "shipped.nlu")
         names.forget()
-        use(folder / "shipped.nlu", held[:400])
         if settings.mutations:
             mutate(folder / "shipped.nlu", settings.mutations, folder)
 

@@ -52,6 +52,7 @@ def check_contract(events: Sequence[Event], *, ended: bool = True) -> None:
                 assert event.confirms == standing.revision, "Reset comes before a Final that does not confirm"
                 assert event.text == standing.text
                 assert event.command == standing.command, "a Final has the understanding of what it confirms"
+                assert event.understanding == standing.understanding, "of a grammar and of a model"
                 voice = standing.speaker, standing.whispered
                 assert (event.speaker, event.whispered) == voice, "and it is by whoever said that"
             started, standing, settled, shown_at = False, None, [], -1.0
