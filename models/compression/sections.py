@@ -123,8 +123,8 @@ def write_sections(path: str | os.PathLike[str], form: str, sections: Sections) 
     return len(data)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file; it appears only when it is whole, and on the disk.
+def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write a file; it appears only when it is whole, and on the disk, with the permissions of ``mode`` if told.
 
     Raises:
         OSError: it cannot be written.
@@ -132,6 +132,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -64,8 +64,7 @@ class EnrolledSpeakers:
             for name, voices in self.voices.items()
         }  # fmt: skip
         values = {"format": FORMAT, "version": VERSION, "model": self.model, "speakers": speakers}
-        write_atomically(Path(path), (json.dumps(values, ensure_ascii=False) + "\n").encode())
-        Path(path).chmod(0o600)
+        write_atomically(Path(path), (json.dumps(values, ensure_ascii=False) + "\n").encode(), mode=0o600)
 
 
 def read_speakers(path: str | os.PathLike[str], encoder: VoiceEncoder) -> EnrolledSpeakers:

@@ -4,9 +4,9 @@ from contract import SMALL_SEARCH, Always, EndEvery, ScriptedSpeculative, check_
 from demo import DEMO, DEMO_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nearword.endpointing import EndReason
-from nearword.models import AudioError, Transducer, read_audio
-from nearword.runtime import Transcriber
+from nearword.endpointing import EndReason, Evidence
+from nearword.models import SAMPLE_RATE, AudioError, Transducer, read_audio
+from nearword.runtime import GREEDY, SearchOptions, Transcriber
 from nearword.runtime.recognition.events import (
     AudioLost,
     Event,
@@ -180,3 +180,40 @@ def test_nothing_more_is_taken_after_the_end(toy: Transducer) -> None:
     assert recognizer.finish() == []
     with pytest.raises(RuntimeError, match="finished"):
         recognizer.accept(np.zeros(10, np.float32))
+
+
+def test_what_a_speculation_was_given_is_not_computed_again_when_it_is_confirmed(bundled: Transducer) -> None:
+    recognizer = Recognizer(bundled)
+    silence = np.zeros(2 * SAMPLE_RATE, np.float32)
+    events = [*recognizer.accept(np.concatenate([read_audio(DEMO), silence])), *recognizer.finish()]
+    guesses = [event for event in events if isinstance(event, SpeculativeFinal)]
+    finals = [event for event in events if isinstance(event, Final)]
+    confirmed = {(event.utterance, event.confirms): event for event in finals if event.confirms is not None}
+    assert confirmed
+    for guess in guesses:
+        final = confirmed.get((guess.utterance, guess.revision))
+        if final is not None:
+            assert (final.words, final.n_best) == (guess.words, guess.n_best)
+            assert final.lattice is guess.lattice
+    assert recognizer.times["result"].calls == len(guesses) + len(finals) - len(confirmed)
+
+
+@pytest.mark.parametrize(("search", "knows"), [(SearchOptions(), True), (GREEDY, False)])
+def test_end_pointers_are_told_how_probable_it_is_that_the_sentence_ends(
+    bundled: Transducer, search: SearchOptions, knows: bool
+) -> None:
+    seen: dict[str, float | None] = {}
+
+    class Watch:
+        def update(self, evidence: Evidence) -> EndReason | None:
+            seen[" ".join(evidence.words)] = evidence.ending
+
+        def reset(self) -> None:
+            pass
+
+    Recognizer(bundled, search=search, final=Watch()).accept(read_audio(DEMO))
+    whole, part = (next((text for text in seen if text.endswith(end)), None) for end in ("my way", "my brother i"))
+    assert whole is not None
+    assert part is not None
+    assert (seen[whole] is not None and seen[part] is not None) == knows
+    assert not knows or seen[part] < seen[whole]
