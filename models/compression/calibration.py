@@ -149,16 +149,22 @@ def _bits(matrix: _Matrix, share: float, zeros: float) -> float:
 
 
 def made_up_for(
-    weights: Doubles, scales: Doubles, multipliers: Doubles, moments: Doubles, zeros: float = 0.0
+    weights: Doubles,
+    scales: Doubles,
+    multipliers: Doubles,
+    moments: Doubles,
+    zeros: float = 0.0,
+    top: Doubles | int = LARGEST,
 ) -> Doubles:
     """Return the levels of a matrix, [rows, columns]: each row is rounded, and the rows after it make up for that.
 
     Args:
         weights: [rows, columns] as in the file, -127 to 127.
         scales: [columns] what a step of them is.
-        multipliers: [columns] steps in a level.
+        multipliers: [columns], or [rows, columns], steps in a level.
         moments: [rows, rows] of what is multiplied with it.
         zeros: share of the weights that become zero.
+        top: the largest level, of all or of each weight [rows, columns].
     """
     rows = len(weights)
     damped = moments + np.eye(rows) * max(_DAMPING * float(np.diag(moments).mean()), 1e-12)
@@ -166,7 +172,8 @@ def made_up_for(
     left = (weights * scales)[order]
     # of the inverse, so that each row tells what those after it can make up for
     upper = np.linalg.cholesky(np.linalg.inv(damped[np.ix_(order, order)])).T
-    size, top = multipliers * scales, LARGEST // multipliers
+    multipliers = np.broadcast_to(multipliers, left.shape)[order]
+    size, tops = multipliers * scales, np.minimum(np.broadcast_to(top, left.shape)[order], LARGEST // multipliers)
     levels = np.zeros_like(left)
     for begin in range(0, rows, _BLOCK):
         end = min(begin + _BLOCK, rows)
@@ -176,8 +183,8 @@ def made_up_for(
             gone = worth < np.quantile(worth, zeros)
         spoilt = np.empty((end - begin, left.shape[1]))
         for row in range(begin, end):
-            levels[row] = np.where(gone[row - begin], 0, np.clip(np.rint(left[row] / size), -top, top))
-            spoilt[row - begin] = (left[row] - levels[row] * size) / upper[row, row]
+            levels[row] = np.where(gone[row - begin], 0, np.clip(np.rint(left[row] / size[row]), -tops[row], tops[row]))
+            spoilt[row - begin] = (left[row] - levels[row] * size[row]) / upper[row, row]
             left[row + 1 : end] -= np.outer(upper[row, row + 1 : end], spoilt[row - begin])
         left[end:] -= upper[begin:end, end:].T @ spoilt
     out = np.empty_like(levels)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import NearwordError
-from . import contextual_commands, language_commands, speaker_commands
+from . import contextual_commands, language_commands, small_commands, speaker_commands
 from .options import (
     Bits,
     Block,
@@ -316,6 +316,9 @@ for command in (
     speaker_commands.speaker_prepare,
     speaker_commands.speaker_train,
     speaker_commands.speaker_export,
+    small_commands.follow_prepare,
+    small_commands.small_train,
+    small_commands.sizes_search,
 ):
     app.command()(command)
 

@@ -101,6 +101,14 @@ def as_columns(weight: Tensor) -> Tensor:
     return weight.transpose(1, 2).flatten(1) if weight.ndim == 3 else weight
 
 
+def as_weight(columns: Tensor, like: Tensor) -> Tensor:
+    """Return ``columns`` [outputs, inputs] in the shape of a weight; what ``as_columns`` undoes."""
+    if like.ndim != 3:
+        return columns
+    outputs, inputs, frames = like.shape
+    return columns.view(outputs, frames, inputs).transpose(1, 2)
+
+
 def off_levels(columns: Tensor, rounding: Rounding) -> Tensor:
     """Return how far off their levels weights [outputs, inputs] are, 0 to 1, [outputs, groups, inputs of a group]."""
     width = columns.shape[1]
@@ -124,4 +132,4 @@ def kept(weight: Tensor, share: float, block: int) -> Tensor:
     mask = torch.ones_like(worth).flatten()
     mask[worth.flatten().argsort(stable=True)[:gone]] = 0
     mask = mask.view_as(worth).repeat_interleave(block, 1)[:, :width]
-    return mask.view(len(mask), weight.shape[2], weight.shape[1]).transpose(1, 2) if weight.ndim == 3 else mask
+    return as_weight(mask, weight)

@@ -34,6 +34,8 @@ class ModelConfig:
     """Of the encoder; Whisper tiny has 384, base 512."""
     heads: int = 6
     layers: int = 4
+    feed: int = 0
+    """Width inside the feed-forward layers; 0: four times ``width``."""
     joiner_dim: int = 256
     context_size: int = 2
     """Tokens the predictor sees."""
@@ -47,6 +49,11 @@ class ModelConfig:
     """Encoder frames after which positions begin anew."""
     dropout: float = 0.05
     """Share of what each layer adds that is left out at random while training."""
+
+    @property
+    def feed_width(self) -> int:
+        """Width inside the feed-forward layers."""
+        return self.feed or 4 * self.width
 
     @property
     def step(self) -> int:
@@ -113,8 +120,8 @@ class Layer(nn.Module):
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         self.feed_norm = nn.LayerNorm(width)
-        self.expand = nn.Linear(width, 4 * width)
-        self.contract = nn.Linear(4 * width, width)
+        self.expand = nn.Linear(width, config.feed_width)
+        self.contract = nn.Linear(config.feed_width, width)
         self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:

@@ -1,16 +1,19 @@
 """Errors against bytes: the bundled model packed, its weights rounded after training to fewer bits and with zeros.
 
     python tests/benchmarks/compressed_models.py measure --speech DIR --work DIR [--points 8:0 5:0 4:0 8:50 ...]
-                                                         [--calibrate FOLDER]
+                                                         [--calibrate FOLDER] [--trained FOLDER]
     python tests/benchmarks/compressed_models.py report --work DIR [-o docs/compression-errors.svg]
+    python tests/benchmarks/compressed_models.py curves --runs DIR [-o docs/small-curves.svg]
     python tests/benchmarks/compressed_models.py loading [--work DIR]
     python tests/benchmarks/compressed_models.py operations
 
 ``measure`` packs each point (bits:zeros, then optionally :group and :block; with ``--calibrate``, a folder of
-recordings, bits may be a fraction and there are no groups and blocks) and runs ``nearword evaluate`` on the three
-dev sets as it stands; what is in the work folder already is not measured again. ``report`` prints the table and draws
-it. ``loading`` opens folder and packed models in turn, and a step of the encoder with each, in one process. It also
-runs one matrix product in int8 dense, with zeros, and with zeros in blocks: whether onnxruntime skips them.
+recordings, bits may be a fraction and there are no groups and blocks; with ``--trained``, a folder of models that
+``python -m nearword.models.training small-train`` has written, called as b4z50, these are packed as they are) and runs
+``nearword evaluate`` on the three dev sets as it stands; what is in the work folder already is not measured again.
+``report`` prints the table and draws it. ``curves`` draws how far encoders in training were from their teacher.
+``loading`` opens folder and packed models in turn, and a step of the encoder with each, in one process. It also runs
+one matrix product in int8 dense, with zeros, and with zeros in blocks: whether onnxruntime skips them.
 ``operations`` counts the multiplications of the graphs per second of audio.
 """
 
@@ -62,6 +65,16 @@ def name_of(point: str, *, calibrated: bool = False) -> str:
     )
 
 
+def measure_trained(speech: Path, work: Path, models: Path) -> None:
+    """Pack and evaluate each model of a folder."""
+    work.mkdir(parents=True, exist_ok=True)
+    for folder in sorted(path for path in models.iterdir() if path.is_dir()):
+        packed = work / f"t{folder.name}.nearword"
+        if not packed.exists():
+            pack_model(folder, packed)
+        evaluate(speech, packed)
+
+
 def measure(speech: Path, work: Path, points: list[str], recordings: list[Path]) -> None:
     """Pack and evaluate each point."""
     work.mkdir(parents=True, exist_ok=True)
@@ -74,14 +87,19 @@ def measure(speech: Path, work: Path, points: list[str], recordings: list[Path])
             pack_model(resolve(), packed, calibration=Calibration(float(bits), int(zeros) / 100), recordings=recordings)
         else:
             pack_model(resolve(), packed, rounding=Rounding(int(bits), int(zeros) / 100, *map(int, more)))
-        for name, (manifest, *options) in SETS.items():
-            kept = packed.with_name(f"{packed.stem}.{name}.json")
-            if kept.exists():
-                continue
-            command = [sys.executable, "-m", "nearword.runtime.cli", "evaluate", "--model", packed, speech / manifest]
-            result = subprocess.run([*command, *options, "--format", "json"], capture_output=True, check=True)
-            kept.write_bytes(result.stdout)
-            print(kept, flush=True)
+        evaluate(speech, packed)
+
+
+def evaluate(speech: Path, packed: Path) -> None:
+    """Run ``nearword evaluate`` on the dev sets, unless it has been run."""
+    for name, (manifest, *options) in SETS.items():
+        kept = packed.with_name(f"{packed.stem}.{name}.json")
+        if kept.exists():
+            continue
+        command = [sys.executable, "-m", "nearword.runtime.cli", "evaluate", "--model", packed, speech / manifest]
+        result = subprocess.run([*command, *options, "--format", "json"], capture_output=True, check=True)
+        kept.write_bytes(result.stdout)
+        print(kept, flush=True)
 
 
 def report(work: Path, output: Path | None) -> None:
@@ -105,8 +123,8 @@ def report(work: Path, output: Path | None) -> None:
 
 def title_of(name: str) -> str:
     """Return how a point is called in the picture."""
-    bits, zeros = name.lstrip("cb").split("z")
-    how = "calibrated, " if name.startswith("c") else ""
+    bits, zeros = name.lstrip("ctb").split("z")
+    how = {"c": "calibrated, ", "t": "trained, "}.get(name[0], "")
     return f"{how}{bits} bits" + (f", {zeros} % zeros" if zeros != "0" else "")
 
 
@@ -137,6 +155,26 @@ def draw(rows: list[tuple[str, int, dict]], base: int, output: Path) -> None:
     axes.legend()
     figure.tight_layout()
     figure.savefig(output, metadata={"Date": None})
+
+
+def curves(runs: Path, output: Path | None) -> None:
+    """Print and draw what the runs in a folder have logged of speech that is held out."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7.5, 3.6))
+    for log in sorted(runs.glob("b*z*/log.jsonl")):
+        rows = [json.loads(line) for line in log.read_text().splitlines()]
+        print(log.parent.name, *(f"{row['update']}: {row['tokens']:.4f}, {row['phones']:.4f};" for row in rows))
+        updates, tokens = ([row[key] for row in rows] for key in ("update", "tokens"))
+        axes.plot(updates, tokens, marker=".", label=title_of(log.parent.name))
+    axes.set(xlabel="updates", ylabel="divergence of tokens, nats a frame", yscale="log")
+    axes.legend(fontsize=7)
+    figure.tight_layout()
+    if output is not None:
+        figure.savefig(output, metadata={"Date": None})
 
 
 def loading(work: Path | None, times: int = 7) -> None:
@@ -229,18 +267,24 @@ def operations() -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["measure", "report", "loading", "operations"])
+    parser.add_argument("command", choices=["measure", "report", "curves", "loading", "operations"])
     parser.add_argument("--speech", type=Path)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--points", nargs="+", default=POINTS)
     parser.add_argument("--calibrate", type=Path)
+    parser.add_argument("--trained", type=Path)
+    parser.add_argument("--runs", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    if options.command == "measure":
+    if options.command == "measure" and options.trained:
+        measure_trained(options.speech, options.work, options.trained)
+    elif options.command == "measure":
         recordings = sorted(options.calibrate.iterdir()) if options.calibrate else []
         measure(options.speech, options.work, options.points, recordings)
     elif options.command == "report":
         report(options.work, options.output)
+    elif options.command == "curves":
+        curves(options.runs, options.output)
     elif options.command == "loading":
         loading(options.work)
     else:
