@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +10,15 @@ import numpy.typing as npt
 from .lattice import Lattice
 
 Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.signedinteger[Any]]
 MAX_CELLS = 500_000
 """Words times arcs that are compared at one time; a bound on memory."""
 
 
 def total(lattice: Lattice, scale: float = 1.0) -> float:
     """Return the log-sum of the totals of all paths, each times ``scale``."""
-    return _to_end(lattice, scale)[0]
+    return _to_end(lattice.source, lattice.target, lattice.totals, lattice.final_totals, scale)[0]
 
 
 def posteriors(lattice: Lattice, scale: float = 1.0) -> Doubles:
@@ -24,16 +27,23 @@ def posteriors(lattice: Lattice, scale: float = 1.0) -> Doubles:
     Paths are as probable as the exponential of ``scale`` times their total; 1 / ``scale`` is a temperature. The
     probabilities over any cut through the lattice, ends that lie before it included, sum to one.
     """
-    to_end = np.array(_to_end(lattice, scale))
-    onward = np.exp(scale * lattice.totals + to_end[lattice.target] - to_end[lattice.source])
-    visits = [0.0] * lattice.num_nodes
+    return arc_posteriors(lattice.source, lattice.target, lattice.totals, lattice.final_totals, scale)
+
+
+def arc_posteriors(
+    source: Numbers, target: Numbers, totals: Doubles, final_totals: Doubles, scale: float = 1.0
+) -> Doubles:
+    """Return the same of the arrays of a lattice, for those who have them without a lattice."""
+    to_end = np.array(_to_end(source, target, totals, final_totals, scale))
+    onward = np.exp(scale * totals + to_end[target] - to_end[source])
+    visits = [0.0] * len(to_end)
     visits[0] = 1.0
     through = []
     # the forward pass runs on probabilities: what is too small for them does not matter to any sum
-    for source, target, share in zip(lattice.source.tolist(), lattice.target.tolist(), onward.tolist(), strict=True):
-        probability = visits[source] * share
+    for leaves, enters, share in zip(source.tolist(), target.tolist(), onward.tolist(), strict=True):
+        probability = visits[leaves] * share
         through.append(probability)
-        visits[target] += probability
+        visits[enters] += probability
     return np.array(through, np.float64)
 
 
@@ -54,24 +64,31 @@ def word_confidences(
     if probabilities is None:
         probabilities = posteriors(lattice)
     chosen = np.array(lattice.best_path() if path is None else path, np.intp)
+    return arc_confidences(lattice.word, lattice.start, lattice.end, chosen, probabilities)
+
+
+def arc_confidences(
+    word: Numbers, start: Floats, end: Floats, chosen: npt.NDArray[np.intp], probabilities: Doubles
+) -> Doubles:
+    """Return the same of the arrays of a lattice, for the arcs that are chosen."""
     confidences = np.zeros(len(chosen))
-    step = max(1, MAX_CELLS // max(1, lattice.num_arcs))
+    step = max(1, MAX_CELLS // max(1, len(word)))
     for first in range(0, len(chosen), step):
         some = chosen[first : first + step]
-        overlap = (lattice.start < lattice.end[some, None]) & (lattice.end > lattice.start[some, None])
+        overlap = (start < end[some, None]) & (end > start[some, None])
         overlap[np.arange(len(some)), some] = True  # a word without length too
-        overlap &= lattice.word[some, None] == lattice.word
+        overlap &= word[some, None] == word
         confidences[first : first + step] = np.where(overlap, probabilities, 0.0).sum(1)
     return np.minimum(confidences, 1.0)
 
 
-def _to_end(lattice: Lattice, scale: float) -> list[float]:
+def _to_end(source: Numbers, target: Numbers, totals: Doubles, final_totals: Doubles, scale: float) -> list[float]:
     """Return the log-sum over all ways from each node to an end, [nodes]."""
     if not (math.isfinite(scale) and scale > 0):
         raise ValueError(f"scale is {scale}; expected a number above 0")
-    sums: list[float] = (scale * lattice.final_totals).tolist()
-    first, targets = lattice.first_arc.tolist(), lattice.target.tolist()
-    weights: list[float] = (scale * lattice.totals).tolist()
+    sums: list[float] = (scale * final_totals).tolist()
+    first, targets = source.searchsorted(np.arange(len(sums) + 1)).tolist(), target.tolist()
+    weights: list[float] = (scale * totals).tolist()
     exp, log, nothing = math.exp, math.log, -math.inf
     # plain floats: the loop is sequential, and most nodes have a few arcs only
     for node in range(len(sums) - 1, -1, -1):

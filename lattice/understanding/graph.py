@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..lattice import Lattice
-from ..posterior import posteriors
+from ..posterior import arc_posteriors
+from ..prune import Mask
 from .weights import Doubles, Ints, Weights
 from .words import BEGIN, END, NUM_ATTRIBUTES, Keys, attributes, hash_of
 
@@ -55,6 +56,18 @@ class WordClasses:
 
 
 @dataclass(frozen=True, eq=False)
+class Heard:
+    """When the words of a lattice were heard."""
+
+    start: npt.NDArray[np.float32]
+    """[arcs] Seconds at which the word begins."""
+    end: npt.NDArray[np.float32]
+    """[arcs] Seconds at which it ends."""
+    offset: float
+    """Seconds of the stream at which time 0 lies."""
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """Words between nodes, and how probable each is. Node 0 is the start; sources never decrease."""
 
@@ -74,8 +87,8 @@ class Graph:
     """[arcs] Score of the search (natural logarithm)."""
     final_totals: Doubles
     """[nodes] Score of ending there; -inf where no path ends."""
-    lattice: Lattice | None = None
-    """The lattice with the same arcs, if it is of one."""
+    heard: Heard | None = None
+    """When each word was heard, if it was."""
 
     @property
     def begin(self) -> int:
@@ -123,31 +136,49 @@ def graph_of_words(words: Sequence[str], classes: WordClasses | None, cases: Seq
     )
 
 
-def graph_of_lattice(lattice: Lattice, classes: WordClasses | None, scale: float) -> Graph:
+def graph_of_lattice(
+    lattice: Lattice, classes: WordClasses | None, scale: float, kept: tuple[Mask, Mask] | None = None
+) -> Graph:
     """Return the graph of a lattice.
 
     Args:
         lattice: what may have been said.
         classes: of words, if there are any.
         scale: of scores where they become probabilities, as for ``posteriors``.
+        kept: [arcs] and [nodes] Which arcs to take, and in which nodes paths may end; all unless given. Each arc and
+            end lies on a path of others.
     """
-    words = tuple(word.lower() for word in lattice.words)
+    chosen, ends = kept or (np.ones(lattice.num_arcs, bool), np.ones(lattice.num_nodes, bool))
+    arcs = chosen.nonzero()[0]
+    entered, said = lattice.target[arcs], lattice.word[arcs]
+    # nodes and words are counted anew, in the order they had
+    nodes, spoken = np.zeros(len(ends), bool), np.zeros(len(lattice.words), bool)
+    nodes[0] = True
+    nodes[entered] = True
+    spoken[said] = True
+    number = nodes.cumsum() - 1
+    source, target, word = number[lattice.source[arcs]], number[entered], (spoken.cumsum() - 1)[said]
+    final_totals = np.where(ends, lattice.final_totals, -np.inf)[nodes]
+    totals = lattice.totals[arcs]
+    words = tuple([lattice.words[place].lower() for place in spoken.nonzero()[0].tolist()])
     return Graph(
         words,
         _attributes(words, classes),
-        lattice.source.astype(np.int64),
-        lattice.target.astype(np.int64),
-        lattice.word.astype(np.int64),
-        posteriors(lattice, scale),
-        lattice.totals,
-        lattice.final_totals,
-        lattice,
+        source,
+        target,
+        word,
+        arc_posteriors(source, target, totals, final_totals, scale),
+        totals,
+        final_totals,
+        Heard(lattice.start[arcs], lattice.end[arcs], lattice.offset),
     )
 
 
 def share_within(graph: Graph, words: Collection[str]) -> float:
     """Return how probable it is that a path has no other words than these."""
     inside = [word in words for word in graph.words]
+    if not any(inside) and graph.final_totals[0] == -np.inf:
+        return 0.0
     visits, share = [0.0] * graph.num_nodes, [0.0] * graph.num_nodes
     visits[0] = share[0] = 1.0
     arcs = zip(*(row.tolist() for row in (graph.source, graph.target, graph.word, graph.posterior)), strict=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .graph import COARSE, FINE, Graph, Listed
 from .weights import Doubles, Ints
-from .words import PLAIN, Keys, character_grams, combined, continued, hash_of
+from .words import PLAIN, Keys, character_grams, combined, continued, distinct, hash_of
 
 _SINGLE = tuple(hash_of("intent " + name) for name in ("word", "coarse", "fine", "characters", "listed"))
 _PAIR = tuple(hash_of("intent " + name) for name in ("pair", "coarse pair"))
@@ -22,7 +22,7 @@ ALWAYS = np.array([hash_of("intent always")], np.uint64)
 def intent_features(graph: Graph, listed: Listed) -> tuple[Keys, Doubles]:
     """Return features of a graph, each once and in rising order, and how often they are to be expected, from 0 to 1."""
     words, posterior = graph.word, graph.posterior
-    first, second, together = _pairs_of_path(graph) if graph.lattice is None else _pairs(graph)
+    first, second, together = _pairs_of_path(graph) if graph.heard is None else _pairs(graph)
     plain, coarse, fine = (graph.attributes[:, column] for column in (PLAIN, COARSE, FINE))
     grams, lengths = character_grams(graph.words)
     named = _listed(graph, listed)
@@ -35,7 +35,7 @@ def intent_features(graph: Graph, listed: Listed) -> tuple[Keys, Doubles]:
     singles = len(keys) - 2 * pairs
     keys[singles:] = continued(keys[singles:], np.concatenate([plain[second], coarse[second]]))
     keys = np.concatenate([ALWAYS, keys])
-    if graph.lattice is None and not named:  # all are sure
+    if graph.heard is None and not named:  # all are sure
         keys.sort()
         fresh = np.ones(len(keys), bool)
         np.not_equal(keys[1:], keys[:-1], out=fresh[1:])
@@ -43,7 +43,7 @@ def intent_features(graph: Graph, listed: Listed) -> tuple[Keys, Doubles]:
         return unique, np.ones(len(unique))
     held = np.bincount(words, posterior, len(graph.words)).repeat(lengths)
     counts = [np.ones(1), posterior, posterior, posterior, held, np.array(list(named.values())), together, together]
-    unique, place = np.unique(keys, return_inverse=True)
+    unique, place = distinct(keys)
     return unique, np.minimum(np.bincount(place, np.concatenate(counts)), 1.0)
 
 
@@ -69,7 +69,7 @@ def _pairs(graph: Graph) -> tuple[Ints, Ints, Doubles]:
     before = np.arange(len(graph.word)).repeat(many)
     after = np.arange(int(many.sum())) + (begins - (many.cumsum() - many)).repeat(many)
     starts = np.arange(first_arc[1])
-    ends = np.flatnonzero(graph.final_totals[target] > -np.inf)
+    ends = (graph.final_totals[target] > -np.inf).nonzero()[0]
     return (
         np.concatenate([graph.word[before], np.full(len(starts), graph.begin), graph.word[ends]]),
         np.concatenate([graph.word[after], graph.word[starts], np.full(len(ends), graph.end)]),

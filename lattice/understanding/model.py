@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..lattice import Lattice
 from ..nbest import n_best
-from ..posterior import word_confidences
+from ..posterior import arc_confidences
 from .basic import BASIC_WORDS, basic_intent
 from .confidence import HEARD, Rejection
 from .graph import NOTHING_LISTED, Graph, Listed, WordClasses, graph_of_lattice, graph_of_words, share_within
@@ -25,8 +25,8 @@ from .result import FilledSlot, Understanding
 from .slot_features import features_there
 from .values import ValueKind, value_of
 from .weights import Doubles, Floats, Weights, summed
-from .windows import Windows, best_path, limit_windows, marginals, windows_of
-from .words import Token, combined, hash_of, tokenize
+from .windows import Windows, best_path, marginals, windows_of, within_limits
+from .words import Token, combined, distinct, hash_of, tokenize
 
 OUTSIDE = "O"
 """Label of words that are in no slot; label 0."""
@@ -126,8 +126,8 @@ class UnderstandingModel:
 
     def understand_lattice(self, lattice: Lattice, listed: Listed = NOTHING_LISTED) -> Understanding:
         """Return what a lattice asks for; ``text`` is the path that was chosen, ``slots`` have times."""
-        small = limit_windows(lattice, MAX_ARCS, MAX_WINDOWS)
-        graph = graph_of_lattice(small, self.classes, self.paths.posterior_scale)
+        kept = within_limits(lattice, MAX_ARCS, MAX_WINDOWS)
+        graph = graph_of_lattice(lattice, self.classes, self.paths.posterior_scale, kept)
         if share_within(graph, BASIC_WORDS) >= BASIC_SHARE:
             basic = self._basic_of(lattice)
             if basic is not None:
@@ -176,7 +176,7 @@ class UnderstandingModel:
         number = int(known.argmax())
         sure = confidence = self.rejection.confidence(*lead_of(margins, self.none_of_them))
         words, heard, slots = self._slots(graph, number, listed)
-        if graph.lattice is not None:
+        if graph.heard is not None:
             sure = HEARD.confidence(confidence, slots, heard)
         return Understanding(
             accepted=confidence >= self.rejection.least,
@@ -189,16 +189,16 @@ class UnderstandingModel:
 
     def _slots(self, graph: Graph, intent: int, listed: Listed) -> tuple[list[str], Doubles, list[FilledSlot]]:
         """Return the words of the best path, how sure they are, and the slots in it."""
-        lattice = graph.lattice
+        spoken = graph.heard
         chosen, transitions = self.labels_of(intent)
-        if lattice is None and len(chosen) == 1:
+        if spoken is None and len(chosen) == 1:
             return [graph.words[word] for word in graph.word], graph.posterior, []
         windows = windows_of(graph, max(len(graph.word), MAX_WINDOWS))
         if windows is None:
             raise ValueError(f"a graph of {len(graph.word)} arcs has more than {MAX_WINDOWS} windows")
         emissions = self.emissions(graph, windows, intent, listed)
         paths = self.paths
-        if lattice is None:
+        if spoken is None:
             at, best = best_path(windows, emissions, transitions)
         else:
             base = paths.search * windows.score
@@ -207,12 +207,15 @@ class UnderstandingModel:
             at, best = best_path(windows, weight * emissions + base[:, None], weight * transitions)
         arcs = windows.arc[at]
         words = [graph.words[word] for word in graph.word[arcs].tolist()]
-        heard = np.ones(len(arcs)) if lattice is None else word_confidences(lattice, arcs.tolist(), graph.posterior)
+        if spoken is None:
+            heard, times = np.ones(len(arcs)), None
+        else:
+            heard = arc_confidences(graph.word, spoken.start, spoken.end, arcs, graph.posterior)
+            times = np.stack([spoken.start[arcs], spoken.end[arcs]], 1) + spoken.offset
         if not best.any():
             return words, heard, []
         shares = marginals(emissions[at] / self.label_temperature, transitions / self.label_temperature)
         sure = shares[np.arange(len(at)), best] * heard
-        times = None if lattice is None else np.stack([lattice.start[arcs], lattice.end[arcs]], 1) + lattice.offset
         labels = [self.labels[chosen[label]] for label in best]
         return words, heard, _filled(words, labels, sure, times, self.known_values)
 
@@ -222,8 +225,8 @@ class UnderstandingModel:
         allowed = self.allowed[intent]
         chosen, place_of = allowed.nonzero()[0], allowed.cumsum() - 1
         asked, where = keys.ravel(), None
-        if graph.lattice is not None:  # windows have much in common
-            asked, where = np.unique(asked, return_inverse=True)
+        if graph.heard is not None:  # windows have much in common
+            asked, where = distinct(asked)
         found = self.slot_weights.rows(asked, allowed)
         group, column = found.key, place_of.take(found.column)
         weight = found.weight * (asked != 0).take(group)

@@ -14,9 +14,11 @@ UNKNOWN = -9.0
 """Log-probability of a word that is not known."""
 _ORDERS = tuple(hash_of(f"language {order}") for order in range(1, ORDER + 1))
 
-_BEGUN = combined([np.array([_ORDERS[0], _ORDERS[1], _ORDERS[2], _ORDERS[0], _ORDERS[1]], np.uint64)])
-_TWO = [1, 2, 4]
-"""Keys of more than one word."""
+_FIRST, _SECOND, _THIRD = range(3)
+_BEGUN = combined([np.array([_ORDERS[number] for number in (0, 0, 1, 1, 2)], np.uint64)])[:, None]
+"""Keys of the third word, the second, first and second, second and third, all three; hashed together, word by word."""
+_HEADS, _NEXT = [_THIRD, _SECOND, _FIRST, _SECOND, _FIRST], [_SECOND, _THIRD, _SECOND]
+"""First word of each key, and second of those that have two and more, which are the last."""
 
 
 def ngram_keys(words: Keys) -> Keys:
@@ -32,15 +34,14 @@ def language_scores(graph: Graph, windows: Ints, weights: Weights) -> Doubles:
         windows: [windows, 5] Words by number in the graph.
         weights: log-probability and backoff of each n-gram.
     """
-    first, second, third = graph.attributes[windows[:, : BEFORE + 1], PLAIN].T
-    # one word, two and three, and what stands before the last of two and of three: hashed together, word by word
-    keys = continued(_BEGUN[:, None], np.stack([third, second, first, second, first]))
-    keys[_TWO] = continued(keys[_TWO], np.stack([third, second, second]))
-    keys[2] = continued(keys[2], third)
+    near = graph.attributes[:, PLAIN].take(windows.T[: BEFORE + 1])
+    keys = continued(_BEGUN, near[_HEADS])
+    keys[2:] = continued(keys[2:], near[_NEXT])
+    keys[4] = continued(keys[4], near[_THIRD])
     found = weights.rows(keys.ravel())
     table = np.zeros((keys.size, 2))
     table[found.key, found.column] = found.weight
-    one, two, three, shorter, longer = table.reshape(*keys.shape, 2)
+    one, shorter, longer, two, three = table.reshape(*keys.shape, 2)
     out = np.where(one[:, LOG_PROB] < 0, one[:, LOG_PROB], UNKNOWN)
     out = np.where(two[:, LOG_PROB] < 0, two[:, LOG_PROB], shorter[:, BACKOFF] + out)
     scores: Doubles = np.where(three[:, LOG_PROB] < 0, three[:, LOG_PROB], longer[:, BACKOFF] + out)

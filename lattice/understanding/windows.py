@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..lattice import Lattice
-from ..prune import ROUNDING, best_only, subset
+from ..prune import ROUNDING, Mask
 from ..viterbi import losses
 from .graph import Graph
 from .slot_features import AFTER, BEFORE, WIDTH, windows_of_words
@@ -37,48 +37,61 @@ class Windows:
     """[windows] Whether nothing follows."""
 
 
-def limit_windows(lattice: Lattice, most_arcs: int, most_windows: int) -> Lattice:
-    """Return the lattice with the widest beam that leaves so many arcs and windows at most, or its best path."""
+def within_limits(lattice: Lattice, most_arcs: int, most_windows: int) -> tuple[Mask, Mask]:
+    """Return the arcs and the ends that the widest beam leaves with so many arcs and windows at most, or the best path.
+
+    No node is left that no path from start to end uses: the best path through an arc loses as much as the arc.
+    """
     lost = losses(lattice)
-
-    def within(beam: float) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        return lost.arcs <= beam + ROUNDING, lost.ends <= beam + ROUNDING
-
-    def fits(beam: float) -> bool:
-        arcs, ends = within(beam)
-        return count_windows(lattice.source[arcs], lattice.target[arcs], ends) <= most_windows
-
     steps = np.concatenate([lost.arcs, lost.ends])
-    beams = np.unique(steps[steps < np.inf])
-    low, high = -1, len(beams)  # the lowest fits, as far as is known; the highest does not
+    beams = np.sort(steps[steps < np.inf])
     if lattice.num_arcs > most_arcs:
-        high = int((beams + ROUNDING).searchsorted(np.sort(lost.arcs)[most_arcs]))
-    middle = high - 1
-    while high - low > 1:
-        if fits(float(beams[middle])):
-            low = middle
-        else:
-            high = middle
-        middle = (low + high) // 2
-    return subset(lattice, *within(float(beams[low]))) if low >= 0 else best_only(lattice)
+        beams = beams[: int((beams + ROUNDING).searchsorted(np.sort(lost.arcs)[most_arcs]))]
+    arcs, ends = lost.arcs <= beams[:, None] + ROUNDING, lost.ends <= beams[:, None] + ROUNDING
+    if len(beams):
+        some = arcs[-1].nonzero()[0]  # what the widest beam leaves
+        counts = count_windows(lattice.source[some], lattice.target[some], arcs[:, some], ends)
+        fitting = (counts <= most_windows).nonzero()[0]
+        if len(fitting):
+            return arcs[fitting[-1]], ends[fitting[-1]]
+    return _best_alone(lattice)
 
 
-def count_windows(source: npt.NDArray[np.integer], target: npt.NDArray[np.integer], ends: npt.NDArray[np.bool_]) -> int:
-    """Return how many windows there are of arcs, [arcs] each, between nodes of which some are ends, [nodes]."""
-    nodes = len(ends)
+def _best_alone(lattice: Lattice) -> tuple[Mask, Mask]:
+    path = lattice.best_path()
+    arcs, ends = np.zeros(lattice.num_arcs, bool), np.zeros(lattice.num_nodes, bool)
+    arcs[path] = True
+    ends[lattice.target[path[-1]] if path else 0] = True
+    return arcs, ends
+
+
+def count_windows(source: npt.NDArray[np.integer], target: npt.NDArray[np.integer], arcs: Mask, ends: Mask) -> Doubles:
+    """Return how many windows there are, for each choice of arcs and ends, [choices].
+
+    Args:
+        source: [arcs] Node that each leaves.
+        target: [arcs] Node that each enters.
+        arcs: [choices, arcs] Which are there.
+        ends: [choices, nodes] In which nodes paths end.
+    """
+    nodes = np.arange(ends.shape[1])
+    leaving = (source[:, None] == nodes).astype(np.float64)
+    entering = (target[:, None] == nodes).astype(np.float64)
+    there = arcs.astype(np.float64)
     # ways of one and of two words from each node, and to it; what stands before and behind all is a word as well
-    onward = np.bincount(source, minlength=nodes) + ends
-    onward_two = np.bincount(source, onward[target], nodes) + ends
-    back = np.bincount(target, minlength=nodes)
-    back[0] = 1
-    back_two = np.bincount(target, back[source], nodes)
-    back_two[0] = 1
-    return int(back_two[source] @ onward_two[target])
+    onward = there @ leaving + ends
+    onward_two = (there * onward[:, target]) @ leaving + ends
+    back = there @ entering
+    back[:, 0] = 1
+    back_two = (there * back[:, source]) @ entering
+    back_two[:, 0] = 1
+    counts: Doubles = (there * back_two[:, source] * onward_two[:, target]).sum(1)
+    return counts
 
 
 def windows_of(graph: Graph, limit: int) -> Windows | None:
     """Return the windows of a graph, None if there are more than ``limit``."""
-    if graph.lattice is None:
+    if graph.heard is None:
         return _of_one_path(graph)
     one_way = np.array_equal(graph.source, np.arange(graph.num_nodes - 1))
     if one_way and np.array_equal(graph.target, graph.source + 1) and (graph.final_totals[:-1] == -np.inf).all():
@@ -87,13 +100,13 @@ def windows_of(graph: Graph, limit: int) -> Windows | None:
     if len(arcs) > limit:
         return None
     depth = _depths(graph)[arcs[:, BEFORE]]
-    order = np.argsort(depth, kind="stable")
+    order = depth.argsort(kind="stable")
     arcs, depth = arcs[order], depth[order]
     before, after = _links(arcs, len(graph.word) + 2)
     word = np.concatenate([graph.word, [graph.end, graph.begin]])
     middle, last = arcs[:, BEFORE], arcs[:, BEFORE + 1] == len(graph.word)
     score = graph.totals[middle] + np.where(last, graph.final_totals[graph.target[middle]], 0.0)
-    steps = np.concatenate([[0], np.flatnonzero(np.diff(depth)) + 1, [len(depth)]])
+    steps = np.concatenate([[0], (np.diff(depth)).nonzero()[0] + 1, [len(depth)]])
     return Windows(word[arcs], middle, before, after, steps, score, last)
 
 
@@ -103,16 +116,16 @@ def _chains(graph: Graph) -> Ints:
     What stands behind all has the number of arcs as its own, what stands before all the next.
     """
     end, begin = len(graph.word), len(graph.word) + 1
-    ending = np.flatnonzero(graph.final_totals[graph.target] > -np.inf)
-    starting = np.flatnonzero(graph.source == 0)
+    ending = (graph.final_totals[graph.target] > -np.inf).nonzero()[0]
+    starting = (graph.source == 0).nonzero()[0]
     one, other = _joined(graph.target, graph.source)
     first = np.concatenate([one, ending, [end], np.full(len(starting), begin), [begin]])
     second = np.concatenate([other, np.full(len(ending), end), [end], starting, [begin]])
-    order = np.argsort(first, kind="stable")
+    order = first.argsort(kind="stable")
     first, second = first[order], second[order]
     left, right = _joined(second, first)
     a, b, c = first[left], second[left], second[right]
-    back, onward = np.flatnonzero(c < end), np.flatnonzero(a < end)
+    back, onward = (c < end).nonzero()[0], (a < end).nonzero()[0]
     left, right = _joined(c[back], a[onward])
     left, right = back[left], onward[right]
     return np.stack([a[left], b[left], c[left], b[right], c[right]], 1)
@@ -120,8 +133,8 @@ def _chains(graph: Graph) -> Ints:
 
 def _joined(left: Ints, right: Ints) -> tuple[Ints, Ints]:
     """Return all pairs of places with equal numbers; those on the right never decrease."""
-    begins = np.searchsorted(right, left)
-    many = np.searchsorted(right, left, "right") - begins
+    begins = right.searchsorted(left)
+    many = right.searchsorted(left, "right") - begins
     ends = many.cumsum()
     total = int(ends[-1]) if len(ends) else 0
     return np.arange(len(left)).repeat(many), np.arange(total) + (begins - (ends - many)).repeat(many)
@@ -139,10 +152,10 @@ def _links(arcs: Ints, base: int) -> tuple[Ints, Ints]:
     """Return which window follows which: its first four arcs are the other's last four."""
     place = base ** np.arange(WIDTH - 1)
     begins, ends = arcs[:, :-1] @ place, arcs[:, 1:] @ place
-    order = np.argsort(begins, kind="stable")
+    order = begins.argsort(kind="stable")
     before, after = _joined(ends, begins[order])
     after = order[after]
-    by_after = np.argsort(after, kind="stable")
+    by_after = after.argsort(kind="stable")
     return before[by_after], after[by_after]
 
 
@@ -169,14 +182,14 @@ def best_path(windows: Windows, emissions: Doubles, transitions: Doubles) -> tup
         return np.arange(len(emissions)), best_labels(emissions, transitions)
     best = emissions.copy()
     onward = np.empty_like(best)
-    link_of = np.searchsorted(windows.after, np.arange(len(best) + 1))
+    link_of = windows.after.searchsorted(np.arange(len(best) + 1))
     bounds = windows.steps.tolist()
     for first, end in pairwise(bounds):
         links = windows.before[link_of[first] : link_of[end]]
         if len(links):
             best[first:end] += np.maximum.reduceat(onward[links], link_of[first:end] - link_of[first])
-        onward[first:end] = (best[first:end, :, None] + transitions).max(1)
-    finals = np.flatnonzero(windows.last)
+        np.maximum.reduce(best[first:end, :, None] + transitions, axis=1, out=onward[first:end])
+    finals = (windows.last).nonzero()[0]
     place, current = np.unravel_index(best[finals].argmax(), (len(finals), best.shape[1]))
     at, label = int(finals[place]), int(current)
     path, chosen = [at], [label]
@@ -226,4 +239,4 @@ def marginals(emissions: Doubles, transitions: Doubles) -> Doubles:
     return both
 
 
-__all__ = ["AFTER", "BEFORE", "Windows", "best_path", "count_windows", "limit_windows", "marginals", "windows_of"]
+__all__ = ["AFTER", "BEFORE", "Windows", "best_path", "count_windows", "marginals", "windows_of", "within_limits"]

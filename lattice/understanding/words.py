@@ -25,6 +25,7 @@ NUM_ATTRIBUTES = 6
 _ATTRIBUTE_BYTES = 8 * NUM_ATTRIBUTES
 BEGIN, END = "\x02", "\x03"
 """What stands before the first word, and behind the last."""
+_BEGUN = hashlib.blake2b(digest_size=8)
 _FACTOR = np.uint64(0x9FB21C651E98DF25)
 _SHIFT = np.uint64(32)
 
@@ -59,8 +60,11 @@ def hash_of(text: str) -> int:
 
 def hashes_of(texts: Sequence[str]) -> Keys:
     """Return ``hash_of`` of each text, [texts], read-only."""
-    blake2b = hashlib.blake2b
-    digests = [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts]
+    copy, digests = _BEGUN.copy, []
+    for text in texts:  # a copy takes half the time of beginning anew
+        one = copy()
+        one.update(text.encode("utf-8", "surrogatepass"))
+        digests.append(one.digest())
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64, copy=False)
 
 
@@ -78,6 +82,18 @@ def continued(keys: Keys, part: Keys) -> Keys:
     out *= _FACTOR
     out ^= out >> _SHIFT
     return out
+
+
+def distinct(keys: Keys) -> tuple[Keys, Ints]:
+    """Return what ``np.unique`` does with ``return_inverse``, of [n] keys, in less time where they are few."""
+    order = keys.argsort()
+    ordered = keys.take(order)
+    fresh = np.ones(len(keys), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
+    place = np.empty(len(keys), np.int64)
+    place[order] = fresh.cumsum()
+    place -= 1
+    return ordered[fresh], place
 
 
 @lru_cache(KEPT_WORDS)

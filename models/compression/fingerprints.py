@@ -59,9 +59,11 @@ class FingerprintHash:
         """Return the places of those that are keys, and of one in 2 ** width of the others, and their numbers."""
         if not self.count:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        numbers = self.hash.numbers(keys)
-        right = self.fingerprints.take(np.maximum(numbers, 0)) == _fingerprints(keys, self.fingerprints.width)
-        place = (right & (numbers >= 0)).nonzero()[0]
+        bit = self.hash.places(keys)
+        numbers = self.hash.ranks_of(bit)
+        right = self.fingerprints.take(numbers) == _fingerprints(keys, self.fingerprints.width)
+        right &= bit >= 0
+        place = right.nonzero()[0]
         return place, numbers.take(place)
 
     def sections(self, prefix: str) -> Sections:
@@ -95,5 +97,5 @@ class FingerprintHash:
 def _fingerprints(keys: Keys, width: int) -> npt.NDArray[np.int64]:
     if not width:
         return np.zeros(len(keys), np.int64)
-    bits: npt.NDArray[np.int64] = (mixed(keys, _SALT) >> np.uint64(64 - width)).astype(np.int64)
+    bits: npt.NDArray[np.int64] = (mixed(keys, _SALT) >> np.uint64(64 - width)).view(np.int64)
     return bits

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -61,12 +62,17 @@ class PackedInts:
         if not self.width:
             return np.zeros(places.shape, np.int64)
         bit = places * self.width
-        # four bytes from any byte on: a view whose items overlap
-        windows = np.ndarray((len(self.data) - 3,), "<u4", self.data, strides=(1,))
-        numbers: Ints = windows[bit >> 3].astype(np.int64)
-        numbers >>= bit & 7
+        numbers: Ints = self._windows[bit >> 3].astype(np.int64)
+        bit &= 7
+        numbers >>= bit
         numbers &= (1 << self.width) - 1
         return numbers
+
+    @cached_property
+    def _windows(self) -> npt.NDArray[np.uint32]:
+        """[bytes - 3] Four bytes from any byte on: a view whose items overlap."""
+        windows: npt.NDArray[np.uint32] = np.ndarray((len(self.data) - 3,), "<u4", self.data, strides=(1,))
+        return windows
 
     def pieces(self) -> Iterator[Ints]:
         """Yield all numbers, some thousands at a time."""

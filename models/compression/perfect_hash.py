@@ -30,8 +30,9 @@ WORD, BLOCK = 64, 256
 _WORDS_PER_BLOCK = BLOCK // WORD
 _ONE = np.uint64(1)
 _BIT = np.array([1, 2, 4, 8, 16, 32, 64, 128], np.uint8)
-_PAIRS, _FOURS, _BYTES = (np.uint64(mask * 0x0101010101010101) for mask in (0x55, 0x33, 0x0F))
-_SUM = np.uint64(0x0101010101010101)
+_SUM, _56 = np.uint64(0x0101010101010101), np.uint64(56)
+_BYTE_ONES = np.array([number.bit_count() for number in range(256)], np.uint8)
+"""Set bits of each byte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +103,14 @@ class PerfectHash:
 
     def numbers(self, keys: Keys) -> npt.NDArray[np.int64]:
         """Return the number of each key, [n]; -1, or any number, for what is none."""
-        keys = np.asarray(keys, np.uint64)
-        place = self._places(keys, 0)
-        if (place < 0).any():
-            hit = np.flatnonzero(place >= 0)
-            place[hit] = self._rank(place[hit])
-            return place
-        return self._rank(place)
+        place = self.places(keys)
+        numbers = self.ranks_of(place)
+        numbers[place < 0] = -1
+        return numbers
+
+    def places(self, keys: Keys) -> npt.NDArray[np.int64]:
+        """Return the place of the bit of each key, [n]; -1, or any place, for what is none."""
+        return self._places(np.asarray(keys, np.uint64), 0)
 
     def _places(self, keys: Keys, level: int) -> npt.NDArray[np.int64]:
         """Return the place of the bit of each key in the arrays from ``level`` on; -1 where none is set."""
@@ -123,8 +125,9 @@ class PerfectHash:
         number = found.argmax(1)
         number += np.arange(0, bit.size, end - level)
         place: npt.NDArray[np.int64] = bit.take(number)
-        missed = np.flatnonzero(~found.take(number))
-        if len(missed):
+        hit = found.take(number)
+        if not hit.all():
+            missed = (~hit).nonzero()[0]
             place[missed] = self._places(keys[missed], end)
         return place
 
@@ -145,8 +148,8 @@ class PerfectHash:
         ones = _ones(self.bits)
         return (np.cumsum(ones) - ones).astype(np.uint32)
 
-    def _rank(self, bit: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return how many bits are set before each place."""
+    def ranks_of(self, bit: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return how many bits are set before each place; before place -1, any number up to ``count``."""
         word = bit >> 6
         below_place = (_ONE << (bit & 63).view(np.uint64)) - _ONE
         return self._before.take(word) + _ones(self.bits.take(word) & below_place)
@@ -179,8 +182,7 @@ def _ranks(bits: Keys) -> npt.NDArray[np.uint32]:
 
 def _ones(words: Keys) -> npt.NDArray[np.int64]:
     """Return the number of set bits of each word."""
-    pairs = words - ((words >> _ONE) & _PAIRS)
-    fours = (pairs & _FOURS) + ((pairs >> np.uint64(2)) & _FOURS)
-    eights = (fours + (fours >> np.uint64(4))) & _BYTES
-    counts: npt.NDArray[np.int64] = (eights * _SUM >> np.uint64(56)).astype(np.int64)
-    return counts
+    counts = _BYTE_ONES.take(words.view(np.uint8)).view(np.uint64)  # eight counts each, of which the product's top
+    counts *= _SUM  # byte holds the sum
+    counts >>= _56
+    return counts.view(np.int64)

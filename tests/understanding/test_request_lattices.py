@@ -10,11 +10,13 @@ from home_requests import home_examples
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from nearword.lattice import Lattice
+from nearword.lattice.prune import ROUNDING, prune, subset
 from nearword.lattice.understanding import NOTHING_LISTED, ExactWeights, WordClasses
 from nearword.lattice.understanding.graph import graph_of_lattice, graph_of_words, share_within
 from nearword.lattice.understanding.intent_features import intent_features
-from nearword.lattice.understanding.windows import best_path, count_windows, limit_windows, marginals, windows_of
-from nearword.lattice.understanding.words import PLAIN, attributes
+from nearword.lattice.understanding.windows import best_path, count_windows, marginals, windows_of, within_limits
+from nearword.lattice.understanding.words import PLAIN, attributes, distinct, hash_of, hashes_of
+from nearword.lattice.viterbi import losses
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "lattice"))
 
@@ -34,6 +36,19 @@ def confused(*choices: dict[str, float]) -> Lattice:
     final = np.zeros((len(choices) + 1, 3), np.float32)
     final[:-1, 0] = -np.inf
     return Lattice(words, source, source + 1, word, 0.3 * source, 0.3 * source + 0.3, scores, final, 2.0)
+
+
+@given(st.lists(st.integers(0, 6), max_size=40))
+def test_keys_that_come_again_are_looked_up_once(keys):
+    found, place = distinct(np.array(keys, np.uint64))
+    wanted, wanted_place = np.unique(np.array(keys, np.uint64), return_inverse=True)
+    assert np.array_equal(found, wanted)
+    assert np.array_equal(place, wanted_place)
+
+
+@given(st.lists(st.text(max_size=9), max_size=9))
+def test_texts_are_hashed_together_as_they_are_alone(texts):
+    assert hashes_of(texts).tolist() == [hash_of(text) for text in texts]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])  # words that come twice are many
@@ -100,13 +115,35 @@ def test_viterbi_finds_the_best_path_and_labels_of_all(seed):
 @given(SEEDS, st.integers(1, 60), st.integers(1, 200))
 def test_a_lattice_is_pruned_to_so_many_windows(seed, most_arcs, most_windows):
     lattice = random_lattice(seed, nodes=6, vocabulary=4)
-    small = limit_windows(lattice, most_arcs, most_windows)
-    windows = windows_of(graph_of_lattice(small, None, 1.0), MANY)
-    assert len(windows.arc) == count_windows(small.source, small.target, small.final_totals > -np.inf)
-    best = lattice.best_path()
-    assert small.text(small.best_path()) == lattice.text(best)
-    within = small.num_arcs <= most_arcs and len(windows.arc) <= most_windows
-    assert within or small.num_arcs == len(best)
+    arcs, ends = within_limits(lattice, most_arcs, most_windows)
+    small = subset(lattice, arcs, ends)
+    windows = windows_of(graph_of_lattice(lattice, None, 1.0, (arcs, ends)), MANY)
+    [counted] = count_windows(lattice.source, lattice.target, arcs[None], ends[None] & (lattice.final_totals > -np.inf))
+    assert len(windows.arc) == counted
+    assert small.text(small.best_path()) == lattice.text(lattice.best_path())
+    within = small.num_arcs <= most_arcs and counted <= most_windows
+    assert within or small.num_arcs == len(lattice.best_path())
+    # no wider beam would have kept to both
+    beams = sorted({*losses(lattice).arcs.tolist(), *losses(lattice).ends[losses(lattice).ends < np.inf].tolist()})
+    for beam in beams if within else []:
+        wider = prune(lattice, beam)
+        many = (
+            wider.num_arcs > most_arcs or len(windows_of(graph_of_lattice(wider, None, 1.0), MANY).arc) > most_windows
+        )
+        assert many or wider.num_arcs <= small.num_arcs
+
+
+@given(SEEDS, st.floats(0, 5))
+def test_part_of_a_lattice_has_the_graph_of_the_lattice_of_that_part(seed, beam):
+    lattice = random_lattice(seed, nodes=6, vocabulary=5)
+    lost = losses(lattice)
+    arcs, ends = lost.arcs <= beam + ROUNDING, lost.ends <= beam + ROUNDING
+    part, alone = graph_of_lattice(lattice, None, 0.7, (arcs, ends)), graph_of_lattice(prune(lattice, beam), None, 0.7)
+    assert part.words == alone.words
+    for name in ("attributes", "source", "target", "word", "posterior", "totals", "final_totals"):
+        assert np.array_equal(getattr(part, name), getattr(alone, name))
+    assert np.array_equal(part.heard.start, alone.heard.start)
+    assert np.array_equal(part.heard.end, alone.heard.end)
 
 
 @given(SEEDS)
