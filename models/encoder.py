@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .errors import ModelFileError
 from .features import NUM_BINS, Features
 from .model_path import ModelPath
-from .session import Tensor, describe, metadata_int, open_session, zeros
+from .session import Tensor, describe, metadata_int, open_session, runner, zeros
 
 Array = npt.NDArray[np.float32]
 FEATURES = ("", "fbank", "kaldi", "kaldi-fbank")
@@ -71,6 +71,8 @@ class Encoder:
             ModelFileError: it is missing or damaged, is no encoder, or hears other features.
         """
         self.session = open_session(path, threads)
+        self.run = runner(self.session)
+        """Runs the graph."""
         self.turns: SimpleQueue[None] = SimpleQueue()
         """Taken by a step and given back: more at one time than there are cores would only wait, each with its memory.
         A queue of the C library's, since a semaphore of Python's takes longer than all else here."""
@@ -145,7 +147,7 @@ class EncoderStream:
         feeds["x"] = features[None].astype(encoder.dtype, copy=False)
         encoder.turns.get()
         try:
-            out, *following = encoder.session.run(self._outputs, feeds)
+            out, *following = encoder.run(self._outputs, feeds)
         finally:
             encoder.turns.put(None)
         # copies: what is kept for long is not to lie in the arena, between what every step needs

@@ -15,14 +15,17 @@ from .encoder import PHONES, Encoder, EncoderStream, Tap
 from .errors import ModelFileError
 from .features import FRAME_SECONDS, NUM_BINS
 from .graphs import find_graphs, precision_of
+from .huge_pages import use_huge_pages
 from .model_path import ModelPath, open_model, stored_bytes
-from .session import describe, metadata_int, open_session
+from .session import describe, metadata_int, open_session, runner
 from .tokens import Vocabulary
 
 _log = logging.getLogger(__name__)
 Array = npt.NDArray[np.float32]
 PREDICTOR_CACHE = 2048
 """Contexts whose predictor output is kept (1 kB each at width 256)."""
+HUGE_BYTES = 16_000_000
+"""Graphs from here on lie in huge pages: of smaller ones opening would take longer than a minute of audio gains."""
 PRONUNCIATION = "pronounce.onnx"
 
 
@@ -113,6 +116,8 @@ class Transducer:
             graphs=(paths["encoder"], paths["decoder"], paths["joiner"]),
         )
         """What the model is."""
+        if self.info.size_bytes >= HUGE_BYTES:
+            use_huge_pages()
         _log.info(
             "model %s loaded from %s: %s, %s, steps of %d ms, %d tokens",
             self.info.name, self.info.folder, self.info.model_type, self.info.precision,
@@ -148,7 +153,8 @@ class Transducer:
             raise ModelFileError(
                 path, f"metadata 'vocab_size' is {vocab_size}, but tokens.txt has {len(self.vocabulary)} tokens"
             )
-        self._decoder_input = inputs[0].name
+        self._decoder_input, self._decoder_output = inputs[0].name, [self._decoder.get_outputs()[0].name]
+        self._run_decoder = runner(self._decoder)
         return context_size
 
     def _read_joiner(self, path: ModelPath) -> None:
@@ -158,6 +164,7 @@ class Transducer:
             raise ModelFileError(
                 path, f"not a joiner: its inputs are {listed}; expected encoder_out and decoder_out, both [N, dim]"
             )
+        self._joiner_output, self._run_joiner = [self._joiner.get_outputs()[0].name], runner(self._joiner)
         self._is_half = inputs[0].dtype is np.float16
         # by name where the names are the layout's, by place otherwise
         names = [tensor.name for tensor in inputs]
@@ -215,7 +222,7 @@ class Transducer:
 
     def _predict(self, context: tuple[int, ...]) -> Array:
         y = np.asarray([context], np.int64)
-        out: Array = self._decoder.run(None, {self._decoder_input: y})[0]
+        out: Array = self._run_decoder(self._decoder_output, {self._decoder_input: y})[0]
         return out.reshape(1, -1).astype(np.float32, copy=False)
 
     def join(self, encoder_out: Array, decoder_out: Array) -> Array:
@@ -229,8 +236,9 @@ class Transducer:
         if self._is_half:
             encoder_out, decoder_out = encoder_out.astype(np.float16), decoder_out.astype(np.float16)
         if self._rows_together or len(encoder_out) == 1:
-            out: Array = self._joiner.run(None, {encoder_name: encoder_out, decoder_name: decoder_out})[0]
+            feeds = {encoder_name: encoder_out, decoder_name: decoder_out}
+            out: Array = self._run_joiner(self._joiner_output, feeds)[0]
             return out.astype(np.float32, copy=False)
         pairs = zip(encoder_out, decoder_out, strict=True)
-        rows = [self._joiner.run(None, {encoder_name: e[None], decoder_name: d[None]})[0] for e, d in pairs]
-        return np.concatenate(rows, dtype=np.float32)
+        each = [{encoder_name: frame[None], decoder_name: predicted[None]} for frame, predicted in pairs]
+        return np.concatenate([self._run_joiner(self._joiner_output, feed)[0] for feed in each], dtype=np.float32)

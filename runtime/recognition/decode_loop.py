@@ -5,7 +5,8 @@ Whatever recognises runs it: live streams, recordings, evaluation, grammars, rep
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from time import perf_counter
 from typing import Protocol
 
@@ -22,6 +23,8 @@ from .timing import Stopwatch
 
 LEAD_SECONDS = 0.6
 """Audio before a search is added that it hears too: the first sounds of an utterance, before it was noticed."""
+STEPS_AT_ONCE = 8
+"""Steps that are encoded before they are searched, where audio comes in long pieces."""
 
 
 class Follower(Protocol):
@@ -74,21 +77,41 @@ class DecodeLoop:
 
     def decode(self, steps: Iterable[Encoded]) -> bool:
         """Search on through steps of the encoder, its own or such as were kept; returns whether there were any."""
-        decoded, began, add = False, perf_counter(), self.stopwatch.add
-        for step in steps:
+        remaining, decoded = iter(steps), False
+        while True:
+            batch = self._encode(remaining)
+            for step in batch:
+                self._search(step)
+            decoded = decoded or bool(batch)
+            if len(batch) < STEPS_AT_ONCE:
+                return decoded
+
+    def _encode(self, steps: Iterator[Encoded]) -> list[Encoded]:
+        """Return the next few of the steps that are due.
+
+        They are encoded one after the other and searched afterwards: the weights of an encoder push all else out of the
+        processor's caches, which then happens once.
+        """
+        batch: list[Encoded] = []
+        began, add = perf_counter(), self.stopwatch.add
+        for step in islice(steps, STEPS_AT_ONCE):
+            batch.append(step)
             encoded = perf_counter()
-            self._refresh()
-            self.search.advance(step.out, step.phones)
-            self.phones.add(step)
-            for follower in self._followers:
-                follower.advance(step)
-            self._recent.append(step)
-            decoded, searched = True, perf_counter()
             add("encoder", encoded - began)
-            add("search", searched - encoded)
-            began = searched
-        add("features", perf_counter() - began)
-        return decoded
+            began = encoded
+        if len(batch) < STEPS_AT_ONCE:
+            add("features", perf_counter() - began)
+        return batch
+
+    def _search(self, step: Encoded) -> None:
+        began = perf_counter()
+        self._refresh()
+        self.search.advance(step.out, step.phones)
+        self.phones.add(step)
+        for follower in self._followers:
+            follower.advance(step)
+        self._recent.append(step)
+        self.stopwatch.add("search", perf_counter() - began)
 
     def _refresh(self) -> None:
         """Use the phrases of now."""

@@ -7,6 +7,8 @@ bit.
 """
 
 from collections import deque
+from itertools import islice
+from operator import is_
 from typing import NamedTuple
 
 import numpy as np
@@ -80,6 +82,8 @@ class HumFilter:
         self._recent: deque[Samples] = deque(maxlen=FIT_BLOCKS)
         self._residues: deque[Samples] = deque(maxlen=FIT_BLOCKS)
         """What was left of each."""
+        self._coarse: deque[Floats] = deque(maxlen=LINE_BLOCKS // LOOK_BLOCKS)
+        """What came between the latest looks, for ``steady_line``."""
         self._sightings = self._louder = 0
         self._line = 0.0
         self._comb: _Comb | None = None
@@ -95,8 +99,11 @@ class HumFilter:
             samples = np.concatenate([self._rest, samples])
         whole = len(samples) // BLOCK * BLOCK
         self._rest = samples[whole:].copy()
-        blocks = [self._block(samples[start : start + BLOCK]) for start in range(0, whole, BLOCK)]
-        return blocks[0] if len(blocks) == 1 else np.concatenate([samples[:0], *blocks])
+        blocks = [samples[start : start + BLOCK] for start in range(0, whole, BLOCK)]
+        out = [self._block(block) for block in blocks]
+        if all(map(is_, out, blocks)):
+            return samples[:whole]
+        return out[0] if len(out) == 1 else np.concatenate(out)
 
     def finish(self) -> Samples:
         """Return what is left at the end."""
@@ -127,8 +134,11 @@ class HumFilter:
     def _look(self) -> None:
         if self._comb is not None:
             self._fit(self._comb)
-        elif len(self._recent) >= LINE_BLOCKS:
-            line, seen = steady_line(np.concatenate(list(self._recent)[-LINE_BLOCKS:]))
+            return
+        latest = islice(self._recent, max(0, len(self._recent) - LOOK_BLOCKS), None)
+        self._coarse.append(coarse(np.concatenate(list(latest))))
+        if len(self._recent) >= LINE_BLOCKS:
+            line, seen = steady_line(np.concatenate(self._coarse))
             self._sightings = seen + (self._sightings if abs(line - self._line) < 1.0 else 0)
             self._line = line
             if self._sightings >= SIGHTINGS:
@@ -161,13 +171,18 @@ class HumFilter:
             self.forget()
 
 
-def steady_line(samples: Samples) -> tuple[float, int]:
+def coarse(samples: Samples) -> Floats:
+    """Return the mean of every ``_COARSE`` samples, [n / _COARSE]."""
+    means: Floats = np.add.reduce(samples.reshape(-1, _COARSE), axis=1, dtype=np.float64) / _COARSE
+    return means
+
+
+def steady_line(means: Floats) -> tuple[float, int]:
     """Return the fundamental of a line that stands still in ``LINE_BLOCKS`` blocks, and how much that counts.
 
-    The former in Hz; both are 0 without a line.
+    The blocks come as ``coarse`` gives them. The former in Hz; both are 0 without a line.
     """
-    coarse = np.add.reduce(samples.reshape(-1, _COARSE), axis=1, dtype=np.float64) / _COARSE
-    spectrum = np.abs(np.fft.rfft((coarse - coarse.mean()) * _WINDOW)) ** 2
+    spectrum = np.abs(np.fft.rfft((means - means.mean()) * _WINDOW)) ** 2
     spectrum[: int(LOWEST / _HERTZ)] = 0
     for top, least, highest in ((BELOW_VOICES, SHARE_BELOW, 0.0), (SAMPLE_RATE, SHARE, HIGHEST)):
         band = spectrum[: int(top / _HERTZ)]

@@ -49,21 +49,21 @@ class GreedySearch:
     def advance(self, encoder_out: npt.NDArray[np.float32], phones: npt.NDArray[np.float32] | None = None) -> None:
         """Search on through encoder frames [n, joiner_dim]; what phones were told does not matter here."""
         del phones
-        model, blank, unknown = self._model, self._model.vocabulary.blank_id, self._model.vocabulary.unk_id
+        model, silent = self._model, (self._model.vocabulary.blank_id, self._model.vocabulary.unk_id)
         position, count = 0, len(encoder_out)
         if count:
             self._decided = []
         while position < count:
             logits = model.join(encoder_out[position:], self._decoder_out)
             best = logits.argmax(axis=1).tolist()
-            skip = next((k for k, token in enumerate(best) if token not in (blank, unknown)), None)
+            skip = next((k for k, token in enumerate(best) if token not in silent), None)
             self._decided.append(logits if skip is None else logits[: skip + 1])
             if skip is None:
                 break
             row, token = logits[skip], best[skip]
             self.tokens.append(token)
             self.frames.append(self.frames_seen + position + skip)
-            self.log_probs.append(-float(np.log(np.exp(row - row[token]).sum())))
+            self.log_probs.append(-float(np.log(np.add.reduce(np.exp(row - row[token])))))
             self._context = (*self._context[1:], token)
             self._decoder_out = model.predict(self._context)
             position += skip + 1

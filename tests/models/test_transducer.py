@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from nearword.models import ModelError, ModelFileError, ModelNotFoundError, Transducer, resolve
+from nearword.models.session import runner
 from toy_models import ToyModel, write_decoder, write_encoder, write_joiner, write_toy_model
 
 
@@ -273,3 +274,14 @@ def test_encoders_that_differ_otherwise_are_named_and_one_can_be(tmp_path: Path)
     with pytest.raises(ModelFileError, match=r"one of several .*--model .*/encoder-epoch"):
         Transducer.load(folder)
     Transducer.load(folder / "encoder-epoch-99-avg-1-chunk-16-left-64.onnx")
+
+
+def test_a_session_of_another_onnxruntime_is_run_as_it_is() -> None:
+    class Other:
+        """A session that wraps nothing under the name that it has had so far."""
+
+        def run(self, outputs: list[str], feeds: dict[str, np.ndarray], options: None) -> list[np.ndarray]:
+            assert (outputs, options) == (["out"], None)
+            return [feeds["x"] + 1]
+
+    np.testing.assert_array_equal(runner(Other())(["out"], {"x": np.arange(3)})[0], [1, 2, 3])

@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ from demo import DEMO, DEMO_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.models import Transducer
-from nearword.runtime import Transcriber, load_model, transcribe_file
+from nearword.models.encoder import Encoded
+from nearword.runtime import Session, Transcriber, load_model, transcribe_file
+from nearword.runtime.recognition.decode_loop import STEPS_AT_ONCE, DecodeLoop
 from nearword.runtime.search import GREEDY
 
 
@@ -118,3 +121,27 @@ def test_load_model_takes_names_folders_and_models(bundled: Transducer, toy_fold
     assert bundled.info.size_bytes <= 10_000_000
     assert bundled.info.chunk_shift * 10 <= 320
     assert 0.15 < bundled.info.look_ahead_seconds <= 0.2
+
+
+def test_long_audio_is_searched_while_it_is_encoded(toy: Transducer) -> None:
+    loop, given = DecodeLoop(Session(toy, GREEDY)), 0
+    ahead: list[int] = []
+
+    class Watch:
+        """Counts how many steps are encoded that no search has heard."""
+
+        def advance(self, step: Encoded) -> None:
+            del step
+            ahead.append(given - len(ahead))
+
+    def steps() -> Iterator[Encoded]:
+        nonlocal given
+        for step in loop.encoder.accept(np.random.default_rng(5).normal(0, 0.2, 64000).astype(np.float32)):
+            given += 1
+            yield step
+
+    loop.follow(Watch())
+    assert loop.decode(steps())
+    assert len(ahead) == given > 3 * STEPS_AT_ONCE
+    assert max(ahead) == STEPS_AT_ONCE
+    assert not loop.decode(iter(()))
