@@ -24,8 +24,8 @@ _log = logging.getLogger(__name__)
 Array = npt.NDArray[np.float32]
 PREDICTOR_CACHE = 2048
 """Contexts whose predictor output is kept (1 kB each at width 256)."""
-HUGE_BYTES = 16_000_000
-"""Graphs from here on lie in huge pages: of smaller ones opening would take longer than a minute of audio gains."""
+HUGE_BYTES = 10_000_000
+"""Graphs from here on lie in huge pages; smaller ones open in less time than moving them takes."""
 PRONUNCIATION = "pronounce.onnx"
 
 

@@ -48,6 +48,8 @@ _COARSE = 20
 """Samples of which the mean stands for all where lines are looked for."""
 _WINDOW = np.hanning(LINE_BLOCKS * BLOCK // _COARSE)
 _HERTZ = SAMPLE_RATE / _COARSE / len(_WINDOW)
+_LEAST = LEAST_POWER * len(_WINDOW) * float(_WINDOW @ _WINDOW)
+"""``LEAST_POWER`` in the spectrum of the window."""
 _DROPPED = 3
 """Quiet blocks in a row that became louder, after which there is no hum any more."""
 Floats = npt.NDArray[np.float64]
@@ -182,14 +184,17 @@ def steady_line(means: Floats) -> tuple[float, int]:
 
     The blocks come as ``coarse`` gives them. The former in Hz; both are 0 without a line.
     """
-    spectrum = np.abs(np.fft.rfft((means - means.mean()) * _WINDOW)) ** 2
+    windowed = (means - np.add.reduce(means) / len(means)) * _WINDOW
+    if len(windowed) * float(windowed @ windowed) < 0.99 * _LEAST:  # what all lines have together
+        return 0.0, 0
+    spectrum = np.abs(np.fft.rfft(windowed)) ** 2
     spectrum[: int(LOWEST / _HERTZ)] = 0
     for top, least, highest in ((BELOW_VOICES, SHARE_BELOW, 0.0), (SAMPLE_RATE, SHARE, HIGHEST)):
         band = spectrum[: int(top / _HERTZ)]
         peak = int(band[2:-3].argmax()) + 2
         line = float(band[peak - 2 : peak + 3].sum())
         share = line / (float(band.sum()) + 1e-30)
-        if 2 * line < LEAST_POWER * len(_WINDOW) * float(_WINDOW @ _WINDOW) or share < least:
+        if 2 * line < _LEAST or share < least:
             continue
         below, here, above = np.log(band[peak - 1 : peak + 2] + 1e-30)
         hertz = float(peak + 0.5 * (below - above) / (below - 2 * here + above)) * _HERTZ
