@@ -1,10 +1,9 @@
 """Where models are: the one in the package, those downloaded, any folder."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import platformdirs
 
 from .errors import ModelNotFoundError
 from .model_path import PACKED
@@ -26,8 +25,11 @@ class Installed:
 
 def user_models_dir() -> Path:
     """Return the folder downloads go to: ``$NEARWORD_MODELS``, else the user's data folder."""
-    override = os.environ.get("NEARWORD_MODELS")
-    return Path(override) if override else Path(platformdirs.user_data_dir("nearword")) / "models"
+    if override := os.environ.get("NEARWORD_MODELS"):
+        return Path(override)
+    import platformdirs  # noqa: PLC0415 (10 ms that the bundled model does not need)
+
+    return Path(platformdirs.user_data_dir("nearword")) / "models"
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -40,9 +42,15 @@ def _packed(parent: Path) -> list[Path]:
 
 def list_models() -> list[Installed]:
     """Return the bundled, the downloaded and the packed models, by name."""
-    bundled = [Installed(folder.name, folder, "bundled") for folder in _folders(BUNDLED)]
-    folders = [Installed(folder.name, folder, "downloaded") for folder in _folders(user_models_dir())]
-    return bundled + folders + [Installed(path.stem, path, "packed") for path in _packed(user_models_dir())]
+    return list(_models())
+
+
+def _models() -> Iterator[Installed]:
+    """Yield all models; the user's folder is looked at when it comes to it."""
+    yield from (Installed(folder.name, folder, "bundled") for folder in _folders(BUNDLED))
+    own = user_models_dir()
+    yield from (Installed(folder.name, folder, "downloaded") for folder in _folders(own))
+    yield from (Installed(path.stem, path, "packed") for path in _packed(own))
 
 
 def resolve(name: str | Path = DEFAULT_MODEL) -> Path:
@@ -51,7 +59,7 @@ def resolve(name: str | Path = DEFAULT_MODEL) -> Path:
     Raises:
         ModelNotFoundError: neither; says which names there are and which can be pulled.
     """
-    for model in list_models():
+    for model in _models():
         if model.name == str(name):
             return model.folder
     if str(name) and (Path(name).is_dir() or (Path(name).suffix in (".onnx", PACKED) and Path(name).is_file())):

@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING
 
 from .errors import LanguageModelError
 from .ngram import NgramModel, StatefulScorer
-from .ngram_files import load_ngram, save_ngram
 
 if TYPE_CHECKING:
+    from .ngram_files import load_ngram, save_ngram
     from .train import Fit, fit, read_sentences, train_pieces, train_words
 
-_LATER = {"Fit": "train", "fit": "train", "read_sentences": "train", "train_pieces": "train", "train_words": "train"}
-"""What is imported when it is asked for, and from where: recognition needs none of it."""
+_LATER = {
+    "Fit": "train", "fit": "train", "read_sentences": "train", "train_pieces": "train", "train_words": "train",
+    "load_ngram": "ngram_files", "save_ngram": "ngram_files",
+}  # fmt: skip
+"""What is imported when it is asked for, and from where: recognition without an n-gram needs none of it."""
 
 __all__ = [
     "Fit",

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from ...biasing.phrases import DEFAULT_CLASS
 from ...models import NearwordError, Transducer
 from ..search import DEFAULT_SEARCH, BeamSearch, LiveBias, Search, SearchOptions
-from .events import Event, Final
 
 if TYPE_CHECKING:
     from ...biasing import Biasing, Phrase, Refused
     from ...lattice.rescoring import Masking
+    from .events import Event
     from .reading import Reading
 
 SCREEN = "screen"
@@ -109,8 +109,10 @@ class Session:
             self._screen_until = None if seconds is None else self._clock() + seconds
             return refused
 
-    def heard(self, event: Event) -> None:
+    def heard(self, event: "Event") -> None:
         """Take note of an event of the stream: each one, in order, in the recogniser's thread."""
+        from .events import Final  # noqa: PLC0415 (10 ms that recordings without events do not need)
+
         if isinstance(event, Final):
             self.end_turn()
 

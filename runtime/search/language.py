@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 import numpy.typing as npt
 
-from ...lattice.language import NgramModel, StatefulScorer, load_ngram
+from ...lattice.language import NgramModel, StatefulScorer
 from ...models import Transducer
 from .internal import internal_log_probs
 
@@ -102,6 +102,8 @@ def load_own(model: Transducer) -> NgramModel | None:
     path = model.info.folder / FILE
     if not path.is_file():
         return None
+    from ...lattice.language import load_ngram  # noqa: PLC0415 (only where there is one)
+
     return load_ngram(path, model.vocabulary.tokens)
 
 
