@@ -168,15 +168,13 @@ def costs_of(sizes: Sequence[Size], errors: Sequence[float] | Floats, largest: M
 
 
 def first_ones(candidates: Sequence[Size], largest: ModelConfig) -> list[Size]:
-    """Return what is tried first: the largest, each variable alone at its least and half-way, the smallest."""
+    """Return what is tried first: the largest, each variable alone one stride down, then half-way, the smallest."""
     whole = Size.of(largest)
-    least = Size(*(min(values) for values in zip(*map(astuple, candidates), strict=True)))
-    wanted = [whole]
-    for place in range(len(astuple(whole))):
-        alone = [one for one in candidates if _differs_only_in(one, whole, place)]
-        wanted += [alone[-1], alone[len(alone) // 2]] if alone else []
-    smallest = min(candidates, key=lambda one: sum(map(abs, np.subtract(astuple(one), astuple(least)))))
-    return list(dict.fromkeys([*wanted, smallest]))
+    alone = [[one for one in candidates if _differs_only_in(one, whole, place)] for place in range(len(astuple(whole)))]
+    nearest = [some[0] for some in alone if some]
+    half_way = [some[len(some) // 2] for some in alone if some]
+    smallest = min(candidates, key=lambda one: parameters(one.config(largest)))
+    return list(dict.fromkeys([whole, *nearest, *half_way, smallest]))
 
 
 def _differs_only_in(one: Size, other: Size, place: int) -> bool:
