@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from . import heap
 from .encoder import PHONES, Encoder, EncoderStream, Tap
 from .errors import ModelFileError
 from .features import FRAME_SECONDS, NUM_BINS
@@ -24,8 +25,9 @@ _log = logging.getLogger(__name__)
 Array = npt.NDArray[np.float32]
 PREDICTOR_CACHE = 2048
 """Contexts whose predictor output is kept (1 kB each at width 256)."""
-HUGE_BYTES = 10_000_000
-"""Graphs from here on lie in huge pages; smaller ones open in less time than moving them takes."""
+LARGE_BYTES = 10_000_000
+"""Graphs from here on lie in huge pages, and memory is given back at once while they are opened; smaller ones open in
+less time than moving them takes."""
 PRONUNCIATION = "pronounce.onnx"
 
 
@@ -87,9 +89,11 @@ class Transducer:
         paths = find_graphs(folder if folder.suffix == ".onnx" else files, precision)
         self.vocabulary = Vocabulary.load(files)
         """Token ids to text."""
-        self.encoder = Encoder(paths["encoder"], threads)
-        self._decoder = open_session(paths["decoder"], threads)
-        self._joiner = open_session(paths["joiner"], threads)
+        size = sum(stored_bytes(path) for path in paths.values())
+        with heap.opening(large=size >= LARGE_BYTES):
+            self.encoder = Encoder(paths["encoder"], threads)
+            self._decoder = open_session(paths["decoder"], threads)
+            self._joiner = open_session(paths["joiner"], threads)
         context_size = self._read_decoder(paths["decoder"])
         self._read_joiner(paths["joiner"])
         self.predict = lru_cache(PREDICTOR_CACHE)(self._predict)
@@ -111,12 +115,12 @@ class Transducer:
             context_size=context_size,
             joiner_dim=encoded.shape[1],
             states=len(encoder.states),
-            size_bytes=sum(stored_bytes(path) for path in paths.values()),
+            size_bytes=size,
             metadata=encoder.metadata,
             graphs=(paths["encoder"], paths["decoder"], paths["joiner"]),
         )
         """What the model is."""
-        if self.info.size_bytes >= HUGE_BYTES:
+        if size >= LARGE_BYTES:
             use_huge_pages()
         _log.info(
             "model %s loaded from %s: %s, %s, steps of %d ms, %d tokens",

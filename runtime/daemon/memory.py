@@ -7,8 +7,8 @@ encoder needs does not come from here, see ``models.session``.
 import contextlib
 import ctypes
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-"""Numbers of options in glibc's ``malloc.h``."""
+from ...models.heap import M_ARENA_MAX, allocate, keep
+
 ARENAS = 2
 """Heaps that threads share."""
 MMAP_BYTES = 1_000_000
@@ -19,11 +19,8 @@ TRIM_BYTES = 2_000_000
 
 def bound_heaps() -> None:
     """Let all threads allocate from the same few heaps, which give back what is free; before threads begin."""
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_ARENA_MAX, ARENAS)
-        mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
-        mallopt(M_TRIM_THRESHOLD, TRIM_BYTES)
+    allocate({M_ARENA_MAX: ARENAS})
+    keep(mmap_bytes=MMAP_BYTES, trim_bytes=TRIM_BYTES)
 
 
 def give_back() -> None:
