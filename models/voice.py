@@ -57,7 +57,7 @@ class VoiceEncoder:
             names = ", ".join(tensor.name for tensor in inputs[:4])
             raise ModelFileError(path, f"has {names}; expected heard to vector and whispered")
         metadata = dict(self._session.get_modelmeta().custom_metadata_map)
-        self.tap = _tap(path, metadata)
+        self.tap = tap_of(path, metadata)
         """What of the encoder it hears."""
         width = self.tap.width * len(self.tap.layers)
         if inputs[0].shape[1:] != (width,) or not model.encoder.fits(self.tap):
@@ -92,7 +92,12 @@ class VoiceEncoder:
         return Voice(np.asarray(vector[0], np.float32), whispered, len(heard) * self.frame_seconds)
 
 
-def _tap(path: ModelPath, metadata: dict[str, str]) -> Tap:
+def tap_of(path: ModelPath, metadata: dict[str, str]) -> Tap:
+    """Return what of an encoder a graph hears, as its metadata say.
+
+    Raises:
+        ModelFileError: they do not say it.
+    """
     layers = metadata.get("layers", "").split()
     if not layers or not all(layer.isdecimal() and int(layer) < 1000 for layer in layers):
         raise ModelFileError(path, f"metadata 'layers' is {metadata.get('layers')!r:.40}; expected numbers of layers")

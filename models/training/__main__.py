@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import NearwordError
-from . import contextual_commands, language_commands, small_commands, speaker_commands
+from . import anchor_commands, contextual_commands, language_commands, small_commands, speaker_commands
 from .options import (
     Bits,
     Block,
@@ -319,6 +319,9 @@ for command in (
     small_commands.follow_prepare,
     small_commands.small_train,
     small_commands.sizes_search,
+    anchor_commands.anchor_prepare,
+    anchor_commands.anchor_train,
+    anchor_commands.anchor_export,
 ):
     app.command()(command)
 

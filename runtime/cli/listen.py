@@ -44,7 +44,7 @@ from .searching import (
     Strength,
     search_options,
 )
-from .voices import SpeakersOption, WhispersOption, speakers_of
+from .voices import AnchorOption, SpeakersOption, WhispersOption, check_anchor_option, speakers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +134,7 @@ def listen(
     understand: UnderstandModel = None,
     speakers: SpeakersOption = None,
     whispers: WhispersOption = False,
+    anchor: AnchorOption = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
@@ -160,6 +161,7 @@ def listen(
         return
     if source is not None and device is not None:
         raise typer.BadParameter("a device and a recording; give one of them", param_hint="--device")
+    check_anchor_option(anchor)
     from ...models import Transducer, resolve
     from ..recognition.session import Session
     from ..streaming.pipeline import Pipeline
@@ -178,8 +180,9 @@ def listen(
     at_once, behind = (understood, []) if service is None else ([], understood)
     makers = [*stages, *(lambda stage=stage: stage for stage in at_once)]  # one stream alone
     pipeline = Pipeline(
-        loaded, preset.value, search=search, lower=not keep_case, grammar=commands, speakers=who, stages=makers
-    )
+        loaded, preset.value, search=search, lower=not keep_case, grammar=commands, speakers=who, anchor=anchor,
+        stages=makers,
+    )  # fmt: skip
     rescoring = None if service is None else (service, private_words(session, rescore_contacts))
     with named(grammar), make_view(json_lines=report is Report.json) as view:
         interrupted = asyncio.run(_listen(pipeline, audio, view, session, rescoring, behind))

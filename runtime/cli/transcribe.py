@@ -45,7 +45,7 @@ from .searching import (
     search_options,
 )
 from .transcribe_output import LatticeFolder, OneLine, Progress, UtteranceLines
-from .voices import SpeakersOption, WhispersOption, speakers_of
+from .voices import AnchorOption, SpeakersOption, WhispersOption, check_anchor_option, following_of, speakers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,6 +75,7 @@ EXAMPLES = (
     "nearword transcribe --channel each call.wav\n\n"
     "nearword transcribe --understand assistant order.wav\n\n"
     "nearword transcribe --speakers home.json order.wav\n\n"
+    "nearword transcribe --anchor 0.8 after-the-wake-word.wav\n\n"
     "arecord -q -f S16_LE -r 16000 -c 1 | nearword transcribe -\n\n"
     "nearword transcribe --sample-format mulaw --rate 8000 call.raw\n\n"
     f"{GRAMMAR_HELP}"
@@ -109,6 +110,7 @@ def transcribe(
     understand: UnderstandModel = None,
     speakers: SpeakersOption = None,
     whispers: WhispersOption = False,
+    anchor: AnchorOption = None,
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
@@ -152,6 +154,7 @@ def transcribe(
     from ..recognition.session import Session
 
     _check(files, output_format, output)
+    check_anchor_option(anchor)
     heard, raw = choose_channel(channel), raw_format(rate, channels, sample_format)
     lattices = LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
@@ -159,6 +162,7 @@ def transcribe(
     understanding = understanding_of(loaded, grammar, output_format)
     requests = request_model(understand, output_format)
     who = speakers_of(loaded, speakers, output_format, whispers=whispers)
+    following = following_of(loaded, anchor)
     session = Session(loaded, search)
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     broken = interrupted = False
@@ -179,8 +183,9 @@ def transcribe(
             if requests is not None:
                 stages.append(understanding_stage(requests, search))
             return Segmenter(
-                loaded, search=search, lower=not keep_case, grammar=understanding, speakers=who, stages=stages
-            )
+                loaded, search=search, lower=not keep_case, grammar=understanding, speakers=who,
+                anchor=None if following is None else following.gate(anchor), stages=stages,
+            )  # fmt: skip
 
         for path in files:
             prefix = f"{path}: " if len(files) > 1 else ""

@@ -9,6 +9,7 @@ from .options import Format
 
 if TYPE_CHECKING:
     from ...models import Transducer
+    from ..recognition.anchor import SpeakerFollowing
     from ..recognition.events import Speaker
     from ..recognition.speakers import Speakers
 
@@ -20,6 +21,15 @@ SpeakersOption = Annotated[
         "--speakers",
         metavar="FILE",
         help="Say who speaks, of those in this file (see: nearword speakers), and whether in a whisper.",
+        show_default=False,
+    ),
+]
+AnchorOption = Annotated[
+    float | None,
+    typer.Option(
+        "--anchor",
+        metavar="SECONDS",
+        help="The audio begins with so many seconds of a wake word: hear only who says it, whoever else talks.",
         show_default=False,
     ),
 ]
@@ -41,6 +51,30 @@ def speakers_of(model: "Transducer", path: Path | None, form: Format, *, whisper
     from ..recognition.speakers import Speakers
 
     return Speakers.load(model, path)
+
+
+def check_anchor_option(seconds: float | None) -> None:
+    """Refuse a wake word of ``--anchor`` that is too short or too long."""
+    from ..recognition.anchor_span import AnchorError, check_anchor
+
+    if seconds is not None:
+        try:
+            check_anchor(seconds)
+        except AnchorError as error:
+            raise typer.BadParameter(str(error), param_hint="--anchor") from None
+
+
+def following_of(model: "Transducer", seconds: float | None) -> "SpeakerFollowing | None":
+    """Return what ``--anchor`` needs; None without it.
+
+    Raises:
+        ModelFileError: the model cannot follow one speaker; names what is missing.
+    """
+    if seconds is None:
+        return None
+    from ..recognition.anchor import SpeakerFollowing
+
+    return SpeakerFollowing(model)
 
 
 def voice_label(speaker: "Speaker | None", whispered: float | None) -> str:

@@ -6,6 +6,7 @@ import itertools
 import logging
 import time
 from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from ...biasing import Phrase
 from ...models import SAMPLE_RATE, Transducer, resolve
 from ...models.audio import Samples
 from ..context import ContextModel, ContextSession, ContextStage, update
+from ..recognition.anchor import SpeakerFollowing
 from ..recognition.recognizer import Recognizer
 from ..recognition.session import Session
 from ..recognition.stage import Stage
@@ -64,6 +66,8 @@ class Engine:
         """Those that run, by number."""
         self._context_model: ContextModel | None = None
         """Computes the contexts of all dialogues; made for the first."""
+        self.following = cache(partial(SpeakerFollowing, model))
+        """Gives what streams need to follow one speaker; the first time it loads that, or raises ``ModelFileError``."""
         self._numbers = itertools.count(1)
         self._one_less: asyncio.Event | None = None
         self._opening = 0
@@ -147,6 +151,7 @@ class Engine:
             final=live.final,
             grammar=self._understanding,
             speakers=self._speakers,
+            anchor=options.gate,
         )
 
     def _stages(self, session: Session) -> list[Stage]:

@@ -12,6 +12,7 @@ from ...biasing import Biasing, BiasingError, Phrase, Refused
 from ...endpointing import PRESETS
 from ...models import AudioError, NearwordError, RawDecoder, RawFormat
 from ..context import ContextError, ContextSession, update
+from ..recognition.anchor_span import AnchorError, check_anchor
 from ..recognition.events import Final, SpeculativeFinal
 from ..recognition.session import Session
 from .audio_form import audio_form
@@ -22,7 +23,7 @@ from .streams import Stream, StreamOptions
 
 VERSION = 1
 """Of this protocol."""
-COMMANDS = ("start", "phrases", "show", "context", "preset", "end", "reset", "ping")
+COMMANDS = ("start", "phrases", "show", "context", "preset", "anchor", "end", "reset", "ping")
 MOST_PHRASES = 10_000
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -35,6 +36,8 @@ class JsonSession:
         self._form = RawFormat()
         self._preset = engine.settings.preset
         self._lattice = False
+        self._anchor: float | None = None
+        """Seconds of the wake word with which the audio begins; 0 where ``anchor`` will say, None for nobody."""
         self._boosted: Boosted | None = None
         self._session: Session | None = None
         """Phrases and turns of this client; for as long as it stays."""
@@ -60,8 +63,8 @@ class JsonSession:
         Raises:
             ProtocolError: there is no such command, or not with these values; the client may go on.
         """
-        actions = (self._start, self._phrases, self._show, self._set_context, self._set_preset, self._end, self._reset,
-                   self._ping)  # fmt: skip
+        actions = (self._start, self._phrases, self._show, self._set_context, self._set_preset,
+                   self._set_anchor, self._end, self._reset, self._ping)  # fmt: skip
         act = dict(zip(COMMANDS, actions, strict=True)).get(str(message.get("type")))
         if act is None:
             raise ProtocolError(f"type {message.get('type')!r:.40}: expected one of {', '.join(COMMANDS)}")
@@ -93,8 +96,9 @@ class JsonSession:
         lattice = message.get("lattice", self._lattice)
         if not isinstance(lattice, bool):
             raise ProtocolError("lattice: expected true or false")
+        anchor = _anchor(message.get("anchor"))
         await self._drop()
-        self._form, self._preset, self._lattice = form, preset, lattice
+        self._form, self._preset, self._lattice, self._anchor = form, preset, lattice, anchor
         if "phrases" in message:
             await self._phrases(message)
         await self._send({"type": "ready", "version": VERSION, "model": self._engine.model.info.folder.name})
@@ -102,7 +106,11 @@ class JsonSession:
     async def _begin(self) -> None:
         self._decoder = RawDecoder(self._form, source=self._protocol)
         await self._own()
-        options = StreamOptions(self._protocol, PRESETS[self._preset], self._boosted, self._session)
+        gate = None
+        if self._anchor is not None:
+            following = await asyncio.to_thread(self._engine.following)
+            gate = following.gate(self._anchor or None)
+        options = StreamOptions(self._protocol, PRESETS[self._preset], self._boosted, self._session, gate=gate)
         self._stream = stream = await self._engine.open(options)
         self._telling = asyncio.create_task(self._tell(stream))
 
@@ -185,6 +193,16 @@ class JsonSession:
         if self._stream is not None:
             self._stream.change(PRESETS[self._preset])
 
+    async def _set_anchor(self, message: dict[str, Any]) -> None:
+        """Follow who has said the wake word, with which the audio that was sent so far ends."""
+        seconds, stream = _anchor(message.get("seconds")), self._stream
+        if stream is None or stream.options.gate is None:
+            raise ProtocolError('anchor: expected "anchor": true in start, and audio before it')
+        if seconds:
+            stream.options.gate.follow(stream.seconds - seconds, stream.seconds)
+        else:
+            stream.options.gate.forget()
+
     async def _end(self, _message: dict[str, Any]) -> None:
         """End the audio: what was heard becomes final, then ``done`` comes; more audio begins a new stream."""
         stream, task = self._stream, self._telling
@@ -249,6 +267,21 @@ def _preset(name: Any) -> str:
     if not isinstance(name, str) or name not in PRESETS:
         raise ProtocolError(f"preset is {name!r:.40}: expected one of {', '.join(PRESETS)}")
     return name
+
+
+def _anchor(value: Any) -> float | None:
+    """Return the seconds of a wake word; 0 for one that will be told of, None for none."""
+    if value is None or value is False:
+        return None
+    if value is True:
+        return 0.0
+    if not isinstance(value, int | float):
+        raise ProtocolError("anchor: expected the seconds of a wake word, true where one will be told of, or null")
+    try:
+        check_anchor(value)
+    except AnchorError as error:
+        raise ProtocolError(f"anchor: {error}") from None
+    return float(value)
 
 
 def _format(values: Any) -> RawFormat:

@@ -22,6 +22,7 @@ from .errors import StreamError, StuckError
 from .phrases import Boosted
 
 if TYPE_CHECKING:
+    from ..recognition.anchor import SpeakerGate
     from ..streaming.event_stream import EventStream
     from .engine import Engine
 
@@ -59,6 +60,8 @@ class StreamOptions:
     """Phrases of turns and what else lives over several streams of a client; None for a new one."""
     context: Mapping[str, Any] | None = None
     """What the dialogue is about, where there is no session that knows; as ``context.update`` takes it."""
+    gate: "SpeakerGate | None" = None
+    """Hears only who has said a wake word, once it is told of one."""
 
 
 class _Feed:

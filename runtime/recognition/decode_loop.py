@@ -8,18 +8,22 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...lattice import TokenLattice
 from ...models import SAMPLE_RATE
 from ...models.audio import Samples
 from ...models.encoder import Encoded, Tap
+from ...models.errors import NearwordError
 from ...models.features import FRAME_SECONDS
 from ..search import Search
 from .encoder_stream import AudioEncoder
 from .second_pass import PhonesHeard, SecondPass
 from .session import Session
 from .timing import Stopwatch
+
+if TYPE_CHECKING:
+    from .anchor import SpeakerGate
 
 LEAD_SECONDS = 0.6
 """Audio before a search is added that it hears too: the first sounds of an utterance, before it was noticed."""
@@ -38,15 +42,23 @@ class Follower(Protocol):
 class DecodeLoop:
     """One stream of audio: its encoder, the search for its words, and the searches that were added."""
 
-    def __init__(self, session: Session, *, tap: Tap | None = None) -> None:
-        """Begin a stream; with a ``tap`` each step tells what that reads, for whoever follows."""
+    def __init__(self, session: Session, *, tap: Tap | None = None, anchor: "SpeakerGate | None" = None) -> None:
+        """Begin a stream; with a ``tap`` each step tells what that reads, for whoever follows.
+
+        With an ``anchor`` only one speaker is heard.
+
+        Raises:
+            NearwordError: who follows and the anchor hear the encoder at different places.
+        """
         self.stopwatch = Stopwatch()
         """How long each stage takes."""
         self.session = session
         """What is boosted for this stream."""
         self.second_pass = SecondPass.of(session.model, session.options)
         """What is done at the end of an utterance; None without."""
-        self.encoder = AudioEncoder(session.model, phones=session.options.hears_phones(session.model), tap=tap)
+        self.encoder = AudioEncoder(
+            session.model, phones=session.options.hears_phones(session.model), tap=tap_of(tap, anchor), gate=anchor
+        )
         """What the searches hear."""
         self.search: Search = session.begin_search()
         """The search for the words of the audio that is encoded so far."""
@@ -174,3 +186,14 @@ class DecodeLoop:
         """Return the beginning of the text that all hypotheses agree on, up to the last letter."""
         search = self.search
         return self.session.model.vocabulary.text(search.tokens[: search.stable_tokens], lower=lower)
+
+
+def tap_of(tap: Tap | None, anchor: "SpeakerGate | None") -> Tap | None:
+    """Return what reads the encoder for both.
+
+    Raises:
+        NearwordError: they need two.
+    """
+    if anchor is None or tap in (None, anchor.tap):
+        return tap if anchor is None else anchor.tap
+    raise NearwordError("anchor.onnx hears another part of the encoder than speaker.onnx; take graphs made together")

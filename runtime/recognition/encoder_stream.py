@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from ...models.encoder import Encoded, EncoderStream, Tap
 from ...models.features import FRAME_SECONDS, NUM_BINS, Features
 from ...models.transducer import ModelInfo
 from .hum import HumFilter
+
+if TYPE_CHECKING:
+    from .anchor import SpeakerGate
 
 TAIL_SECONDS = 0.5
 """Silence appended at the end of a recording, so that the last words come through the model's delay."""
@@ -33,9 +37,14 @@ class AudioEncoder:
     All it gives depends on the audio alone, not on the pieces in which it came.
     """
 
-    def __init__(self, model: Transducer, *, phones: bool = False, tap: Tap | None = None) -> None:
-        """Begin a stream; with ``phones`` it tells phones too, if the model does, with ``tap`` what that reads."""
-        self._model, self._phones, self._tap = model, phones, tap
+    def __init__(
+        self, model: Transducer, *, phones: bool = False, tap: Tap | None = None, gate: "SpeakerGate | None" = None
+    ) -> None:
+        """Begin a stream; with ``phones`` it tells phones too, if the model does, with ``tap`` what that reads.
+
+        With a ``gate``, which needs its tap, all but what one speaker says is silence.
+        """
+        self._model, self._phones, self._tap, self._gate = model, phones, tap, gate
         self._hum, self._features = HumFilter(), FeatureExtractor()
         self._encoder = model.encoder_stream(phones=phones, tap=tap)
         self._position = 0
@@ -56,8 +65,25 @@ class AudioEncoder:
         chunk_frames, chunk_shift = self._model.info.chunk_frames, self._model.info.chunk_shift
         self._features.accept(samples)
         while self._position + chunk_frames <= self._features.frames_ready:
-            yield self._encoder.run(self._features.take(self._position, chunk_frames))
+            step, position = self._encoder.run(self._features.take(self._position, chunk_frames)), self._position
             self._position += chunk_shift
+            if self._gate is not None:
+                step = self._begin_anew(self._gate, self._gate.accept(step, position), position)
+            if len(step.out):
+                yield step
+
+    def _begin_anew(self, gate: "SpeakerGate", step: Encoded, position: int) -> Encoded:
+        """Begin anew behind a wake word that ends in a step at ``position``; returns what lies before."""
+        if gate.begins is None or gate.begins < position * FRAME_SECONDS:
+            return step
+        info = self._model.info
+        each = info.chunk_shift // info.encoder_frames
+        frames = min(info.encoder_frames, round((gate.begins / FRAME_SECONDS - position) / each))
+        self._position = position + frames * each
+        self._encoder = self._model.encoder_stream(phones=self._phones, tap=self._tap)
+        gate.restart()
+        phones = None if step.phones is None else step.phones[: len(step.phones) * frames // info.encoder_frames]
+        return step._replace(out=step.out[:frames], phones=phones)
 
     def skip(self, samples: Samples) -> None:
         """Take samples [n] in which nobody speaks: the last moments are kept, for ``restart``, which has to follow."""
@@ -84,7 +110,11 @@ class AudioEncoder:
         key = self._position, ready, padding
         if self._completed is None or self._completed[0] != key:
             heard = self._features.take(self._position, ready - self._position)
-            self._completed = key, list(encode_to_end(self._encoder, self._model.info, heard, padding))
+            steps = encode_to_end(self._encoder, self._model.info, heard, padding)
+            if self._gate is not None:
+                gate, shift = self._gate.fork(), self._model.info.chunk_shift
+                steps = (gate.accept(step, self._position + k * shift) for k, step in enumerate(steps))
+            self._completed = key, list(steps)
         return self._completed[1]
 
     @property
@@ -106,6 +136,8 @@ class AudioEncoder:
         self.origin = self._position - self._model.info.delay_frames
         self._encoder = self._model.encoder_stream(phones=self._phones, tap=self._tap)
         self._completed, self._paused = None, False
+        if self._gate is not None:
+            self._gate.restart()
 
 
 def encode_to_end(encoder: EncoderStream, info: ModelInfo, heard: Features, padding: int) -> Iterator[Encoded]:

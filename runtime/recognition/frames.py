@@ -1,6 +1,7 @@
 """Audio of any kind and chunking to frames of one length, without hum, and what voice activity makes of them."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ from ...models import SAMPLE_RATE, AudioConverter, Channel
 from ...models.audio import Samples
 from .encoder_stream import SLICE
 from .hum import HumFilter
+
+if TYPE_CHECKING:
+    from .anchor import SpeakerGate
 
 
 class FrameGrid:
@@ -51,22 +55,30 @@ class FrameGrid:
 class VoiceTracker:
     """How long there has been speech, or silence, and how the voice fell."""
 
-    def __init__(self, vad: VoiceActivity | None = None) -> None:
+    def __init__(self, vad: VoiceActivity | None = None, anchor: "SpeakerGate | None" = None) -> None:
+        """Begin a stream; with an ``anchor`` only the speech of whom that follows counts."""
+        self._anchor, self._heard = anchor, 0
         self._vad: VoiceActivity = WebRtcVad() if vad is None else vad
         self._finality = VoiceFinality()
         self.frame_seconds = self._vad.frame_seconds
         """Length of its frames."""
         self.speech_samples = self.silent_samples = 0
         """Samples since voice activity was last the other way."""
-        self._calm_samples = 0
+        self._calm_samples = self._voiced_samples = 0
 
     def accept(self, frame: Samples) -> bool:
         """Take a frame; returns whether it is speech."""
-        speech = self._vad.accept(frame)
+        voice = speech = self._vad.accept(frame)
+        self._heard += len(frame)
+        self._voiced_samples = self._voiced_samples + len(frame) if voice else 0
+        is_burst = self._voiced_samples >= GLITCH_SECONDS * SAMPLE_RATE
+        self._calm_samples = 0 if is_burst else self._calm_samples + len(frame)
+        if voice and self._anchor is not None:
+            quiet = self._anchor.quiet((self._heard - self._voiced_samples) / SAMPLE_RATE)
+            if quiet:
+                speech, self.silent_samples = False, max(self.silent_samples, round(quiet * SAMPLE_RATE)) - len(frame)
         self.speech_samples = self.speech_samples + len(frame) if speech else 0
         self.silent_samples = 0 if speech else self.silent_samples + len(frame)
-        is_burst = self.speech_samples >= GLITCH_SECONDS * SAMPLE_RATE
-        self._calm_samples = 0 if is_burst else self._calm_samples + len(frame)
         if isinstance(self._vad, WebRtcVad):  # it has taken out what is no voice already
             self._finality.accept(self._vad.voice, speech=speech, filtered=True)
         else:
@@ -81,7 +93,7 @@ class VoiceTracker:
         """Forget the past: audio is missing."""
         self._vad.reset()
         self._finality.reset()
-        self.speech_samples = self._calm_samples = 0
+        self.speech_samples = self._calm_samples = self._voiced_samples = 0
 
     @property
     def silence(self) -> float:

@@ -33,6 +33,7 @@ from .timeline import seconds_of
 from .timing import StageTimes
 
 if TYPE_CHECKING:
+    from .anchor import SpeakerGate
     from .grammar import GrammarUnderstanding
     from .speakers import Speakers
 
@@ -87,6 +88,7 @@ class Recognizer:
         session: Session | None = None,
         grammar: "GrammarUnderstanding | None" = None,
         speakers: "Speakers | None" = None,
+        anchor: "SpeakerGate | None" = None,
         stages: Sequence[Stage] = (),
         rate: float = SAMPLE_RATE,
         channel: Channel = "mix",
@@ -104,6 +106,7 @@ class Recognizer:
             session: phrases and turns of this stream; with it, its options count in the place of ``search``.
             grammar: all that may be asked for; results have a ``command`` then.
             speakers: who may be speaking; results say who it is then, and whether it is ``whispered``.
+            anchor: hears only who has said the wake word, for this stream alone; see ``recognition.anchor``.
             stages: what every event passes, one after the other; of this stream alone.
             rate: samples per second of the audio that will come.
             channel: of audio with several the one to hear, from 1 on, or ``mix``.
@@ -111,15 +114,15 @@ class Recognizer:
         Raises:
             AudioError: no such rate or channel.
         """
-        self._voice = VoiceTracker(vad)
+        self._voice = VoiceTracker(vad, anchor)
         self._grid = FrameGrid(self._voice.frame_seconds, rate, channel)
         self._speculative: SpeculativeDecision = SpeculativeEndpointer(settings) if speculative is None else speculative
         self._final: FinalDecision = FinalEndpointer(settings) if final is None else final
         self.session = Session(model, search) if session is None else session
         """Phrases and turns of this stream."""
-        self._loop = DecodeLoop(self.session, tap=None if speakers is None else speakers.encoder.tap)
-        own = own_stages(self._loop, grammar, speakers)
-        self._writer = EventWriter(self.session, (*own, *stages), self._loop.stopwatch)
+        self._loop = DecodeLoop(self.session, tap=None if speakers is None else speakers.encoder.tap, anchor=anchor)
+        stages = *own_stages(self._loop, grammar, speakers), *stages
+        self._writer = EventWriter(self.session, stages, self._loop.stopwatch)
         self._best = Hypothesis(self._loop, lower=lower, calibration=read_calibration(model.info.folder))
         self._heard, self._missing, self._finished = 0, 0, False
         self._begin_wait()
@@ -221,8 +224,7 @@ class Recognizer:
             self._speculative.reset()
         if self._writer.standing is None and (news := self._best.news(now)) is not None:
             self._writer.partial(now, *news)
-        length = round(now - (self._started or 0.0), 6)
-        evidence = evidence_of(self._best, self._loop, self._voice, now, length, speech=speech)
+        evidence = evidence_of(self._best, self._loop, self._voice, now, now - (self._started or 0.0), speech=speech)
         reason = self._final.update(evidence)
         if reason is EndReason.max_length and self._voice.silence < RESUME_SECONDS:
             self._cut()
@@ -281,6 +283,7 @@ def evidence_of(
     best: Hypothesis, loop: DecodeLoop, voice: VoiceTracker, now: float, length: float, *, speech: bool
 ) -> Evidence:
     """Return what end-pointers decide on, ``now`` seconds into the stream and ``length`` into the utterance."""
+    length = round(length, 6)
     return Evidence(
         time=now,
         speech=speech,

@@ -18,6 +18,7 @@ from .transcript import Transcript, Word
 if TYPE_CHECKING:
     from ...lattice import Lattice
     from ...lattice.understanding.result import Understanding
+    from .anchor import SpeakerGate
     from .grammar import GrammarUnderstanding
     from .speakers import Speakers
 
@@ -37,6 +38,7 @@ class Segmenter:
         lower: bool = True,
         grammar: "GrammarUnderstanding | None" = None,
         speakers: "Speakers | None" = None,
+        anchor: "SpeakerGate | None" = None,
         stages: Sequence[Stage] = (),
         rate: float = SAMPLE_RATE,
         channel: Channel = "mix",
@@ -50,6 +52,7 @@ class Segmenter:
             lower: lower-case words, also of models with upper-case tokens.
             grammar: all that may be asked for.
             speakers: who may be speaking; see ``voices``.
+            anchor: hears only who has said the wake word; see ``recognition.anchor``.
             stages: what every event passes; see ``recognition.stage``.
             rate: samples per second of the audio that will come.
             channel: of audio with several the one to hear, from 1 on, or ``mix``.
@@ -57,7 +60,7 @@ class Segmenter:
         settings = settings or (SETTINGS if grammar is None else PRESETS["balanced"])
         self._recognizer = Recognizer(
             model, settings, search=search, lower=lower, rate=rate, channel=channel, grammar=grammar,
-            speakers=speakers, stages=stages,
+            speakers=speakers, anchor=anchor, stages=stages,
         )  # fmt: skip
         self.commands: list[Command] | None = None if grammar is None else []
         """What the utterances that have ended ask for, each; None if nobody asked."""

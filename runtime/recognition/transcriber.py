@@ -30,6 +30,7 @@ from .session import Session
 from .transcript import Transcript, make_transcript
 
 if TYPE_CHECKING:
+    from .anchor import SpeakerGate
     from .events import Command
     from .grammar import GrammarUnderstanding
 
@@ -75,6 +76,7 @@ class Transcriber:
         rate: float = SAMPLE_RATE,
         channel: Channel = "mix",
         session: Session | None = None,
+        anchor: "SpeakerGate | None" = None,
     ) -> None:
         """Begin a recording.
 
@@ -86,13 +88,14 @@ class Transcriber:
             rate: samples per second of the audio that will come.
             channel: of audio with several the one to hear, from 1 on, or ``mix``.
             session: what changes while one listens, in the place of ``search``; one of its own by default.
+            anchor: hears only who has said the wake word; see ``recognition.anchor``.
 
         Raises:
             AudioError: no such rate or channel.
         """
         self._converter = AudioConverter(rate, channel)
         self._model, self._lower, self._options = model, lower, search
-        self._loop = DecodeLoop(Session(model, search) if session is None else session)
+        self._loop = DecodeLoop(Session(model, search) if session is None else session, anchor=anchor)
         self._grammar = None if grammar is None else grammar.searches()
         if self._grammar is not None:
             self._loop.follow(self._grammar)

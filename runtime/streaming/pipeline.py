@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from ...endpointing import PRESETS, EndpointSettings, VoiceActivity
 from ...models import NearwordError, Transducer
+from ..recognition.anchor_span import check_anchor
 from ..recognition.decode_loop import DecodeLoop
 from ..recognition.recognizer import Recognizer
 from ..recognition.session import Session
@@ -24,6 +25,7 @@ from .waiting import uncancelled
 
 if TYPE_CHECKING:
     from ...biasing.slots import SlotGrammar
+    from ..recognition.anchor import SpeakerFollowing
     from ..recognition.grammar import GrammarUnderstanding
     from ..recognition.speakers import Speakers
 
@@ -57,6 +59,7 @@ class Pipeline:
         lower: bool = True,
         grammar: "SlotGrammar | None" = None,
         speakers: "str | Path | Speakers | None" = None,
+        anchor: float | None = None,
         stages: Sequence[MakeStage] = (),
         threads: int = 1,
         precision: str = "auto",
@@ -76,17 +79,26 @@ class Pipeline:
             grammar: what may be asked for, as ``read_grammar`` gives it; results have a ``command`` then.
             speakers: who may be speaking, a file or one that is loaded; results have a ``speaker`` and say whether they
                 were ``whispered`` then.
+            anchor: seconds of a wake word with which every run begins; only who has said it is heard.
             stages: make what every event of a run passes; see ``recognition.stage``.
             threads: for the encoder, of a model that is not loaded yet.
             precision: ``auto``, ``int8`` or ``float``, likewise.
 
         Raises:
-            PipelineError: no such preset, or a grammar, speakers or stages beside a recogniser of one's own.
+            PipelineError: no such preset, or a grammar, speakers, an anchor or stages beside a recogniser of one's own.
+            AnchorError: no wake word has that length.
         """
         if preset not in PRESETS:
             raise PipelineError(f"preset {preset!r}: expected {', '.join(PRESETS)}")
-        if recognizer is not None and (grammar is not None or speakers is not None or stages):
-            raise PipelineError("a grammar, speakers or stages beside a recogniser of one's own; give them to that one")
+        beside = (grammar, speakers, anchor)
+        if recognizer is not None and (stages or any(one is not None for one in beside)):
+            raise PipelineError(
+                "a grammar, speakers, an anchor or stages beside a recogniser of one's own; give them to that one"
+            )
+        if anchor is not None:
+            check_anchor(anchor)
+        self._anchor = anchor
+        self._following: SpeakerFollowing | None = None
         self._grammar = grammar
         self._understanding: GrammarUnderstanding | None = None
         self._who = speakers
@@ -144,6 +156,10 @@ class Pipeline:
             from ..recognition.speakers import Speakers  # noqa: PLC0415 (only where somebody asks who speaks)
 
             self._speakers = self._who if isinstance(self._who, Speakers) else Speakers.load(model, self._who)
+        if self._anchor is not None:
+            from ..recognition.anchor import SpeakerFollowing  # noqa: PLC0415 (only where somebody is followed)
+
+            self._following = SpeakerFollowing(model)
         if self._recognizer is None:
             # the language model, how words and phrases sound: what the first run would wait for
             DecodeLoop(Session(model, self._search))
@@ -202,6 +218,7 @@ class Pipeline:
             session=session,
             grammar=self._understanding,
             speakers=self._speakers,
+            anchor=None if self._following is None else self._following.gate(self._anchor),
             stages=[make() for make in self._stages],
         )
 

@@ -136,3 +136,38 @@ def test_events_say_who_speaks(run, enrolled, recordings):
     assert all(event.speaker.name == "anna" and -1 <= event.speaker.score <= 1 for event in finals)
     shown = run("listen", recordings / "anna.wav").stdout.splitlines()
     assert all("[anna" in line for line in shown)
+
+
+def wake_word_and(recordings, folder):
+    """Anna's first second, then what she says, then what Ben says."""
+    first, second = (read_audio(recordings / f"{name}.wav") for name in ("anna", "ben"))
+    begin = int(np.flatnonzero(np.abs(first) > 0.02)[0])
+    path = folder / "asked.wav"
+    soundfile.write(path, np.concatenate([first[begin : begin + 16000], np.zeros(3200), first, second]), 16000)
+    return path
+
+
+@pytest.mark.parametrize("command", ["transcribe", "listen"])
+def test_only_who_says_the_wake_word_is_heard(run_cli, recordings, tmp_path, command):
+    path = wake_word_and(recordings, tmp_path)
+    everybody, followed = (run_cli(command, path, *options) for options in ((), ("--anchor", "1.0")))
+    assert followed.returncode == everybody.returncode == 0
+    words = [result.stdout.split() for result in (followed, everybody)]
+    assert 0 < len(words[0]) < len(words[1])
+
+
+@pytest.mark.parametrize("command", ["transcribe", "listen"])
+@pytest.mark.parametrize("seconds", ["0.1", "9", "nan"])
+def test_what_is_no_wake_word_is_wrong_usage(run_cli, command, seconds):
+    result = run_cli(command, DEMO, "--anchor", seconds)
+    assert result.returncode == 2
+    assert "--anchor" in result.stderr
+    assert "expected 0.3 to 5 s" in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_model_that_cannot_follow_is_told_of_in_one_line(run_cli, tmp_path):
+    folder = write_toy_model(tmp_path / "toy")
+    result = run_cli("transcribe", DEMO, "--model", folder, "--anchor", "1")
+    assert result.returncode == 1
+    assert "anchor.onnx: missing" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
