@@ -6,7 +6,8 @@ FOLDER is any model in icefall's layout, as its exporter names the files, random
 sides are compared too. With ``--beam`` above 1, nearword's beam search with its word lattice runs against sherpa-onnx's
 ``modified_beam_search``, which has none; with 1 both search greedily. Without files: the dev sets under
 NEARWORD_SPEECH. Each side runs in a process of its own, a new one each round; they take turns every few files, so
-that what else the machine does hits both alike. Model load is measured apart. Reported are medians over the rounds.
+that what else the machine does hits both alike. Model load is measured apart. Reported are medians over the rounds,
+and the lowest and highest ratio of a round.
 """
 
 import argparse
@@ -152,9 +153,10 @@ def main() -> None:
         ("cold", "cold start to first partial, s"),
     ):
         ours, theirs = ([row[name][key] for row in rounds] for name in names)
-        ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+        ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))
+        ratio = f"{statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
         medians = f"nearword {statistics.median(ours):9.5f}  sherpa-onnx {statistics.median(theirs):9.5f}"
-        print(f"{label:32} {medians}  ratio {ratio:.3f}")
+        print(f"{label:32} {medians}  ratio {ratio}")
     pairs = list(zip(*(rounds[0][name]["tokens"] for name in names), strict=True))
     kinds = len({token for ours, _ in pairs for token in ours})
     print(f"equal tokens: {sum(a == b for a, b in pairs)} of {len(pairs)} recordings; {kinds} different tokens in them")
