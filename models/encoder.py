@@ -33,6 +33,14 @@ class Encoded(NamedTuple):
     """[phone_frames, classes] Natural log-probabilities of phones, class 0 the blank; None where nobody wants them."""
     voice: Array | None = None
     """[frames, width] What a ``Tap`` has read; None where nobody wants it."""
+    runs: int = 1
+    """How often the encoder ran for it: 0 where the cheap branch has made it, 2 where the step before, which was cheap,
+    was made up for (see ``branching``)."""
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether the cheap branch has made it."""
+        return not self.runs
 
 
 class Tap(NamedTuple):
@@ -135,15 +143,19 @@ class EncoderStream:
     def __init__(
         self, encoder: Encoder, states: Sequence[npt.NDArray[np.generic]], *, phones: bool, tap: Tap | None = None
     ) -> None:
-        self._encoder, self._tap = encoder, tap
-        self._states = list(states)
-        self._phones = phones
+        self._encoder = encoder
+        self.tap = tap
+        """What is read of the states at each step."""
+        self.tells_phones = phones
+        """Whether each step tells phones."""
+        self.states = list(states)
+        """As ``Encoder.states`` names them; never written to, only replaced."""
         self._outputs = [*encoder.outputs, PHONES] if phones else encoder.outputs
 
     def run(self, features: Features) -> Encoded:
         """Encode one step of features [chunk_frames, 80]; the states move on."""
         encoder = self._encoder
-        feeds = dict(zip(encoder.states, self._states, strict=True))
+        feeds = dict(zip(encoder.states, self.states, strict=True))
         feeds["x"] = features[None].astype(encoder.dtype, copy=False)
         encoder.turns.get()
         try:
@@ -151,16 +163,19 @@ class EncoderStream:
         finally:
             encoder.turns.put(None)
         # copies: what is kept for long is not to lie in the arena, between what every step needs
-        phones = following.pop()[0].copy() if self._phones else None
+        phones = following.pop()[0].copy() if self.tells_phones else None
         if encoder.uncounted is not None:
-            following.insert(encoder.uncounted, self._states[encoder.uncounted] + encoder.chunk_shift)
-        self._states = following
-        voice = None if self._tap is None else self._tap.read(following[encoder.states.index(self._tap.state)])
-        return Encoded(np.array(out[0], np.float32), phones, voice)
+            following.insert(encoder.uncounted, self.states[encoder.uncounted] + encoder.chunk_shift)
+        self.states = following
+        return Encoded(np.array(out[0], np.float32), phones, self.voice())
+
+    def voice(self) -> Array | None:
+        """Return what the tap reads of the latest step; None without one."""
+        return None if self.tap is None else self.tap.read(self.states[self._encoder.states.index(self.tap.state)])
 
     def fork(self) -> "EncoderStream":
         """Return a stream in the same state that goes its own way; states are never written to, so none is copied."""
-        return EncoderStream(self._encoder, self._states, phones=self._phones, tap=self._tap)
+        return EncoderStream(self._encoder, self.states, phones=self.tells_phones, tap=self.tap)
 
 
 def check_features(path: ModelPath, metadata: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import heap
+from .branching import Branch, BranchingStream, Effort
 from .encoder import PHONES, Encoder, EncoderStream, Tap
 from .errors import ModelFileError
 from .features import FRAME_SECONDS, NUM_BINS
@@ -217,12 +218,29 @@ class Transducer:
         """The file of the model that says how words are pronounced; it need not be there."""
         return self.info.folder / PRONUNCIATION
 
-    def encoder_stream(self, *, phones: bool = False, tap: Tap | None = None) -> EncoderStream:
+    @cached_property
+    def branch(self) -> Branch:
+        """The encoder's cheap branch, which a folder need not have; loaded when it is first asked for.
+
+        Raises:
+            ModelFileError: a file of it is missing or damaged, or does not fit the encoder; names it.
+        """
+        return Branch(self.encoder, self.info.folder)
+
+    def encoder_stream(
+        self, *, phones: bool = False, tap: Tap | None = None, effort: Effort = "full"
+    ) -> EncoderStream | BranchingStream:
         """Return a fresh stream: all states zero. With ``phones`` it tells phones too, if the model does.
 
-        With a ``tap``, which must fit, also what that reads.
+        With a ``tap``, which must fit, also what that reads. With less than full ``effort`` some steps are cheap.
+
+        Raises:
+            ModelFileError: less effort is asked for of a model without a cheap branch.
         """
-        return self.encoder.stream(phones=phones and bool(self.phones), tap=tap)
+        phones = phones and bool(self.phones)
+        if effort == "full":
+            return self.encoder.stream(phones=phones, tap=tap)
+        return self.branch.stream(self.branch.losses[effort], phones=phones, tap=tap)
 
     def _predict(self, context: tuple[int, ...]) -> Array:
         y = np.asarray([context], np.int64)

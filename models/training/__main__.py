@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from ..errors import NearwordError
-from . import anchor_commands, contextual_commands, language_commands, small_commands, speaker_commands
+from . import (
+    anchor_commands,
+    branching_commands,
+    contextual_commands,
+    language_commands,
+    small_commands,
+    speaker_commands,
+)
 from .options import (
     Bits,
     Block,
@@ -322,6 +329,9 @@ for command in (
     anchor_commands.anchor_prepare,
     anchor_commands.anchor_train,
     anchor_commands.anchor_export,
+    branching_commands.branch_prepare,
+    branching_commands.branch_train,
+    branching_commands.branch_export,
 ):
     app.command()(command)
 

@@ -20,6 +20,8 @@ from .searching import (
     Attention,
     Beam,
     Bias,
+    Effort,
+    EffortOption,
     LanguageModel,
     LanguageWeight,
     Phones,
@@ -81,6 +83,7 @@ def evaluate(
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
     attention: Attention = False,
+    effort: EffortOption = Effort.full,
     channel: OneChannel = "mix",
     precision: Graphs = Precision.auto,
     threads: Threads = 1,
@@ -111,7 +114,9 @@ def evaluate(
         started = time.perf_counter()
         loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
         load_seconds = time.perf_counter() - started
-        search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention)
+        search = search_options(
+            loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention, effort=effort
+        )
         understanding = understanding_of(loaded, grammar, Format.text)
         requests = request_model(understand, Format.text)
         broken: list[str] = []

@@ -38,6 +38,8 @@ from .searching import (
     Attention,
     Beam,
     Bias,
+    Effort,
+    EffortOption,
     LanguageModel,
     LanguageWeight,
     Phones,
@@ -139,6 +141,7 @@ def listen(
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
     attention: Attention = False,
+    effort: EffortOption = Effort.full,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
     rescore_contacts: SendContacts = False,
@@ -170,7 +173,9 @@ def listen(
     one = choose_one_channel(channel)
     audio = _make_source(source, device, one, raw_format(rate, channels, sample_format))
     loaded = Transducer.load(resolve(model), precision=precision.value)
-    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention)
+    search = search_options(
+        loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention, effort=effort
+    )
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     commands = None if grammar is None else read_commands(grammar)
     who = speakers_of(loaded, speakers, Format.text, whispers=whispers)

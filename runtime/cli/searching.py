@@ -1,5 +1,7 @@
 """Options of commands that search: how wide, what is boosted, which language model."""
 
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,6 +68,23 @@ Attention = Annotated[
         help="With --bias: the model itself is made to expect the phrases, if its folder has the graphs for that.",
     ),
 ]
+
+
+class Effort(str, Enum):
+    """How much of the encoder is computed; see ``models.branching``."""
+
+    full = "full"
+    balanced = "balanced"
+    low = "low"
+
+
+EffortOption = Annotated[
+    Effort,
+    typer.Option(
+        "--effort",
+        help="How much of the encoder is computed, if the model has a cheap branch. low: least, and more errors.",
+    ),
+]
 DEFAULT_BEAM = 8
 
 
@@ -79,12 +98,14 @@ def search_options(
     *,
     phones: bool = True,
     attention: bool = False,
+    effort: Effort = Effort.full,
 ) -> "SearchOptions":
     """Return what the options of a command line ask for; phrases that cannot be used are told on standard error.
 
     Raises:
         BiasingError: a phrase file cannot be read.
         LanguageModelError: the language model cannot be read.
+        ModelFileError: less than full effort is asked for of a model without a cheap branch.
     """
     from ..search import BeamSettings, SearchOptions
     from ..search.language import DEFAULT_WEIGHT, Fusion, load_own
@@ -102,9 +123,12 @@ def search_options(
             fail(f"{', '.join(map(str, bias))}: no phrase to boost")
     if attention and not bias:
         raise typer.BadParameter("there is nothing to attend to; give --bias FILE too", param_hint="--attention")
+    if effort is not Effort.full:
+        _ = model.branch  # told at once where the model has none
     beams = BeamSettings(max_active=beam)
+    options = SearchOptions(beams, bias=biasing, phones=phones, attention=attention, effort=effort.value)
     if language is None and weight is None:
-        return SearchOptions(beams, bias=biasing, phones=phones, attention=attention)
+        return options
     if language is None:
         ngram = load_own(model)
     elif str(language) == "none":
@@ -114,4 +138,4 @@ def search_options(
 
         ngram = load_ngram(language, model.vocabulary.tokens)
     scorer = None if ngram is None else Fusion(model, ngram, DEFAULT_WEIGHT if weight is None else weight)
-    return SearchOptions(beams, bias=biasing, language=scorer, phones=phones, attention=attention)
+    return replace(options, language=scorer)

@@ -8,6 +8,7 @@ import typer
 
 from .listen import Preset
 from .options import Precision, complete_model
+from .searching import Effort
 
 if TYPE_CHECKING:
     from ..daemon.settings import ServeSettings
@@ -90,6 +91,13 @@ def serve(
     ] = None,
     beam: Annotated[
         int | None, typer.Option(help="Hypotheses to follow.", envvar=_ENV + "BEAM", show_default="8")
+    ] = None,
+    effort: Annotated[
+        Effort | None,
+        typer.Option(
+            help="How much of the encoder is computed, if the model has a cheap branch.", envvar=_ENV + "EFFORT",
+            show_default="full",
+        ),
     ] = None,
     preset: Annotated[
         Preset | None,
@@ -214,7 +222,7 @@ def serve(
     Audio stays on this machine, and without other addresses so do all who can reach it. Needs the extra "serve".
     """
     told: dict[str, Any] = {name: value for name, value in locals().items() if name not in ("config", "check", "debug")}
-    told |= {name: told[name].value for name in ("precision", "preset") if told[name] is not None}
+    told |= {name: told[name].value for name in ("precision", "preset", "effort") if told[name] is not None}
     told |= {name: told[name] or None for name in ("uri", "allow_origin", "languages", "bias")}
     if debug:
         told["log_level"] = "debug"

@@ -38,6 +38,8 @@ from .searching import (
     Attention,
     Beam,
     Bias,
+    Effort,
+    EffortOption,
     LanguageModel,
     LanguageWeight,
     Phones,
@@ -115,6 +117,7 @@ def transcribe(
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
     attention: Attention = False,
+    effort: EffortOption = Effort.full,
     rescore: RescoreUrl = None,
     rescore_token_file: TokenFile = None,
     rescore_contacts: SendContacts = False,
@@ -158,7 +161,9 @@ def transcribe(
     heard, raw = choose_channel(channel), raw_format(rate, channels, sample_format)
     lattices = LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
-    search = search_options(loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention)
+    search = search_options(
+        loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention, effort=effort
+    )
     understanding = understanding_of(loaded, grammar, output_format)
     requests = request_model(understand, output_format)
     who = speakers_of(loaded, speakers, output_format, whispers=whispers)

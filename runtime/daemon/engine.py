@@ -80,7 +80,7 @@ class Engine:
         Raises:
             NearwordError: a file cannot be used; names it.
         """
-        model = Transducer.load(resolve(settings.model), precision=settings.precision)
+        model = _load_model(settings)
         grammar = understanding = None
         if settings.grammar:
             from ..recognition.grammar import (  # noqa: PLC0415 (only with a grammar)
@@ -175,7 +175,8 @@ class Engine:
         return ContextSession(self.model, self._search(boosted), context_model=self._context_model)
 
     def _search(self, boosted: Boosted) -> SearchOptions:
-        return SearchOptions(BeamSettings(max_active=self.settings.beam), bias=boosted.biasing)
+        beam = BeamSettings(max_active=self.settings.beam)
+        return SearchOptions(beam, bias=boosted.biasing, effort=self.settings.effort)
 
     async def open(self, options: StreamOptions) -> Stream:
         """Begin a stream; whoever opens it closes it.
@@ -244,3 +245,10 @@ class Engine:
 def _hum() -> Samples:
     """Return two seconds that wake all that recognition needs."""
     return np.random.default_rng(0).normal(0, 0.05, 2 * SAMPLE_RATE).astype(np.float32)
+
+
+def _load_model(settings: ServeSettings) -> Transducer:
+    model = Transducer.load(resolve(settings.model), precision=settings.precision)
+    if settings.effort != "full":
+        _ = model.branch  # told now where the model has none, not at the first stream
+    return model

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...endpointing import PRESETS
+from ...models.branching import EFFORTS, Effort
 from .errors import SettingsError
 
 if sys.version_info >= (3, 11):
@@ -50,6 +51,8 @@ class ServeSettings:
     """Languages that the model knows, as tags (``en``, ``en-US``)."""
     beam: int = 8
     """Hypotheses to follow."""
+    effort: Effort = "full"
+    """How much of the encoder is computed, if the model has a cheap branch: ``full``, ``balanced``, ``low``."""
     preset: str = "balanced"
     """How soon silence counts as the end, where a client does not say: ``fast``, ``balanced``, ``patient``."""
     bias: tuple[str, ...] = ()
@@ -106,6 +109,7 @@ class ServeSettings:
         for name, allowed in (
             ("preset", tuple(PRESETS)),
             ("precision", ("auto", "int8", "float")),
+            ("effort", EFFORTS),
             ("log_level", ("debug", "info", "warning", "error")),
         ):
             if getattr(self, name) not in allowed:

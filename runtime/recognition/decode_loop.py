@@ -56,8 +56,13 @@ class DecodeLoop:
         """What is boosted for this stream."""
         self.second_pass = SecondPass.of(session.model, session.options)
         """What is done at the end of an utterance; None without."""
+        options = session.options
         self.encoder = AudioEncoder(
-            session.model, phones=session.options.hears_phones(session.model), tap=tap_of(tap, anchor), gate=anchor
+            session.model,
+            phones=options.hears_phones(session.model),
+            tap=tap_of(tap, anchor),
+            gate=anchor,
+            effort=options.effort,
         )
         """What the searches hear."""
         self.search: Search = session.begin_search()
@@ -109,7 +114,7 @@ class DecodeLoop:
         for step in islice(steps, STEPS_AT_ONCE):
             batch.append(step)
             encoded = perf_counter()
-            add("encoder", encoded - began)
+            add("branch" if step.is_cheap else "encoder", encoded - began)
             began = encoded
         if len(batch) < STEPS_AT_ONCE:
             add("features", perf_counter() - began)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ...models.audio import Samples
+from ...models.branching import BranchingStream, Effort
 from ...models.encoder import Encoded, EncoderStream, Tap
 from ...models.features import FRAME_SECONDS, NUM_BINS, Features
 from ...models.transducer import ModelInfo
@@ -38,15 +39,23 @@ class AudioEncoder:
     """
 
     def __init__(
-        self, model: Transducer, *, phones: bool = False, tap: Tap | None = None, gate: "SpeakerGate | None" = None
+        self,
+        model: Transducer,
+        *,
+        phones: bool = False,
+        tap: Tap | None = None,
+        gate: "SpeakerGate | None" = None,
+        effort: Effort = "full",
     ) -> None:
         """Begin a stream; with ``phones`` it tells phones too, if the model does, with ``tap`` what that reads.
 
-        With a ``gate``, which needs its tap, all but what one speaker says is silence.
+        With a ``gate``, which needs its tap, all but what one speaker says is silence. With less than full ``effort``
+        some steps take the encoder's cheap branch.
         """
-        self._model, self._phones, self._tap, self._gate = model, phones, tap, gate
+        self._model, self._phones, self._tap = model, phones, tap
+        self._gate, self._effort = gate, effort
         self._hum, self._features = HumFilter(), FeatureExtractor()
-        self._encoder = model.encoder_stream(phones=phones, tap=tap)
+        self._encoder = self._fresh()
         self._position = 0
         """Feature frame at which the next step begins."""
         self._paused = False
@@ -54,6 +63,9 @@ class AudioEncoder:
         """Where the latest completion began, up to where audio was heard, how many frames of silence; its steps."""
         self.origin = -model.info.delay_frames
         """Feature frame of the first encoder frame since the latest start; a model's delay lies before it."""
+
+    def _fresh(self) -> EncoderStream | BranchingStream:
+        return self._model.encoder_stream(phones=self._phones, tap=self._tap, effort=self._effort)
 
     def accept(self, samples: Samples) -> Iterator[Encoded]:
         """Take samples [n], and any hum out of them; yields the steps that are due."""
@@ -80,7 +92,7 @@ class AudioEncoder:
         each = info.chunk_shift // info.encoder_frames
         frames = min(info.encoder_frames, round((gate.begins / FRAME_SECONDS - position) / each))
         self._position = position + frames * each
-        self._encoder = self._model.encoder_stream(phones=self._phones, tap=self._tap)
+        self._encoder = self._fresh()
         gate.restart()
         phones = None if step.phones is None else step.phones[: len(step.phones) * frames // info.encoder_frames]
         return step._replace(out=step.out[:frames], phones=phones)
@@ -134,13 +146,15 @@ class AudioEncoder:
         lead = IDLE_LEAD_FRAMES if self._paused else LEAD_FRAMES
         self._position = max(self._position, self._features.frames_ready - lead)
         self.origin = self._position - self._model.info.delay_frames
-        self._encoder = self._model.encoder_stream(phones=self._phones, tap=self._tap)
+        self._encoder = self._fresh()
         self._completed, self._paused = None, False
         if self._gate is not None:
             self._gate.restart()
 
 
-def encode_to_end(encoder: EncoderStream, info: ModelInfo, heard: Features, padding: int) -> Iterator[Encoded]:
+def encode_to_end(
+    encoder: EncoderStream | BranchingStream, info: ModelInfo, heard: Features, padding: int
+) -> Iterator[Encoded]:
     """Yield the steps of features [frames, bins] that are not encoded yet and of ``padding`` frames of silence after.
 
     There is one step at least. ``encoder`` stays as it is.

@@ -134,7 +134,7 @@ class Recognizer:
 
     @property
     def times(self) -> dict[str, StageTimes]:
-        """How long each stage took: features, encoder, search, result (lattice, second pass), and stages by name."""
+        """How long each stage took: features, encoder, branch (its cheap steps), search, result, and stages by name."""
         return self._loop.stopwatch.times
 
     @property

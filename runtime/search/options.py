@@ -6,6 +6,7 @@ from typing import Literal, cast
 
 from ...lattice import DeterminizeSettings
 from ...models import Transducer
+from ...models.branching import Effort
 from .attended_lists import AttendedBias, attention_to
 from .attention import ListAttention
 from .beam import BeamSearch
@@ -44,6 +45,9 @@ class SearchOptions:
     phones: bool = True
     """Whether the words are compared with the phones that were heard, at the end of an utterance and where the model
     tells them (see ``recognition.second_pass``); never in the greedy search, which has nothing to choose from."""
+    effort: Effort = "full"
+    """How much of the encoder is computed for each step; below ``full`` only of models that have a cheap branch (see
+    ``models.branching``)."""
     lattice: DeterminizeSettings = field(default_factory=DeterminizeSettings)
     """How much of what was searched becomes the word lattice."""
 

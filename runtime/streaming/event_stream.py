@@ -48,7 +48,7 @@ class PipelineStatistics:
     events_waiting_most: int
     """The most that ever waited."""
     stages: Mapping[str, StageTimes]
-    """How long each stage took: features, encoder, search, result (lattice, second pass), and stages by name."""
+    """How long each stage took: features, encoder, branch (its cheap steps), search, result, and stages by name."""
     level: float
     """Loudness of the latest audio in dB below full scale: 0 is the loudest, -inf silence."""
 
