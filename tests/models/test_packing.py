@@ -61,7 +61,8 @@ def test_it_comes_back_as_it_was(packed: Path, tmp_path: Path) -> None:
 
 def test_rounding_makes_it_smaller_and_words_stay(packed: Path, tmp_path: Path, demo_samples, bundled) -> None:
     size = pack_model(packed, tmp_path / "small.nearword", rounding=Rounding(5, 0.3))
-    assert size < 0.77 * packed.stat().st_size  # the graphs beside the three that run stay as they are
+    # of the encoder, which is what is rounded
+    assert packed.stat().st_size - size > 0.33 * bundled.info.graphs[0].stat().st_size
     small = Transducer.load(tmp_path / "small.nearword")
     assert [word.text for word in heard(small, demo_samples)[0]] == [w.text for w in heard(bundled, demo_samples)[0]]
     # what was rounded is packed again without loss
@@ -74,7 +75,8 @@ def test_recordings_say_which_weights_matter(tmp_path: Path, demo_samples, bundl
     size = pack_model(
         resolve(), tmp_path / "small.nearword", calibration=Calibration(3.0), recordings=[DEMO], progress=told.append
     )
-    assert size < 0.63 * sum(path.stat().st_size for path in resolve().iterdir())
+    before = sum(path.stat().st_size for path in resolve().iterdir())
+    assert before - size > 0.6 * bundled.info.graphs[0].stat().st_size
     assert told == sorted(told)
     assert told[-1] == 1.0
     small = Transducer.load(tmp_path / "small.nearword")

@@ -23,7 +23,7 @@ def test_a_tap_reads_what_comes_out_as_the_next_state(toy):
         heard, same = tapped.run(features), plain.run(features)
         np.testing.assert_array_equal(heard.out, same.out)
         assert same.voice is None
-        state = tapped._states[toy.encoder.states.index("cached_b")]
+        state = tapped.states[toy.encoder.states.index("cached_b")]
         np.testing.assert_array_equal(heard.voice, state[0, 0, 2:6].reshape(2, 2))
 
 
