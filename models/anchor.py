@@ -14,7 +14,7 @@ from .features import FRAME_SECONDS
 from .model_path import ModelPath
 from .session import describe, metadata_int, open_session
 from .transducer import Transducer
-from .voice import tap_of
+from .voice import fitting_tap
 
 Floats = npt.NDArray[np.float32]
 ANCHOR = "anchor.onnx"
@@ -39,24 +39,19 @@ class AnchorGraph:
             names = ", ".join(tensor.name for tensor in inputs[:4])
             raise ModelFileError(path, f"has {names}; expected heard and anchor to odds and blank")
         metadata = dict(self._session.get_modelmeta().custom_metadata_map)
-        self.tap = tap_of(path, metadata)
+        self.tap = fitting_tap(path, metadata, model, inputs)
         """What of the encoder it hears."""
         self.ahead = metadata_int(path, metadata, "ahead", 0, 1000)
         """Frames after one that it has to see."""
         self.back = metadata_int(path, metadata, "back", 0, 1000)
         """Frames before one that it has to see."""
-        width = self.tap.width * len(self.tap.layers)
-        shapes = {tensor.shape[1:] for tensor in inputs}
-        if shapes != {(width,)} or not model.encoder.fits(self.tap):
-            state = f"{self.tap.state}, layers {self.tap.layers}, {self.tap.width} numbers a frame"
-            raise ModelFileError(path, f"hears {state}, which this model's encoder has not; it is another model's")
         frames = (self.tap.end - self.tap.begin) // self.tap.width // self.tap.stride
         self.frame_seconds = model.info.chunk_shift * FRAME_SECONDS / frames
         """Seconds from one frame that is heard to the next."""
         delay = round(model.info.delay_seconds / self.frame_seconds)
         if frames % model.info.encoder_frames or delay < self.ahead:
             raise ModelFileError(path, f"sees {self.ahead} frames ahead; the encoder's delay is {delay}")
-        self.blank = self._check(path, width, model.info.joiner_dim)
+        self.blank = self._check(path, self.tap.width * len(self.tap.layers), model.info.joiner_dim)
         """[joiner_dim] With this in the place of an encoder frame the joiner expects nothing but the blank."""
 
     def _check(self, path: ModelPath, width: int, joiner_dim: int) -> Floats:

@@ -9,7 +9,7 @@ import ctypes
 import sys
 from collections.abc import Iterator
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
 """Numbers of options in glibc's ``malloc.h``."""
 OPENING_BYTES = 2**17
 """Blocks from here on come from the system, and go back to it at once, while a large model is opened."""

@@ -8,6 +8,7 @@ caches holds (see ``encoder.Tap``), pools it over an utterance by attentive stat
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from .encoder import Tap
 from .errors import ModelFileError
 from .features import FRAME_SECONDS
 from .model_path import ModelPath
-from .session import describe, metadata_int, open_session
+from .session import Tensor, describe, metadata_int, open_session
 from .transducer import Transducer
 
 Floats = npt.NDArray[np.float32]
@@ -57,12 +58,9 @@ class VoiceEncoder:
             names = ", ".join(tensor.name for tensor in inputs[:4])
             raise ModelFileError(path, f"has {names}; expected heard to vector and whispered")
         metadata = dict(self._session.get_modelmeta().custom_metadata_map)
-        self.tap = tap_of(path, metadata)
+        self.tap = fitting_tap(path, metadata, model, inputs)
         """What of the encoder it hears."""
         width = self.tap.width * len(self.tap.layers)
-        if inputs[0].shape[1:] != (width,) or not model.encoder.fits(self.tap):
-            state = f"{self.tap.state}, layers {self.tap.layers}, {self.tap.width} numbers a frame"
-            raise ModelFileError(path, f"hears {state}, which this model's encoder has not; it is another model's")
         self.threshold = _fraction(path, metadata, "threshold")
         """Cosine from which on two voices count as one speaker's, unless somebody chooses another."""
         frames = (self.tap.end - self.tap.begin) // self.tap.width
@@ -92,12 +90,21 @@ class VoiceEncoder:
         return Voice(np.asarray(vector[0], np.float32), whispered, len(heard) * self.frame_seconds)
 
 
-def tap_of(path: ModelPath, metadata: dict[str, str]) -> Tap:
-    """Return what of an encoder a graph hears, as its metadata say.
+def fitting_tap(path: ModelPath, metadata: dict[str, str], model: Transducer, inputs: Sequence[Tensor]) -> Tap:
+    """Return what of a model's encoder all inputs of a graph hear, as its metadata say.
 
     Raises:
-        ModelFileError: they do not say it.
+        ModelFileError: they do not say it, or the encoder has no such thing.
     """
+    tap = _tap(path, metadata)
+    width = tap.width * len(tap.layers)
+    if any(tensor.shape[1:] != (width,) for tensor in inputs) or not model.encoder.fits(tap):
+        state = f"{tap.state}, layers {tap.layers}, {tap.width} numbers a frame"
+        raise ModelFileError(path, f"hears {state}, which this model's encoder has not; it is another model's")
+    return tap
+
+
+def _tap(path: ModelPath, metadata: dict[str, str]) -> Tap:
     layers = metadata.get("layers", "").split()
     if not layers or not all(layer.isdecimal() and int(layer) < 1000 for layer in layers):
         raise ModelFileError(path, f"metadata 'layers' is {metadata.get('layers')!r:.40}; expected numbers of layers")

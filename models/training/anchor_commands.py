@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Speech, Work, made_by, suit_training
+from .options import Speech, Work, made_by, parts_of, suit_training
 
 Model = Annotated[Path, typer.Argument(help="The finished model's folder, with speaker.onnx.", exists=True)]
 SCENES, VALIDATION = "scenes", "scenes-validation"
@@ -30,9 +30,7 @@ def anchor_prepare(
     from .speaker_data import cache_tap
     from .speaker_sets import read_utterances, split_of
 
-    number, _, parts = part.partition("/")
-    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
-        raise typer.BadParameter(f"{part!r}: expected I/N, such as 1/2", param_hint="--part")
+    number, parts = parts_of(part)
     loaded = Transducer.load(model)
     tap, everybody = cache_tap(loaded, (0,)), read_utterances(speech)
     noises = sorted(path for path in (speech / "noise").glob("*.*") if path.suffix in (".flac", ".opus", ".wav"))
@@ -40,10 +38,10 @@ def anchor_prepare(
     def of(split: str) -> Scenes:
         return Scenes([one for one in everybody if split_of(one.speaker) == split], noises)
 
-    count = scenes // int(parts)
+    count = scenes // parts
     steps = track(itertools.count(), "scenes", total=count)
-    encode_scenes(of("train"), count, loaded, tap, work / SCENES / f"{number}-{parts}", seed + int(number), steps)
-    if number == "1":
+    encode_scenes(of("train"), count, loaded, tap, work / SCENES / f"{number}-{parts}", seed + number, steps)
+    if number == 1:
         steps = track(itertools.count(), "validation", total=validation)
         encode_scenes(of("validation"), validation, loaded, tap, work / VALIDATION, seed, steps)
 

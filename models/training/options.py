@@ -1,12 +1,12 @@
 """What the recipe's commands share: their folders, refused before any work, and the process they train in."""
 
-import ctypes
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ..heap import M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD, allocate
 
 
 def speech_folder(folder: Path) -> Path:
@@ -28,12 +28,7 @@ def suit_training() -> None:
     # there are some hundred shapes of batches, for each of which oneDNN makes some thirty programs; it would keep 1024
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
     # glibc gives large blocks back to the system, only to ask for them again
-    trim_threshold, mmap_max, arena_max = -1, -4, -8
-    with suppress(OSError, AttributeError):  # another C library has its own ways
-        libc = ctypes.CDLL(None)
-        libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(arena_max, 1)
+    allocate({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_ARENA_MAX: 1})
 
 
 def made_by(command: str, file: Path, work: Path) -> Path:
@@ -42,6 +37,14 @@ def made_by(command: str, file: Path, work: Path) -> Path:
         made = f"no {file.relative_to(work)} there; `{command} --work {work}` makes it"
         raise typer.BadParameter(f"{work}: {made}", param_hint="--work")
     return file
+
+
+def parts_of(part: str) -> tuple[int, int]:
+    """Return I and N of ``I/N``, what one of N processes is to do."""
+    number, _, parts = part.partition("/")
+    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise typer.BadParameter(f"{part!r}: expected I/N, such as 1/2", param_hint="--part")
+    return int(number), int(parts)
 
 
 Work = Annotated[Path, typer.Option(help="Folder for everything the recipe makes.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Speech, Work, made_by, suit_training
+from .options import Speech, Work, made_by, parts_of, suit_training
 
 Model = Annotated[Path, typer.Argument(help="The finished model's folder.", exists=True)]
 VOICES, VALIDATION, NOISE = "voices", "voices-validation", "noise.npy"
@@ -31,9 +31,7 @@ def speaker_prepare(
     from .speaker_data import Take, cache_tap, encode_voices, plan
     from .speaker_sets import read_utterances, split_of
 
-    number, _, parts = part.partition("/")
-    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
-        raise typer.BadParameter(f"{part!r}: expected I/N, such as 1/2", param_hint="--part")
+    number, parts = parts_of(part)
     loaded = Transducer.load(model)
     tap = cache_tap(loaded, map(int, layers.split()))
     if not loaded.encoder.fits(tap):
@@ -42,10 +40,10 @@ def speaker_prepare(
     if not (work / NOISE).exists():
         np.save(work / NOISE, noise_features(speech, seed))
     noise, everybody = np.load(work / NOISE), read_utterances(speech)
-    takes = plan([one for one in everybody if split_of(one.speaker) == "train"])[int(number) - 1 :: int(parts)]
+    takes = plan([one for one in everybody if split_of(one.speaker) == "train"])[number - 1 :: parts]
     steps = track(itertools.count(), "voices", total=len(takes))
-    encode_voices(takes, noise, loaded, tap, work / VOICES / f"{number}-{parts}", seed + int(number), progress=steps)
-    if number == "1":
+    encode_voices(takes, noise, loaded, tap, work / VOICES / f"{number}-{parts}", seed + number, progress=steps)
+    if number == 1:
         kept = [Take(one, "plain") for one in everybody if split_of(one.speaker) == "validation"]
         steps = track(itertools.count(), "validation", total=len(kept))
         encode_voices(kept, noise, loaded, tap, work / VALIDATION, seed, distorted=0.0, progress=steps)

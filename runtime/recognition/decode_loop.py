@@ -60,7 +60,7 @@ class DecodeLoop:
         self.encoder = AudioEncoder(
             session.model,
             phones=options.hears_phones(session.model),
-            tap=tap_of(tap, anchor),
+            tap=tap_for_both(tap, anchor),
             gate=anchor,
             effort=options.effort,
         )
@@ -193,7 +193,7 @@ class DecodeLoop:
         return self.session.model.vocabulary.text(search.tokens[: search.stable_tokens], lower=lower)
 
 
-def tap_of(tap: Tap | None, anchor: "SpeakerGate | None") -> Tap | None:
+def tap_for_both(tap: Tap | None, anchor: "SpeakerGate | None") -> Tap | None:
     """Return what reads the encoder for both.
 
     Raises:

@@ -49,7 +49,7 @@ class AudioEncoder:
     ) -> None:
         """Begin a stream; with ``phones`` it tells phones too, if the model does, with ``tap`` what that reads.
 
-        With a ``gate``, which needs its tap, all but what one speaker says is silence. With less than full ``effort``
+        With a ``gate``, which needs its tap, only what one speaker says is let through. With less than full ``effort``
         some steps take the encoder's cheap branch.
         """
         self._model, self._phones, self._tap = model, phones, tap
