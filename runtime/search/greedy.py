@@ -1,8 +1,9 @@
 """Greedy transducer search: at most one token per encoder frame, the best one, nothing kept of the rest.
 
-Same search as sherpa-onnx's ``greedy_search`` and icefall's ``--max-sym-per-frame 1``. The joiner is run on all
-frames left of a step at once with the present context; the frames up to the first token are decided by that one
-run, the rest is run again with the new context. The tokens are those of the frame-by-frame search.
+Same search as sherpa-onnx's ``greedy_search`` and icefall's ``--max-sym-per-frame 1``. The joiner is run on several
+frames at once with the present context; the frames up to the first token are decided by that one run, the rest is run
+again with the new context. Few are asked for where tokens come thick, ever more while none comes. The tokens are those
+of the frame-by-frame search.
 """
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 
 from ...lattice import TokenArc, TokenLattice
 from ...models import Transducer
+
+FEWEST = 2
+"""Frames that the joiner is run on at least: two cost hardly more than one."""
 
 
 class GreedySearch:
@@ -28,6 +32,8 @@ class GreedySearch:
         """Log-probability of each token at its frame."""
         self.frames_seen = 0
         """Encoder frames searched."""
+        self._reach = FEWEST
+        """Frames that the joiner is run on next."""
         self._decided: list[npt.NDArray[np.float32]] = []
         """Logits of the latest step's frames, [n, vocab_size]."""
 
@@ -54,12 +60,14 @@ class GreedySearch:
         if count:
             self._decided = []
         while position < count:
-            logits = model.join(encoder_out[position:], self._decoder_out)
+            logits = model.join(encoder_out[position : position + self._reach], self._decoder_out)
             best = logits.argmax(axis=1).tolist()
             skip = next((k for k, token in enumerate(best) if token not in silent), None)
             self._decided.append(logits if skip is None else logits[: skip + 1])
             if skip is None:
-                break
+                position += len(logits)
+                self._reach = min(2 * self._reach, 2 * count)
+                continue
             row, token = logits[skip], best[skip]
             self.tokens.append(token)
             self.frames.append(self.frames_seen + position + skip)
@@ -67,6 +75,7 @@ class GreedySearch:
             self._context = (*self._context[1:], token)
             self._decoder_out = model.predict(self._context)
             position += skip + 1
+            self._reach = max(FEWEST, skip + 1)
         self.frames_seen += count
 
     @property
