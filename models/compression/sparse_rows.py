@@ -1,6 +1,7 @@
 """Weights of a linear model, a row for each feature, most of them zero: found by hash, in a few bits each.
 
-A weight is a step, the same for all rows, times a whole number; zeros are not there. A row says its columns.
+A weight is a step, the same for all rows, times a whole number; zeros are not there. A weight says its column, and
+whether it is the last of its row: a bit each takes less than the lengths of rows, most of which are short.
 """
 
 from dataclasses import dataclass, field
@@ -13,14 +14,14 @@ import numpy.typing as npt
 from .errors import CompressionError
 from .fingerprints import FingerprintHash
 from .mixing import Keys
-from .packed import PIECE, PackedInts
+from .packed import PackedInts
 from .sections import Sections
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-PER_START = 16
-"""Rows for which it is stored where the first begins."""
-_BLOCK_BITS = PER_START.bit_length() - 1
+_BLOCK_BITS = 4
+_BLOCK = 1 << _BLOCK_BITS
+"""Rows for which it is kept where the first begins; of the others, how far behind it."""
 LEVELS = 256
 """Values that a weight may have."""
 FINGERPRINT_BITS = 8
@@ -45,10 +46,8 @@ class SparseRows:
 
     keys: FingerprintHash
     """Which row a key has."""
-    lengths: PackedInts
-    """Weights in each row, at least 1."""
-    starts: npt.NDArray[np.uint32]
-    """Place of the first weight of every 16th row."""
+    last: PackedInts
+    """1 for each weight that is the last of its row, 0 for all others."""
     columns: PackedInts
     """Column of each weight."""
     levels: PackedInts
@@ -59,31 +58,27 @@ class SparseRows:
     """What a level is worth."""
     zero: int
     """Level of weight 0, which none has."""
+    _blocks: npt.NDArray[np.uint32] = field(init=False, repr=False)
+    """Place of the first weight of every 16th row."""
     _behind: npt.NDArray[np.unsignedinteger[Any]] = field(init=False, repr=False)
-    """[rows] Place behind the last weight of each row, from the start of its block on."""
+    """[rows + 1] Place of the first weight of each row, from that of its block on; then where all end."""
 
     def __post_init__(self) -> None:
         rows, weights = self.keys.count, self.columns.count
-        if self.lengths.count != rows or self.levels.count != weights or not 0 <= self.num_columns < 1 << 20:
+        if self.levels.count != weights or not 0 <= self.num_columns < 1 << 20:
             raise CompressionError("rows, columns and levels of stored weights do not fit together")
-        if self.starts.dtype != np.uint32 or self.starts.shape != (-(-rows // PER_START),):
-            raise CompressionError("stored weights do not say where their rows begin")
+        if self.last.count != weights or (weights and self.last.width != 1):
+            raise CompressionError("stored weights do not say where their rows end")
         if not (np.isfinite(self.step) and self.step > 0):
             raise CompressionError(f"the step of stored weights is {self.step}; expected a number above 0")
-        begin = 0
-        behind = np.zeros(rows, np.min_scalar_type(PER_START << self.lengths.width))
-        for number, lengths in enumerate(self.lengths.pieces()):  # pieces are whole blocks of PER_START
-            ends = begin + np.cumsum(lengths)
-            first = np.concatenate([[begin], ends[PER_START - 1 :: PER_START]])[: -(-len(lengths) // PER_START)]
-            row = number * PIECE
-            block = row // PER_START
-            if not np.array_equal(self.starts[block : block + len(first)], first):
-                raise CompressionError("stored weights say wrongly where their rows begin")
-            behind[row : row + len(lengths)] = ends - first.repeat(PER_START)[: len(lengths)]
-            begin = int(ends[-1])
-        object.__setattr__(self, "_behind", behind)
-        if begin != weights:
-            raise CompressionError(f"rows of stored weights have {begin} in all; there are {weights}")
+        ends = np.unpackbits(self.last.data, count=weights, bitorder="little").view(np.bool_).nonzero()[0]
+        if len(ends) != rows or weights != (int(ends[-1]) + 1 if rows else 0):
+            raise CompressionError(f"stored weights have {len(ends)} rows; there are keys of {rows}")
+        begins = np.concatenate([[0], ends + 1])
+        blocks = begins[::_BLOCK]
+        behind = begins - blocks.repeat(_BLOCK)[: rows + 1]
+        object.__setattr__(self, "_blocks", blocks.astype(np.uint32))
+        object.__setattr__(self, "_behind", behind.astype(np.min_scalar_type(int(behind.max()))))
         if any(len(piece) and int(piece.max()) >= self.num_columns for piece in self.columns.pieces()):
             raise CompressionError(f"a stored weight names a column beyond {self.num_columns - 1}")
 
@@ -129,12 +124,9 @@ class SparseRows:
         found = FingerprintHash.build(np.asarray(keys, np.uint64)[used], fingerprint_bits)
         number = found.numbers(np.asarray(keys, np.uint64)[used])[row]
         order = np.lexsort((column[kept], number))
-        lengths = np.bincount(number, minlength=len(used))
-        starts = np.concatenate([[0], np.cumsum(lengths)])[: len(used) : PER_START].astype(np.uint32)
         return cls(
             found,
-            PackedInts.pack(lengths),
-            starts,
+            _last_of_rows(np.bincount(number, minlength=len(used))),
             PackedInts.pack(column[kept][order], max(num_columns - 1, 0).bit_length()),
             PackedInts.pack(steps[kept][order] + zero, (levels - 1).bit_length()),
             num_columns,
@@ -153,26 +145,32 @@ class SparseRows:
         With ``wanted``, [columns], only those of columns of which it is true.
         """
         asked, number = self.keys.known(np.asarray(keys, np.uint64))
-        lengths = self.lengths.take(number)
-        ends = lengths.cumsum()
-        # every weight of every row: counted on, from where the row ends less what lies before it here
-        place = np.arange(int(ends[-1]) if len(ends) else 0)
-        place += (self.starts.take(number >> _BLOCK_BITS) + self._behind.take(number) - ends).repeat(lengths)
+        begins, ends = self._begins(number), self._begins(number + 1)
+        lengths = ends - begins
+        behind = lengths.cumsum()
+        # every weight of every row: counted on, from where the row begins less what lies before it here
+        place = np.arange(int(behind[-1]) if len(behind) else 0)
+        place += (ends - behind).repeat(lengths)
         key, column = asked.repeat(lengths), self.columns.take(place)
         if wanted is not None:
             kept = wanted.take(column).nonzero()[0]
             key, column, place = key.take(kept), column.take(kept), place.take(kept)
         return Rows(key, column, self.values.take(self.levels.take(place)))
 
+    def _begins(self, number: Ints) -> Ints:
+        """Return the place of the first weight of rows; of the row behind the last, where all end."""
+        begins: Ints = self._blocks.take(number >> _BLOCK_BITS).astype(np.int64)
+        begins += self._behind.take(number)
+        return begins
+
     def sections(self, prefix: str) -> Sections:
         """Return the parts under names that begin with ``prefix``."""
         values = {
             "columns": self.num_columns, "step": self.step, "zero": self.zero, "weights": self.columns.count,
-            "length_bits": self.lengths.width, "column_bits": self.columns.width, "level_bits": self.levels.width,
+            "column_bits": self.columns.width, "level_bits": self.levels.width,
         }  # fmt: skip
         arrays: dict[str, npt.NDArray[np.generic]] = {
-            f"{prefix}.lengths": self.lengths.data,
-            f"{prefix}.starts": self.starts,
+            f"{prefix}.last": self.last.data,
             f"{prefix}.columns": self.columns.data,
             f"{prefix}.levels": self.levels.data,
         }
@@ -187,13 +185,21 @@ class SparseRows:
         """
         values = stored.values_of(prefix)
         keys, weights = FingerprintHash.from_sections(stored, f"{prefix}.keys"), values.whole_number("weights")
+        if f"{prefix}.last" not in stored.arrays and f"{prefix}.lengths" in stored.arrays:
+            raise CompressionError("was written by a version before this one; make it anew")
         return cls(
             keys,
-            PackedInts(stored.array(f"{prefix}.lengths"), values.whole_number("length_bits"), keys.count),
-            stored.array(f"{prefix}.starts"),
+            PackedInts(stored.array(f"{prefix}.last"), 1, weights),
             PackedInts(stored.array(f"{prefix}.columns"), values.whole_number("column_bits"), weights),
             PackedInts(stored.array(f"{prefix}.levels"), values.whole_number("level_bits"), weights),
             values.whole_number("columns"),
             values.number("step"),
             values.whole_number("zero"),
         )
+
+
+def _last_of_rows(lengths: Ints) -> PackedInts:
+    """Return which weights are the last of their row, of how many each row has; none has none."""
+    last = np.zeros(int(lengths.sum()), np.int64)
+    last[np.cumsum(lengths) - 1] = 1
+    return PackedInts.pack(last, 1)

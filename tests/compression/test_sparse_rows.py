@@ -15,6 +15,7 @@ from nearword.models.compression import (
     read_sections,
     write_sections,
 )
+from nearword.models.compression.packed import PackedInts
 
 
 def example(rows=300, columns=20, weights=900, seed=1, **settings):
@@ -166,8 +167,29 @@ def test_a_hostile_header_is_refused(tmp_path, header):
 def test_parts_that_do_not_fit_are_refused():
     stored = example()[2]
     with pytest.raises(CompressionError, match="rows"):
-        replace(stored, starts=stored.starts + np.uint32(1))
+        replace(stored, last=replace(stored.last, data=~stored.last.data))
+    with pytest.raises(CompressionError, match="end"):
+        replace(stored, last=PackedInts.pack([1]))
     with pytest.raises(CompressionError, match="column"):
         replace(stored, num_columns=3)
     with pytest.raises(CompressionError, match="step"):
         replace(stored, step=float("nan"))
+
+
+def test_a_file_of_a_version_before_says_so():
+    sections = example()[2].sections("rows")
+    arrays = {name.replace("last", "lengths"): array for name, array in sections.arrays.items()}
+    with pytest.raises(CompressionError, match="version before"):
+        SparseRows.from_sections(Sections(sections.values, arrays), "rows")
+
+
+def test_a_row_takes_no_more_where_another_is_long():
+    keys = np.arange(1, 1001, dtype=np.uint64)
+    rows = np.concatenate([np.arange(1000), np.zeros(63, np.int64)])
+    columns = np.concatenate([np.zeros(1000, np.int64), np.arange(1, 64)])
+    short, long = (
+        SparseRows.build(keys, rows[:count], columns[:count], np.ones(count), 64, levels=16, fingerprint_bits=6)
+        for count in (1000, 1063)
+    )
+    size_of = [sum(array.nbytes for array in one.sections("rows").arrays.values()) for one in (short, long)]
+    assert size_of[1] - size_of[0] <= 63 * (6 + 4 + 1) / 8 + 8
