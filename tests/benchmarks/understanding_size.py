@@ -16,7 +16,6 @@ import json
 import tempfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +46,8 @@ Row = tuple[int, int, float, float]
 LEVELS = (8, 16, 32, 64, 128, 256, 4096)
 WIDTHS = (0, 2, 4, 6, 8, 12, 16)
 FOLDS = 5
+CLASSES_BYTES = 31_500
+"""What classes of words take of a file."""
 SAME = 1e-9
 """Weights of a feature that differ by less are one."""
 
@@ -158,8 +159,9 @@ def over_folds(examples: Sequence[Example], wanted: Settings) -> None:
     for fold in range(FOLDS):
         held = [examples[place] for place in order[fold::FOLDS]]
         learnt = [examples[place] for number, place in enumerate(order) if number % FOLDS != fold]
-        whole = train(learnt, classes=classes, settings=replace(wanted, max_bytes=None)).model
-        small = train(learnt, classes=classes, settings=wanted).model
+        trained = train(learnt, classes=classes, settings=wanted)
+        whole, small = trained.whole, trained.model
+        assert whole is not None
         with tempfile.TemporaryDirectory() as name:
             length, shipped = stored(small, Precision(), Path(name))
         rows.append([figures(one, held) for one in (whole, small, shipped)])
@@ -234,7 +236,7 @@ def main() -> None:
     parser.add_argument("--folds", action="store_true", help="each fifth in turn, the figures alone")
     settings = parser.parse_args()
     examples = read_examples([settings.labelled])
-    wanted = Settings(max_bytes=1000 * settings.max_kb, classes_bytes=35_000)
+    wanted = Settings(max_bytes=1000 * settings.max_kb, classes_bytes=CLASSES_BYTES, keep_whole=True)
     if settings.folds:
         over_folds(examples, wanted)
         return
@@ -242,8 +244,9 @@ def main() -> None:
     held = [examples[place] for place in order[: len(order) // 5]]
     learnt = [examples[place] for place in order[len(order) // 5 :]]
     classes, names = load_word_classes(), FeatureNames()
-    whole = train(learnt, classes=classes, settings=replace(wanted, max_bytes=None)).model
-    small = train(learnt, classes=classes, settings=wanted).model
+    trained = train(learnt, classes=classes, settings=wanted)
+    whole, small = trained.whole, trained.model
+    assert whole is not None
     with tempfile.TemporaryDirectory() as name:
         size = dictionary_bytes(whole, names, Path(name, "whole"))
         few = dictionary_bytes(small, names, Path(name, "few"))

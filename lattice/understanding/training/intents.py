@@ -66,17 +66,24 @@ def groups_of(names: Sequence[str]) -> tuple[Ints, ...]:
 
     A name has a beginning and an end where it is joined by ``_``, ``.``, ``:``, ``/`` or a space.
     """
-    found = []
-    for begins in (True, False):
-        split = [_JOINT.search(name) for name in names]
-        parts = [
-            name if at is None else name[: at.start()] if begins else name[at.end() :]
-            for name, at in zip(names, split, strict=True)
-        ]
-        number = {part: place for place, part in enumerate(dict.fromkeys(parts))}
-        if 1 < len(number) < len(names):
-            found.append(np.array([number[part] for part in parts], np.int64))
-    return tuple(found)
+    both = (beginnings_of(names), _alike([_parted(name)[1] for name in names]))
+    return tuple(group for group in both if 0 < int(group.max()) < len(names) - 1)
+
+
+def beginnings_of(names: Sequence[str]) -> Ints:
+    """Return the number of the group of each intent, [intents]: those whose names begin alike."""
+    return _alike([_parted(name)[0] for name in names])
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Return beginning and end of a name, both the whole of it where it has no joint."""
+    at = _JOINT.search(name)
+    return (name, name) if at is None else (name[: at.start()], name[at.end() :])
+
+
+def _alike(parts: Sequence[str]) -> Ints:
+    number = {part: place for place, part in enumerate(dict.fromkeys(parts))}
+    return np.array([number[part] for part in parts], np.int64)
 
 
 def gather(

@@ -1,7 +1,7 @@
 """From labelled texts to a model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,8 @@ NONE_OF_THEM = ("oos", "out_of_scope")
 """Intents of texts that ask for nothing, by habit of the data sets."""
 COST = 0.03
 """Of errors of the intents' classifier."""
-PER_ROW = 16.0
-"""Bits that a row takes beside its weights: hash, fingerprint, length."""
+PER_ROW = 9.1
+"""Bits that a row takes beside its weights: hash and fingerprint."""
 HEADER = 8_500
 """Bytes that names and the like take."""
 SAMPLE = 400
@@ -39,8 +39,8 @@ INTENT_NEEDS = 2.4
 """Room that an intent needs, against a label: F1 of slots hardly falls where most of their weights go."""
 LEAST_INTENTS, MOST_INTENTS = 0.3, 0.6
 """Share of intents in what they and slots have."""
-INTENT_LEVEL_BITS, SLOT_LEVEL_BITS = 5.0, 6.0
-"""Bits of a weight as it is stored."""
+INTENT_LEVEL_BITS, SLOT_LEVEL_BITS = 6.0, 7.0
+"""Bits of a weight as it is stored, with the one that says whether its row goes on."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Settings:
     """What the classes of words take of the size."""
     vary: int = 0
     """Variants of each text that are learnt as well, with other values in its slots; see ``varied``."""
+    keep_whole: bool = False
+    """Whether to return the model with all weights as well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +73,8 @@ class Trained:
     """Share of texts whose intent was right where they were held out."""
     refused: float
     """Share of texts that ask for nothing which are refused where they were held out; NaN without such."""
-    all_weights: dict[str, int] = field(default_factory=dict)
-    """Weights that were learnt at first, by part."""
+    whole: UnderstandingModel | None = None
+    """The model with all weights that were learnt, if it was asked for."""
 
 
 def train(
@@ -138,12 +140,13 @@ def train(
     looked = [place for place, one in enumerate(examples) if one.slots is not None]
     guessed = held_out.guessed[looked]
     tagged = [tagged[place] for place in looked]
-    allowed = _allowed(tagged, [*(wanted[place] for place in looked), *guessed.tolist()], labels, len(names))
+    asked_for = [*(wanted[place] for place in looked), *guessed.tolist()]
+    allowed = _allowed(tagged, asked_for, labels, intents.beginnings_of(names))
     empty = ExactWeights.gather(np.zeros(0, np.uint64), [], [], len(labels))
     model = UnderstandingModel(
         names, none_of_them, labels, allowed, intent_weights, empty, empty, classes, held_out.rejection
     )
-    all_slots = 0
+    all_slots = empty
     if len(labels) > 1:
         # texts with capitals are learnt with and without them: a recogniser writes none
         cased = [place for place, (tokens, _) in enumerate(tagged) if tokens and tokens[0].case]
@@ -167,12 +170,8 @@ def train(
     model = replace(
         model, paths=path_settings(model, [graphs[place] for place in sample], [wanted[place] for place in sample])
     )
-    return Trained(
-        model,
-        held_out.accuracy,
-        held_out.refused,
-        {"intents": all_intents, "slots": all_slots, "language": len(ngrams.weights)},
-    )
+    whole = replace(model, intent_weights=all_intents, slot_weights=all_slots) if settings.keep_whole else None
+    return Trained(model, held_out.accuracy, held_out.refused, whole)
 
 
 def _budget(settings: Settings, num_intents: int, num_labels: int) -> dict[str, float]:
@@ -196,14 +195,15 @@ def _weight_bits(levels: float, columns: int) -> float:
 
 def _learn_intents(
     data: intents.IntentData, settings: Settings, bits: float, told: Callable[[str], None]
-) -> tuple[ExactWeights, int]:
+) -> tuple[ExactWeights, ExactWeights]:
+    """Return the weights of intents that are kept, and all of them if they are asked for."""
     told(f"intents: {len(data.columns):,} features")
     weights = intents.learn(data, settings.cost)
-    total = int(np.count_nonzero(weights))
+    whole = intents.as_exact(data.columns, weights if settings.keep_whole else weights[:, :0])
     if bits < float("inf"):
         per_weight = _weight_bits(INTENT_LEVEL_BITS, data.num_intents)
         weights = intents.with_few(data, weights, bits, per_weight, PER_ROW, told)
-    return intents.as_exact(data.columns, weights), total
+    return intents.as_exact(data.columns, weights), whole
 
 
 def _learn_slots(
@@ -215,34 +215,35 @@ def _learn_slots(
     settings: Settings,
     bits: float,
     told: Callable[[str], None],
-) -> tuple[UnderstandingModel, int]:
-    """Return the model with slot weights and their temperature, and how many weights there were at first."""
+) -> tuple[UnderstandingModel, ExactWeights]:
+    """Return the model with slot weights and their temperature, and all weights that there were at first."""
     order = np.random.default_rng(0).permutation(len(graphs))
     held, others = order[: len(order) // HELD_PART], np.sort(order[len(order) // HELD_PART :])
     labels = model.labels
-    first = slots.learn(data, labels, told, rows=others, iterations=settings.iterations)
+    first = slots.learn(data, labels, told, rows=others, iterations=settings.iterations, orders=1)
     probe = replace(model, slot_weights=first)
     wanted = [data.labels[text] for text in held.tolist()]
     temperature = fit_temperature(probe, [graphs[text] for text in held.tolist()], guessed[held], wanted, listed)
-    weights = slots.learn(data, labels, told, iterations=settings.iterations)
-    total = len(weights.weights)
+    weights = whole = slots.learn(data, labels, told, iterations=settings.iterations)
     if bits < float("inf"):
         per_weight = _weight_bits(SLOT_LEVEL_BITS, len(labels))
         weights = slots.with_few(data, weights, transition_keys(labels), bits, per_weight, PER_ROW, told)
-    return replace(model, slot_weights=weights, label_temperature=temperature), total
+    return replace(model, slot_weights=weights, label_temperature=temperature), whole
 
 
 def _allowed(
-    tagged: Sequence[tuple[object, Sequence[str]]],
-    intent_numbers: Sequence[int],
-    labels: Sequence[str],
-    num_intents: int,
+    tagged: Sequence[tuple[object, Sequence[str]]], intent_numbers: Sequence[int], labels: Sequence[str], group_of: Ints
 ) -> npt.NDArray[np.bool_]:
-    """Return which labels go with which intents; texts come again where there are more intents than texts."""
+    """Return which labels go with which intents: those that were seen with one whose name begins alike.
+
+    So a slot is found where the intent is taken for its neighbour. Texts come again where there are more intents than
+    texts.
+    """
     number = {label: place for place, label in enumerate(labels)}
-    allowed = np.zeros((num_intents, len(labels)), bool)
+    allowed = np.zeros((int(group_of.max()) + 1, len(labels)), bool)
     allowed[:, 0] = True
     for place, intent in enumerate(intent_numbers):
         for label in tagged[place % len(tagged)][1]:
-            allowed[intent, number[label]] = True
-    return allowed
+            allowed[group_of[intent], number[label]] = True
+    found: npt.NDArray[np.bool_] = allowed[group_of]
+    return found
