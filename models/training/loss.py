@@ -73,7 +73,7 @@ def arc_scores(model: TransducerModel, encoded: Tensor, batch: Batch) -> tuple[T
         functional.embedding(functional.pad(row * encoded.shape[1] + at, fill), encoded.flatten(0, 1)),
         functional.embedding(functional.pad(row * predicted.shape[1] + behind, fill), predicted.flatten(0, 1)),
     )
-    log_probs = functional.log_softmax(joined, -1)[: len(row)]
+    log_probs = functional.log_softmax(joined.float(), -1)[: len(row)]
     next_token = functional.pad(batch.tokens, (0, 1))[row, behind]
     nowhere = torch.full(reached.shape, NEGATIVE, device=encoded.device)
     log_token = nowhere.masked_scatter(reached, log_probs.gather(1, next_token[:, None]))

@@ -73,18 +73,10 @@ def learning_rate(config: TrainConfig, update: int) -> float:
 @contextmanager
 def fast_products(wanted: bool, device: torch.device) -> Iterator[None]:
     """Have matrix products take factors rounded to bfloat16, if ``wanted`` and the device is made for it."""
-    if device.type != "cpu":
-        with torch.autocast(device.type, torch.bfloat16, enabled=wanted):
-            yield
-        return
-    products = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    before = products.fp32_precision
-    if wanted and torch.cpu.get_capabilities().get("avx512_bf16"):
-        products.fp32_precision = "bf16"
-    try:
+    if device.type == "cpu":
+        wanted = wanted and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    with torch.autocast(device.type, torch.bfloat16, enabled=wanted):
         yield
-    finally:
-        products.fp32_precision = before
 
 
 class Run:
