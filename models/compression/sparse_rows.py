@@ -1,7 +1,8 @@
 """Weights of a linear model, a row for each feature, most of them zero: found by hash, in a few bits each.
 
-A weight is a step, the same for all rows, times a whole number; zeros are not there. A weight says its column, and
-whether it is the last of its row: a bit each takes less than the lengths of rows, most of which are short.
+A weight is a step, the same for all rows, times a power of a whole number; zeros are not there. Small weights are many,
+and many of them add up: with a power above 1 they are rounded less, the few large ones more (companding). A weight says
+its column, and whether it is the last of its row: a bit each takes less than the lengths of rows, most of them short.
 """
 
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ _BLOCK = 1 << _BLOCK_BITS
 """Rows for which it is kept where the first begins; of the others, how far behind it."""
 LEVELS = 256
 """Values that a weight may have."""
+MAX_POWER = 4.0
 FINGERPRINT_BITS = 8
 """So one feature in 256 that the model does not know is taken for another."""
 
@@ -55,9 +57,11 @@ class SparseRows:
     num_columns: int
     """Columns of the matrix."""
     step: float
-    """What a level is worth."""
+    """What the first level above 0 is worth."""
     zero: int
     """Level of weight 0, which none has."""
+    power: float = 1.0
+    """A level is worth the step times this power of its distance from zero, 1 to 4."""
     _blocks: npt.NDArray[np.uint32] = field(init=False, repr=False)
     """Place of the first weight of every 16th row."""
     _behind: npt.NDArray[np.unsignedinteger[Any]] = field(init=False, repr=False)
@@ -71,6 +75,8 @@ class SparseRows:
             raise CompressionError("stored weights do not say where their rows end")
         if not (np.isfinite(self.step) and self.step > 0):
             raise CompressionError(f"the step of stored weights is {self.step}; expected a number above 0")
+        if not 1 <= self.power <= MAX_POWER:
+            raise CompressionError(f"the power of stored weights is {self.power}; expected 1 to {MAX_POWER:g}")
         ends = np.unpackbits(self.last.data, count=weights, bitorder="little").view(np.bool_).nonzero()[0]
         if len(ends) != rows or weights != (int(ends[-1]) + 1 if rows else 0):
             raise CompressionError(f"stored weights have {len(ends)} rows; there are keys of {rows}")
@@ -94,6 +100,7 @@ class SparseRows:
         levels: int = LEVELS,
         fingerprint_bits: int = FINGERPRINT_BITS,
         step: float | None = None,
+        power: float = 1.0,
     ) -> "SparseRows":
         """Return weights rounded and packed; what rounds to zero is dropped, and rows with nothing left too.
 
@@ -105,8 +112,9 @@ class SparseRows:
             num_columns: columns of the matrix.
             levels: values that a weight may have, 4 to 65,536.
             fingerprint_bits: one in 2 to this number of unknown keys is taken for a known one.
-            step: what a level is worth; what lies beyond the last level becomes the last. By default the smallest
-                with which none does.
+            step: what the first level is worth; what lies beyond the last level becomes the last. By default the
+                smallest with which none does.
+            power: of a level's distance from zero that it is worth.
 
         Raises:
             CompressionError: a weight is no finite number, or a key is there twice.
@@ -117,8 +125,9 @@ class SparseRows:
             raise CompressionError(f"weights are to be finite, and to have 4 to 65536 levels, not {levels}")
         zero = levels // 2
         largest = float(np.abs(exact).max()) if len(exact) else 0.0
-        step = step or (largest or 1.0) / (zero - 1)
-        steps = np.clip(np.rint(exact / step), 1 - zero, zero - 1).astype(np.int64)
+        step = step or (largest or 1.0) / (zero - 1) ** power
+        worth = step * np.arange(zero) ** power
+        steps = np.searchsorted((worth[1:] + worth[:-1]) / 2, np.abs(exact)) * np.sign(exact).astype(np.int64)
         kept = np.flatnonzero(steps)
         used, row = np.unique(row[kept], return_inverse=True)
         found = FingerprintHash.build(np.asarray(keys, np.uint64)[used], fingerprint_bits)
@@ -132,12 +141,14 @@ class SparseRows:
             num_columns,
             step,
             zero,
+            power,
         )
 
     @cached_property
     def values(self) -> Floats:
         """[levels] What each level is worth."""
-        return ((np.arange(1 << self.levels.width) - self.zero) * self.step).astype(np.float32)
+        distance = np.arange(1 << self.levels.width) - self.zero
+        return (np.sign(distance) * np.abs(distance) ** self.power * self.step).astype(np.float32)
 
     def rows(self, keys: Keys, wanted: npt.NDArray[np.bool_] | None = None) -> Rows:
         """Return all weights of the rows of keys, [n] uint64; a key may come again, and need not be known.
@@ -166,7 +177,8 @@ class SparseRows:
     def sections(self, prefix: str) -> Sections:
         """Return the parts under names that begin with ``prefix``."""
         values = {
-            "columns": self.num_columns, "step": self.step, "zero": self.zero, "weights": self.columns.count,
+            "columns": self.num_columns, "step": self.step, "zero": self.zero, "power": self.power,
+            "weights": self.columns.count,
             "column_bits": self.columns.width, "level_bits": self.levels.width,
         }  # fmt: skip
         arrays: dict[str, npt.NDArray[np.generic]] = {
@@ -195,6 +207,7 @@ class SparseRows:
             values.whole_number("columns"),
             values.number("step"),
             values.whole_number("zero"),
+            values.number("power") if "power" in values.values else 1.0,
         )
 
 

@@ -48,9 +48,11 @@ class Precision:
     most_intent_levels: int = 32
     """Values at most that a weight of an intent may have: many more weights fit, and none is missed."""
     most_slot_levels: int = 64
-    """Values at most that a weight of a label may have; none is larger than the largest, transitions are."""
-    beyond: float = 0.001
-    """Share of the weights of intents that are larger than the largest value."""
+    """Values at most that a weight of a label may have."""
+    intent_power: float = 2.0
+    """How much more exactly small weights of intents are stored than large ones; with 1 all alike."""
+    slot_power: float = 1.5
+    """The same of labels."""
 
 
 def list_understanding_models() -> dict[str, Path]:
@@ -99,9 +101,12 @@ def sections_of(model: UnderstandingModel, precision: Precision) -> Sections:
         "paths": [paths.posterior_scale, paths.search, paths.language, paths.labels, paths.word],
     }
     whole = Sections({"model": values}, {"allowed": np.packbits(model.allowed.ravel())})
-    whole |= _stored_intents(model.intent_weights, precision).sections("intents")
-    slots = replace(precision, levels=min(precision.levels, precision.most_slot_levels))
-    whole |= _stored(model.slot_weights, slots).sections("slots")
+    intents, slots = (
+        replace(precision, levels=min(precision.levels, most))
+        for most in (precision.most_intent_levels, precision.most_slot_levels)
+    )
+    whole |= _stored(model.intent_weights, intents, precision.intent_power).sections("intents")
+    whole |= _stored(model.slot_weights, slots, precision.slot_power).sections("slots")
     language = Precision(precision.levels, max(precision.fingerprint_bits, LANGUAGE_FINGERPRINT_BITS))
     whole |= _stored(model.language_weights, language).sections("language")
     return whole if model.classes is None else whole | classes_sections(model.classes)
@@ -136,23 +141,15 @@ def save_word_classes(classes: WordClasses, path: str | os.PathLike[str]) -> int
     return write_sections(path, CLASSES_FORMAT, classes_sections(classes))
 
 
-def _stored(weights: object, precision: Precision, step: float | None = None) -> SparseRows:
+def _stored(weights: object, precision: Precision, power: float = 1.0) -> SparseRows:
     if isinstance(weights, SparseRows):
         return weights
     if not isinstance(weights, ExactWeights):
         raise UnderstandingError(f"{type(weights).__name__} cannot be stored; expected exact weights")
     return SparseRows.build(
         weights.keys, weights.row_of, weights.columns, weights.weights, weights.num_columns,
-        levels=precision.levels, fingerprint_bits=precision.fingerprint_bits, step=step,
+        levels=precision.levels, fingerprint_bits=precision.fingerprint_bits, power=power,
     )  # fmt: skip
-
-
-def _stored_intents(weights: object, precision: Precision) -> SparseRows:
-    levels = min(precision.levels, precision.most_intent_levels)
-    step = None
-    if isinstance(weights, ExactWeights) and len(weights.weights):
-        step = float(np.quantile(np.abs(weights.weights), 1 - precision.beyond)) / (levels // 2 - 1)
-    return _stored(weights, replace(precision, levels=levels), step)
 
 
 def classes_sections(classes: WordClasses) -> Sections:

@@ -174,6 +174,8 @@ def test_parts_that_do_not_fit_are_refused():
         replace(stored, num_columns=3)
     with pytest.raises(CompressionError, match="step"):
         replace(stored, step=float("nan"))
+    with pytest.raises(CompressionError, match="power"):
+        replace(stored, power=9.0)
 
 
 def test_a_file_of_a_version_before_says_so():
@@ -193,3 +195,16 @@ def test_a_row_takes_no_more_where_another_is_long():
     )
     size_of = [sum(array.nbytes for array in one.sections("rows").arrays.values()) for one in (short, long)]
     assert size_of[1] - size_of[0] <= 63 * (6 + 4 + 1) / 8 + 8
+
+
+@pytest.mark.parametrize("power", [1.5, 2.0])
+def test_with_a_power_small_weights_come_back_more_exactly_and_the_largest_as_it_was(power):
+    weights = np.concatenate([np.random.default_rng(2).uniform(0.02, 0.1, 200), [-1.0]])
+    keys, rows, columns = np.arange(1, 202, dtype=np.uint64), np.arange(201), np.zeros(201, np.int64)
+    errors = []
+    for chosen in (1.0, power):
+        stored = SparseRows.build(keys, rows, columns, weights, 1, levels=32, fingerprint_bits=24, power=chosen)
+        back = dense_of(stored, keys)[:, 0]
+        assert back[-1] == pytest.approx(-1.0)
+        errors.append(np.abs(back - weights)[:-1].mean())
+    assert errors[1] < 0.6 * errors[0]

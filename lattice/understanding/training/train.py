@@ -25,7 +25,7 @@ COST = 0.03
 """Of errors of the intents' classifier."""
 PER_ROW = 9.1
 """Bits that a row takes beside its weights: hash and fingerprint."""
-HEADER = 8_500
+HEADER = 7_500
 """Bytes that names and the like take."""
 SAMPLE = 400
 """Texts of which it is taken what a word is worth on average."""
@@ -35,7 +35,7 @@ LANGUAGE_NGRAM = 25.0
 """Bits of an n-gram."""
 LANGUAGE_SHARE = 0.07
 """Of the room, for n-grams."""
-INTENT_NEEDS = 2.4
+INTENT_NEEDS = 1.7
 """Room that an intent needs, against a label: F1 of slots hardly falls where most of their weights go."""
 LEAST_INTENTS, MOST_INTENTS = 0.3, 0.6
 """Share of intents in what they and slots have."""
