@@ -16,27 +16,18 @@ from .ogg import OggReader, is_one_link
 from .pcm import PcmHeader, RawFormat, read_header
 from .pcm_reader import PcmReader
 from .samples import (
-    SAMPLE_RATE,
     AudioConverter,
     Channel,
     Frames,
-    Resampler,
     Samples,
     check_channel,
-    check_samples,
     make_resampler,
     to_frames,
 )
 
 __all__ = [
-    "SAMPLE_RATE",
     "AudioStream",
-    "Frames",
-    "Resampler",
-    "Samples",
     "audio_seconds",
-    "check_samples",
-    "make_resampler",
     "read_audio",
     "stream_audio",
 ]

@@ -7,7 +7,7 @@ They are those of Kaldi's filter bank (Povey et al. 2011) as kaldi-native-fbank 
 import numpy as np
 import numpy.typing as npt
 
-from .audio import SAMPLE_RATE, Samples
+from .samples import SAMPLE_RATE, Samples
 
 NUM_BINS = 80
 FRAME_SECONDS = 0.01

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import SAMPLE_RATE, Samples, read_audio
+from ..audio import read_audio
+from ..samples import SAMPLE_RATE, Samples
 from .prepare import melodies, trim
 from .speaker_sets import Utterance
 

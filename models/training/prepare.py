@@ -17,10 +17,11 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import Samples, read_audio
+from ..audio import read_audio
 from ..errors import NearwordError
 from ..features import NUM_BINS, FeatureExtractor, Features
 from ..pieces import open_pieces
+from ..samples import Samples
 from .lexicon import build_lexicon
 from .manifest import read_rows
 from .phrases import label_text

@@ -21,10 +21,11 @@ import onnx.utils
 import onnxruntime
 import torch
 
-from ..audio import SAMPLE_RATE, Samples, read_audio
+from ..audio import read_audio
 from ..encoder import Tap
 from ..errors import ModelFileError
 from ..features import NUM_BINS, Features
+from ..samples import SAMPLE_RATE, Samples
 from ..transducer import Transducer
 from .augment import FLOOR, AugmentConfig, Draws, distort
 from .prepare import complete_lines, fbank, trim

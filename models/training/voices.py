@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..audio import SAMPLE_RATE, Samples
+from ..samples import SAMPLE_RATE, Samples
 
 FRAME_MS = 8.0
 """Milliseconds from one frame of the analysis to the next."""

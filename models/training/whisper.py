@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..audio import Samples
 from ..errors import NearwordError
+from ..samples import Samples
 from .model import NUM_BINS, ModelConfig, TransducerModel
 
 Weights = dict[str, Tensor]

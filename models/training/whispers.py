@@ -9,7 +9,7 @@ WORLD's analysis (Morise et al. 2016) with noise in the place of pitch, and nois
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import SAMPLE_RATE, Samples
+from ..samples import SAMPLE_RATE, Samples
 from .voices import FRAME_MS, world
 
 Array = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...biasing import Phrase
 from ...models import SAMPLE_RATE, Transducer, resolve
-from ...models.audio import Samples
+from ...models.samples import Samples
 from ..context import ContextModel, ContextSession, ContextStage, update
 from ..recognition.anchor import SpeakerFollowing
 from ..recognition.recognizer import Recognizer

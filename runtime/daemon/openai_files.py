@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from ...models import AudioError, NearwordError, stream_audio
-from ...models.audio import Samples
+from ...models.samples import Samples
 from ..recognition.events import Final, Partial
 from ..recognition.formats import to_srt, to_vtt
 from ..recognition.segmenter import SETTINGS

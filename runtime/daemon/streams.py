@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from ...endpointing import PRESETS, EndpointSettings
 from ...models import SAMPLE_RATE
-from ...models.audio import Samples
+from ...models.samples import Samples
 from ..recognition.events import Event, Final, SpeechStarted
 from ..recognition.session import Session
 from ..sources import AudioSink

@@ -2,8 +2,8 @@
 
 from ...endpointing import Ending
 from ...models import SAMPLE_RATE, NearwordError, Transducer
-from ...models.audio import Samples
 from ...models.model_path import PackedPath
+from ...models.samples import Samples
 from .endpoints import FRAME, Decisions, System
 
 SHERPA_FRAME_SECONDS = 0.04

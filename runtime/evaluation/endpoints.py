@@ -9,7 +9,7 @@ import numpy as np
 
 from ...endpointing import Ending, EndpointSettings, Observation, Speculation, observation_from_dict
 from ...models import SAMPLE_RATE, AudioError, Channel, Transducer, read_audio
-from ...models.audio import Samples
+from ...models.samples import Samples
 from ..recognition.events import Event, Final, FinalReason, Reset, SpeculativeFinal
 from ..recognition.recognizer import Recognizer
 from .word_errors import ManifestError, locate, read_rows

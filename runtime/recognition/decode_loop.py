@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from ...lattice import TokenLattice
 from ...models import SAMPLE_RATE
-from ...models.audio import Samples
 from ...models.encoder import Encoded, Tap
 from ...models.errors import NearwordError
 from ...models.features import FRAME_SECONDS
+from ...models.samples import Samples
 from ..search import Search
 from .encoder_stream import AudioEncoder
 from .second_pass import PhonesHeard, SecondPass

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...models import SAMPLE_RATE, FeatureExtractor, Transducer
-from ...models.audio import Samples
 from ...models.branching import BranchingStream, Effort
 from ...models.encoder import Encoded, EncoderStream, Tap
 from ...models.features import FRAME_SECONDS, NUM_BINS, Features
+from ...models.samples import Samples
 from ...models.transducer import ModelInfo
 from .hum import HumFilter
 

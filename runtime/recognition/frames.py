@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ...endpointing import VoiceActivity, VoiceFinality, WebRtcVad
 from ...endpointing.endpointer import GLITCH_SECONDS
 from ...models import SAMPLE_RATE, AudioConverter, Channel
-from ...models.audio import Samples
+from ...models.samples import Samples
 from .encoder_stream import SLICE
 from .hum import HumFilter
 

@@ -17,8 +17,8 @@ from ...biasing.slots import Filled, SlotGrammar
 from ...lattice import DeterminizeSettings, Lattice
 from ...lattice.viterbi import best_to_end
 from ...models import Transducer
-from ...models.audio import Samples
 from ...models.encoder import Encoded
+from ...models.samples import Samples
 from ..search import BeamSettings, Search, SearchOptions
 from .biasing import bias_vocabulary, surprise_of
 from .encoder_stream import AudioEncoder

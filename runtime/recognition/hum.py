@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...models import SAMPLE_RATE
-from ...models.audio import Samples
+from ...models.samples import Samples
 
 BLOCK = SAMPLE_RATE // 50
 """Samples for which things are decided at once: always the same ones, however audio comes in pieces."""

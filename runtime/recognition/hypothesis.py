@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ...endpointing import completeness
 from ...lattice import Calibration, Lattice, LatticeError, n_best
-from ...models.audio import Samples
+from ...models.samples import Samples
 from ..search import Search
 from .confidence import with_confidences
 from .decode_loop import DecodeLoop

@@ -19,7 +19,7 @@ from ...endpointing import (
     VoiceActivity,
 )
 from ...models import SAMPLE_RATE, Channel, Transducer
-from ...models.audio import Samples
+from ...models.samples import Samples
 from ..search import DEFAULT_SEARCH, SearchOptions
 from .confidence import read_calibration
 from .decode_loop import DecodeLoop

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ...models import NearwordError, Transducer
-from ...models.audio import Samples
 from ...models.compression.sections import write_atomically
+from ...models.samples import Samples
 from ...models.voice import Floats, Voice, VoiceEncoder
 from .events import Speaker
 

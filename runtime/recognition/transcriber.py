@@ -13,15 +13,13 @@ from ...models import (
     DEFAULT_MODEL,
     SAMPLE_RATE,
     AudioConverter,
-    AudioStream,
     Channel,
     Transducer,
     resolve,
-    stream_audio,
 )
-from ...models.audio import Samples
 from ...models.encoder import Encoded
 from ...models.features import FRAME_SECONDS
+from ...models.samples import Samples
 from ..search import DEFAULT_SEARCH, Search, SearchOptions
 from .decode_loop import DecodeLoop
 from .reading import Reading, read_best
@@ -198,6 +196,8 @@ def transcribe_file(
     Raises:
         AudioError: the file is not usable audio, or has no such channel; names it.
     """
+    from ...models import stream_audio  # noqa: PLC0415 (who listens live reads no files)
+
     transcriber = Transcriber(model, search)
     for block in stream_audio(path, channel=channel):
         transcriber.accept(block)
@@ -212,6 +212,8 @@ def transcribe_channels(
     Raises:
         AudioError: the file is not usable audio; names it.
     """
+    from ...models import AudioStream  # noqa: PLC0415
+
     transcribers: list[Transcriber] = []
     with AudioStream(path, channel="each") as audio:
         for block in audio:

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 
-from ...models.audio import Samples
+from ...models.samples import Samples
 from .source import AudioSource
 
 MOST_WAITING = 200

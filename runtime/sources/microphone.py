@@ -9,8 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from ...models import SAMPLE_RATE, AudioConverter, Channel
-from ...models.audio import Samples
-from ...models.samples import check_channel, no_channel
+from ...models.samples import Samples, check_channel, no_channel
 from ..streaming.waiting import uncancelled
 from .devices import Device, MicrophoneError, choose_device, import_sounddevice, list_devices, reason
 from .source import AudioSink

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import IO, Any
 
 from ...models import SAMPLE_RATE, Channel, RawDecoder, RawFormat
-from ...models.audio import Samples
+from ...models.samples import Samples
 from .source import AudioSink
 
 READ_BYTES = 16_384

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy.typing as npt
 
 from ...models import SAMPLE_RATE, AudioConverter, Channel
-from ...models.audio import Samples
+from ...models.samples import Samples
 
 
 class AudioSink(Protocol):

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ...models import SAMPLE_RATE, to_samples
-from ...models.audio import Samples
+from ...models.samples import Samples
 
 TOO_SLOW = "the recogniser is too slow"
 

@@ -13,7 +13,7 @@ import numpy as np
 from typing_extensions import Self
 
 from ...models import SAMPLE_RATE, NearwordError
-from ...models.audio import Samples
+from ...models.samples import Samples
 from ..recognition.events import Event
 from ..recognition.recognizer import Recognizer
 from ..recognition.session import Session

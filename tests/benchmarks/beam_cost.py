@@ -18,7 +18,7 @@ import numpy as np
 from dev_speech import recordings
 from nearword.lattice import encode
 from nearword.models import SAMPLE_RATE, Transducer, read_audio, resolve
-from nearword.models.audio import Samples
+from nearword.models.samples import Samples
 from nearword.runtime import BeamSettings, SearchOptions, Transcriber
 from nearword.runtime.search import Search
 

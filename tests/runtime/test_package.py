@@ -73,3 +73,11 @@ def test_live_audio_that_nobody_takes_is_told(monkeypatch: pytest.MonkeyPatch) -
 
     assert len(list(blocks_of(Live(), lost=lambda *what: told.append(what)))) >= 200
     assert all(seconds == pytest.approx(0.1) for seconds, _ in told)
+
+
+def test_who_reads_no_files_imports_nothing_that_does() -> None:
+    program = (
+        "import sys\nfrom nearword.runtime import Transcriber, load_model\nTranscriber(load_model()).finish()\n"
+        "sys.exit('nearword.models.audio' in sys.modules)"
+    )
+    assert python(program).returncode == 0

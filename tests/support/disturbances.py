@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 from nearword.models import SAMPLE_RATE
-from nearword.models.audio import Samples
+from nearword.models.samples import Samples
 
 Disturb = Callable[[Samples, np.random.Generator], Samples]
 """Speech [samples] in [-1, 1] and what draws to what a microphone gives, as long."""
