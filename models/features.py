@@ -85,6 +85,11 @@ def _frames(samples: Samples, count: int) -> Samples:
     return views
 
 
+def samples_needed(frames: int) -> int:
+    """Return how many samples there have to be before so many frames are ready."""
+    return (frames - 1) * _SHIFT + _LENGTH - _LEAD
+
+
 class FeatureExtractor:
     """Samples in, frames out; the frames are bit for bit those of the whole recording at once."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...models import SAMPLE_RATE, FeatureExtractor, Transducer
 from ...models.branching import BranchingStream, Effort
 from ...models.encoder import Encoded, EncoderStream, Tap
-from ...models.features import FRAME_SECONDS, NUM_BINS, Features
+from ...models.features import FRAME_SECONDS, NUM_BINS, Features, samples_needed
 from ...models.samples import Samples
 from ...models.transducer import ModelInfo
 from .hum import HumFilter
@@ -56,6 +56,10 @@ class AudioEncoder:
         self._gate, self._effort = gate, effort
         self._hum, self._features = HumFilter(), FeatureExtractor()
         self._encoder = self._fresh()
+        self._unheard: list[Samples] = []
+        """What was accepted since a step was due."""
+        self._accepted = 0
+        """Samples in all."""
         self._position = 0
         """Feature frame at which the next step begins."""
         self._paused = False
@@ -68,9 +72,22 @@ class AudioEncoder:
         return self._model.encoder_stream(phones=self._phones, tap=self._tap, effort=self._effort)
 
     def accept(self, samples: Samples) -> Iterator[Encoded]:
-        """Take samples [n], and any hum out of them; yields the steps that are due."""
+        """Take samples [n], and any hum out of them; yields the steps that are due.
+
+        Samples wait until a step can be due: behind each one the processor's caches have to be filled anew for all that
+        comes before the encoder, which is done once then.
+        """
         for start in range(0, len(samples), SLICE):
-            yield from self.take(self._hum.accept(samples[start : start + SLICE]))
+            # a copy: who gives audio may fill the same array again
+            self._unheard.append(samples[start : start + SLICE].copy())
+            self._accepted += len(self._unheard[-1])
+            if self._accepted >= samples_needed(self._position + self._model.info.chunk_frames):
+                yield from self.take(self._hum.accept(self._take_unheard()))
+
+    def _take_unheard(self) -> Samples:
+        samples = np.concatenate([np.zeros(0, np.float32), *self._unheard])
+        self._unheard.clear()
+        return samples
 
     def take(self, samples: Samples) -> Iterator[Encoded]:
         """Take samples [n] that hold no hum any more; yields the steps that are due."""
@@ -108,6 +125,7 @@ class AudioEncoder:
         """Yield the last steps, as if silence followed."""
         info = self._model.info
         tail = TAIL_SECONDS + (info.chunk_frames + info.chunk_shift + info.delay_frames) * FRAME_SECONDS
+        yield from self.take(self._hum.accept(self._take_unheard()))
         yield from self.take(self._hum.finish())
         yield from self.take(np.zeros(int(tail * SAMPLE_RATE), np.float32))
 

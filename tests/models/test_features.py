@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kaldi_features import KaldiFeatures
 from nearword.models import FeatureExtractor, read_audio
+from nearword.models.features import samples_needed
 
 
 def one_shot(samples: np.ndarray, extractor: FeatureExtractor | KaldiFeatures | None = None) -> np.ndarray:
@@ -80,3 +81,12 @@ def test_overlapping_takes_and_frames_given_up() -> None:
         extractor.take(0, 10)
     with pytest.raises(IndexError):
         extractor.take(30, 500)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 45, 1000])
+def test_how_many_samples_frames_need_is_known(frames: int) -> None:
+    extractor = FeatureExtractor()
+    extractor.accept(np.zeros(samples_needed(frames) - 1, np.float32))
+    assert extractor.frames_ready == frames - 1
+    extractor.accept(np.zeros(1, np.float32))
+    assert extractor.frames_ready == frames

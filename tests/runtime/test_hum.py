@@ -124,3 +124,15 @@ def words_of(model: Transducer, samples: np.ndarray) -> list[str]:
     recognizer = Recognizer(model)
     events = [*recognizer.accept(samples), *recognizer.finish()]
     return " ".join(event.text for event in events if type(event).__name__ == "Final").split()
+
+
+def test_who_gives_audio_may_fill_the_same_array_again(bundled: Transducer) -> None:
+    samples = hum(SPEECH, np.random.default_rng(0), hertz=50, height=0.05)
+    samples = samples[: len(samples) // 800 * 800]
+    own, array = Transcriber(bundled), np.zeros(800, np.float32)
+    for piece in samples.reshape(-1, 800):
+        array[:] = piece
+        own.accept(array)
+    whole = Transcriber(bundled)
+    whole.accept(samples)
+    assert own.finish() == whole.finish()

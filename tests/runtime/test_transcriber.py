@@ -7,10 +7,11 @@ import pytest
 from demo import DEMO, DEMO_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nearword.models import Transducer
+from nearword.models import FeatureExtractor, Transducer, read_audio
 from nearword.models.encoder import Encoded
 from nearword.runtime import Session, Transcriber, load_model, transcribe_file
 from nearword.runtime.recognition.decode_loop import STEPS_AT_ONCE, DecodeLoop
+from nearword.runtime.recognition.encoder_stream import AudioEncoder
 from nearword.runtime.search import GREEDY
 
 
@@ -145,3 +146,13 @@ def test_long_audio_is_searched_while_it_is_encoded(toy: Transducer) -> None:
     assert len(ahead) == given > 3 * STEPS_AT_ONCE
     assert max(ahead) == STEPS_AT_ONCE
     assert not loop.decode(iter(()))
+
+
+def test_a_step_comes_with_the_block_that_completes_it(bundled: Transducer) -> None:
+    audio = read_audio(DEMO)
+    encoder, extractor, info, steps = AudioEncoder(bundled), FeatureExtractor(), bundled.info, 0
+    for start in range(0, len(audio) // 320 * 320, 320):
+        extractor.accept(audio[start : start + 320])
+        steps += len(list(encoder.accept(audio[start : start + 320])))
+        assert steps == max(0, (extractor.frames_ready - info.chunk_frames) // info.chunk_shift + 1)
+    assert steps > 10
