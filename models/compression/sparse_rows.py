@@ -5,6 +5,7 @@ and many of them add up: with a power above 1 they are rounded less, the few lar
 its column, and whether it is the last of its row: a bit each takes less than the lengths of rows, most of them short.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,8 @@ from .sections import Sections
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+_PIECE = 1 << 11
+"""Weights that are looked at together while a file is opened."""
 _BLOCK_BITS = 4
 _BLOCK = 1 << _BLOCK_BITS
 """Rows for which it is kept where the first begins; of the others, how far behind it."""
@@ -77,14 +80,24 @@ class SparseRows:
             raise CompressionError(f"the step of stored weights is {self.step}; expected a number above 0")
         if not 1 <= self.power <= MAX_POWER:
             raise CompressionError(f"the power of stored weights is {self.power}; expected 1 to {MAX_POWER:g}")
-        ends = np.unpackbits(self.last.data, count=weights, bitorder="little").view(np.bool_).nonzero()[0]
-        if len(ends) != rows or weights != (int(ends[-1]) + 1 if rows else 0):
-            raise CompressionError(f"stored weights have {len(ends)} rows; there are keys of {rows}")
-        begins = np.concatenate([[0], ends + 1])
-        blocks = begins[::_BLOCK]
-        behind = begins - blocks.repeat(_BLOCK)[: rows + 1]
-        object.__setattr__(self, "_blocks", blocks.astype(np.uint32))
-        object.__setattr__(self, "_behind", behind.astype(np.min_scalar_type(int(behind.max()))))
+        blocks = np.zeros((rows >> _BLOCK_BITS) + 1, np.uint32)
+        row = end = 0
+        for ends in _ends_of_rows(self.last):
+            if row + len(ends) <= rows:
+                skipped = -(row + 1) % _BLOCK
+                first, begins = (row + 1 + skipped) >> _BLOCK_BITS, ends[skipped::_BLOCK]
+                blocks[first : first + len(begins)] = begins
+            row, end = row + len(ends), int(ends[-1]) if len(ends) else end
+        if (row, end) != (rows, weights):
+            raise CompressionError(f"stored weights have {row} rows up to {end}; expected {rows} up to {weights}")
+        longest = int(np.diff(blocks, append=np.uint32(weights)).max())
+        behind, row = np.zeros(rows + 1, np.min_scalar_type(longest)), 0
+        for ends in _ends_of_rows(self.last):
+            number = np.arange(row + 1, row + 1 + len(ends))
+            behind[number] = ends - blocks.take(number >> _BLOCK_BITS)
+            row += len(ends)
+        object.__setattr__(self, "_blocks", blocks)
+        object.__setattr__(self, "_behind", behind)
         if any(len(piece) and int(piece.max()) >= self.num_columns for piece in self.columns.pieces()):
             raise CompressionError(f"a stored weight names a column beyond {self.num_columns - 1}")
 
@@ -216,3 +229,11 @@ def _last_of_rows(lengths: Ints) -> PackedInts:
     last = np.zeros(int(lengths.sum()), np.int64)
     last[np.cumsum(lengths) - 1] = 1
     return PackedInts.pack(last, 1)
+
+
+def _ends_of_rows(last: PackedInts) -> Iterator[Ints]:
+    """Yield the places behind the last weights of rows, of some thousand weights at a time: all take much memory."""
+    for first in range(0, last.count, _PIECE):
+        count = min(_PIECE, last.count - first)
+        bits = np.unpackbits(last.data[first >> 3 :], count=count, bitorder="little")
+        yield bits.view(np.bool_).nonzero()[0] + (first + 1)
