@@ -320,6 +320,7 @@ for command in (
     contextual_commands.bias_prepare,
     contextual_commands.bias_train,
     contextual_commands.bias_export,
+    contextual_commands.bias_gate,
     speaker_commands.speaker_prepare,
     speaker_commands.speaker_train,
     speaker_commands.speaker_export,

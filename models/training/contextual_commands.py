@@ -10,6 +10,14 @@ import typer
 from .options import Speech, Work, made_by, suit_training
 
 Model = Annotated[Path, typer.Argument(help="The finished model's folder, with pronounce.onnx.", exists=True)]
+Gate = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=0.999,
+        help="What attention must leave to phrases for anything to be added: more helps less, harms less.",
+    ),
+]
 HEARD, NAMED, NOISE = "heard", "named", "noise.npy"
 
 
@@ -105,10 +113,18 @@ def bias_export(
     work: Work = Path("work"),
     run_name: Annotated[str, typer.Option("--run", help="Folder of the run, inside the work folder.")] = "bias",
     keep_float: Annotated[bool, typer.Option(help="Write float graphs, not int8.")] = False,
+    gate: Gate = 0.99,
 ) -> None:
     """Write bias_encoder.onnx and bias_attention.onnx into the model's folder."""
     from .contextual_export import export_adapter
     from .contextual_train import CHECKPOINT, load_adapter
 
     folder = made_by("bias-train", work / run_name / CHECKPOINT, work).parent
-    export_adapter(load_adapter(folder), model, quantised=not keep_float)
+    export_adapter(load_adapter(folder), model, quantised=not keep_float, gate=gate)
+
+
+def bias_gate(model: Model, gate: Gate) -> None:
+    """Change the gate of a folder's bias_attention.onnx, all else as it is."""
+    from .contextual_export import set_gate
+
+    print(f"{set_gate(model, gate):.3f} -> {gate:.3f}")

@@ -10,17 +10,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 from ..contextual import ATTENTION, ENCODER
+from ..errors import ModelFileError
 from ..phrase_sounds import PIECES, SOUNDS
 from .contextual import AHEAD, LEAST_LOG_PROB, PAST, Adapter, AttentionConfig
 from .export import QUANTISED_OPERATORS, Graph, halved, info, without_advice
 
-GATE = 0.8
-"""What the heads must leave to phrases in the mean, for anything to be added: a list that does not fit takes a little
-of the attention everywhere, and that costs words."""
-REST = np.float32(1 - GATE)
+_GATE, _REST = "gate", "rest"
 
 
 def encoder_graph(adapter: Adapter) -> onnx.ModelProto:
@@ -45,13 +43,14 @@ def encoder_graph(adapter: Adapter) -> onnx.ModelProto:
     )
 
 
-def attention_graph(adapter: Adapter) -> onnx.ModelProto:
+def attention_graph(adapter: Adapter, gate: float) -> onnx.ModelProto:
     """Write the attention of T frames after K predictor outputs, each frame after each of them.
 
     ``encoder_out`` [T, joiner_dim], ``phones`` [T, heard] (scaled, as ``heard_frames`` has them), ``decoder_out``
     [K, joiner_dim], ``start_keys`` [heads, key, S], ``start_values`` [heads, S, value], ``keys`` [K, heads, key, C],
     ``values`` [K, heads, C, value], ``open`` [K, 1, 1, C], which is 0 or much less -> ``added`` [K, T, joiner_dim] and
-    ``weights`` [K, T, S + C + 1], the mean of the heads. Where "none" leaves less than ``GATE``, nothing is added.
+    ``weights`` [K, T, S + C + 1], the mean of the heads. Where "none" leaves less than ``gate``, nothing is added:
+    a list that does not fit takes a little of the attention everywhere, and that costs words.
     """
     config: AttentionConfig = adapter.config
     weights = {k: v.float().numpy() for k, v in adapter.attention.state_dict().items()}
@@ -83,10 +82,11 @@ def attention_graph(adapter: Adapter) -> onnx.ModelProto:
     taken = g.op("Add", g.op("MatMul", first, "start_values"), g.op("MatMul", rest, "values"))
     flat = g.op("Reshape", g.op("Transpose", taken, perm=[0, 2, 1, 3]), g.ints(0, 0, config.heads * config.value))
     mean = g.op("ReduceMean", shares, output="weights", axes=[1], keepdims=0)
-    # 1 - weight of none, from GATE on
+    # 1 - weight of none, from the gate on
     nothing = g.op("Slice", mean, end, g.op("Add", end, g.ints(1)), g.ints(2))
     beyond = g.op("Sub", g.constant("one", np.float32(1)), nothing)
-    beyond = g.op("Div", g.op("Sub", beyond, g.constant("gate", np.float32(GATE))), g.constant("rest", REST))
+    over = g.op("Sub", beyond, g.constant(_GATE, np.float32(gate)))
+    beyond = g.op("Div", over, g.constant(_REST, np.float32(1 - gate)))
     g.op("Mul", product(flat, "out"), g.op("Relu", beyond), output="added")
     return g.model(
         [
@@ -107,12 +107,30 @@ def attention_graph(adapter: Adapter) -> onnx.ModelProto:
     )  # fmt: skip
 
 
+def set_gate(folder: Path, gate: float) -> float:
+    """Change the gate of a folder's ``bias_attention.onnx``, 0 to below 1; returns what it was.
+
+    Raises:
+        ModelFileError: the graph has none; names it.
+    """
+    path = folder / ATTENTION
+    graph = onnx.load(path)
+    constants = {constant.name: constant for constant in graph.graph.initializer}
+    if not {_GATE, _REST} <= constants.keys():
+        raise ModelFileError(path, "has no gate; expected a graph that bias-export wrote")
+    before = float(numpy_helper.to_array(constants[_GATE]).item())
+    for name, value in ((_GATE, gate), (_REST, 1 - gate)):
+        constants[name].CopyFrom(numpy_helper.from_array(np.asarray([value], np.float32), name))
+    onnx.save(graph, path)
+    return before
+
+
 @torch.inference_mode()
-def export_adapter(adapter: Adapter, folder: Path, *, quantised: bool = True) -> None:
-    """Write ``bias_encoder.onnx`` and ``bias_attention.onnx`` into a model folder."""
+def export_adapter(adapter: Adapter, folder: Path, *, gate: float, quantised: bool = True) -> None:
+    """Write ``bias_encoder.onnx`` and ``bias_attention.onnx`` into a model folder; ``gate`` as in ``set_gate``."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    encoder, attention = encoder_graph(adapter), attention_graph(adapter)
+    encoder, attention = encoder_graph(adapter), attention_graph(adapter, gate)
     onnx.save(halved(attention) if quantised else attention, folder / ATTENTION)
     if not quantised:
         onnx.save(encoder, folder / ENCODER)

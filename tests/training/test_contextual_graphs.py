@@ -15,10 +15,11 @@ from nearword.models.contextual import ATTENTION, ENCODER, KEPT_VECTORS, Context
 from nearword.models.phrase_sounds import PHONES_AFTER, PHONES_BEFORE, SOUNDS, places_of
 from nearword.models.pieces import open_pieces
 from nearword.models.training.contextual import PAST, Adapter, AttentionConfig, heard_frames
-from nearword.models.training.contextual_export import GATE, export_adapter
+from nearword.models.training.contextual_export import export_adapter, set_gate
 
 PHRASES = ((5, 6, 7, 8), (9, 10, 11), (5, 12, 13))
 CONTEXTS = [(-1, 0), (-1, 5), (5, 6), (9, 10), (200, 201)]
+GATE = 0.8
 words = st.text("abcdefghijklmnopqrstuvwxyz'", min_size=1, max_size=12)
 
 
@@ -30,9 +31,9 @@ def adapter() -> Adapter:
     return made
 
 
-def folder_with(adapter: Adapter, folder: Path, **options: bool) -> Path:
+def folder_with(adapter: Adapter, folder: Path, *, quantised: bool = True) -> Path:
     shutil.copytree(resolve("assistant-en"), folder)
-    export_adapter(adapter, folder, **options)
+    export_adapter(adapter, folder, quantised=quantised, gate=GATE)
     return folder
 
 
@@ -151,6 +152,25 @@ def test_where_little_is_left_to_phrases_nothing_is_added(tmp_path: Path) -> Non
     assert not added.any()
 
 
+def test_the_gate_of_a_finished_graph_changes_and_nothing_else(adapter: Adapter, tmp_path: Path) -> None:
+    folder = folder_with(adapter, tmp_path / "model")
+
+    def gated(gate: float) -> tuple[np.ndarray, np.ndarray]:
+        set_gate(folder, gate)
+        model = Transducer.load(folder)
+        bias = ContextualBias(model)
+        return bias.attend(inputs(model, bias)[0])
+
+    (whole, weights), (part, same) = gated(0.0), gated(0.5)
+    assert np.array_equal(weights, same)
+    taken = 1 - weights[:, :, -1:]
+    np.testing.assert_allclose(part * taken, whole * np.maximum(0, (taken - 0.5) / 0.5), atol=1e-4)
+    assert set_gate(folder, 0.25) == 0.5
+    shutil.copyfile(folder / "joiner.onnx", folder / ATTENTION)
+    with pytest.raises(ModelFileError, match="no gate"):
+        set_gate(folder, 0.5)
+
+
 def test_vectors_of_places_are_the_same_whenever_they_are_asked_for(model: Transducer) -> None:
     bias = ContextualBias(model)
     rng = np.random.default_rng(1)
@@ -200,6 +220,6 @@ def test_what_does_not_fit_is_refused(name: str, folder: Path, tmp_path: Path) -
 def test_graphs_for_another_model_are_refused(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(folder, other)
-    export_adapter(Adapter(AttentionConfig(vocab_size=300, width=8)), other, quantised=False)
+    export_adapter(Adapter(AttentionConfig(vocab_size=300, width=8)), other, quantised=False, gate=GATE)
     with pytest.raises(ModelFileError, match="300 tokens; expected 256"):
         ContextualBias(Transducer.load(other))

@@ -20,6 +20,7 @@ from nearword.models.pieces import open_pieces
 from nearword.models.training.__main__ import main
 from nearword.models.training.contextual import Adapter, AttentionConfig, losses
 from nearword.models.training.contextual_data import HeardCorpus, emission_frames, heard, named, plan_named
+from nearword.models.training.contextual_export import set_gate
 from nearword.models.training.contextual_lists import ListOptions, PhraseLists, going_places
 from nearword.models.training.contextual_train import absent_phrases, frozen_parts
 from nearword.models.training.loss import arc_scores, transducer_loss
@@ -73,7 +74,9 @@ def test_three_commands_make_graphs_that_the_runtime_takes(
     assert first["update"] == 3
     run([*train, "--updates", 5], monkeypatch)
     assert torch.load(work / "bias" / "checkpoint.pt", weights_only=True)["update"] == 5
-    run(["bias-export", model, *common], monkeypatch)
+    run(["bias-export", model, "--gate", 0.5, *common], monkeypatch)
+    run(["bias-gate", model, "--gate", 0.75], monkeypatch)
+    assert set_gate(model, 0.5) == 0.75
 
     loaded = Transducer.load(model)
     biasing, _ = load_biasing(loaded, [])
