@@ -1,13 +1,15 @@
 """What the encoder's cheap branch saves, and what it costs in words.
 
-    python tests/benchmarks/branching_cost.py errors --speech FOLDER [--sets S] [--limit N] [--noise] [--losses X]
+    python tests/benchmarks/branching_cost.py errors --speech FOLDER [--sets S] [--limit N] [--noise] [--live]
+                                                    [--losses X]
     python tests/benchmarks/branching_cost.py time [--rounds N]
     python tests/benchmarks/branching_cost.py draw RECORDING -o docs/branching-cost.svg
 
 ``errors``: the three dev sets as ``nearword evaluate`` hears them, each step cheap where the gate expects less than so
 many nats; words wrong, shares of cheap steps, multiplications for a second of audio. With ``--noise`` dev's kitchen
-noise lies below at 6 dB. ``time``: processor time of each kind of step, by turns in one process. ``draw``: cost of each
-step beside the words.
+noise lies below at 6 dB. With ``--live`` they are heard as a stream is: with end-pointers, the encoder resting where
+nobody speaks; what is encoded ahead, to complete a result, is counted too. ``time``: processor time of each kind of
+step, by turns in one process. ``draw``: cost of each step beside the words.
 """
 
 import argparse
@@ -19,16 +21,18 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 import numpy as np
 import onnx
 from nearword.models import SAMPLE_RATE, Transducer, read_audio
-from nearword.models.branching import BRANCH, EFFORTS, GATE
-from nearword.models.encoder import Encoded
-from nearword.runtime import Transcriber, load_model
+from nearword.models.branching import BRANCH, EFFORTS, GATE, Branch
+from nearword.models.encoder import Encoded, EncoderStream
+from nearword.runtime import Final, Recognizer, Transcriber, load_model
 from nearword.runtime.evaluation.word_errors import count_errors, read_manifest
 from nearword.runtime.recognition.encoder_stream import AudioEncoder
 from nearword.runtime.recognition.text import normalise
+from nearword.runtime.search import SearchOptions
 
 SETS = {
     "barista": ("barista.jsonl", "aligned_text"),
@@ -63,10 +67,14 @@ class Costs:
         self.full = multiplications(Path(str(model.info.graphs[0])))
         self.gate, self.branch = (multiplications(folder / name) for name in (GATE, BRANCH))
 
-    def of(self, steps: list[Encoded], *, gated: bool) -> float:
+    def of(self, full: int, cheap: int, looks: int) -> float:
+        """Return the millions of multiplications of steps in full, of cheap ones, and of looks of the gate."""
+        return (self.full * full + self.branch * cheap + self.gate * looks) / 1e6
+
+    def of_steps(self, steps: list[Encoded], *, gated: bool) -> float:
         """Return the millions of multiplications of steps."""
-        each = [self.full * step.runs + self.branch * step.is_cheap for step in steps]
-        return (sum(each) + (self.gate * len(steps) if gated else 0)) / 1e6
+        cheap = sum(step.is_cheap for step in steps)
+        return self.of(sum(step.runs for step in steps), cheap, len(steps) if gated else 0)
 
 
 def noisy(audio: np.ndarray, noise: np.ndarray, seed: int, ratio: float = 6.0) -> np.ndarray:
@@ -98,24 +106,52 @@ def encoded(model: Transducer, audio: np.ndarray, loss: float) -> list[Encoded]:
     return [*encoder.accept(audio), *encoder.finish()]
 
 
-def errors(speech: Path, sets: list[str], limit: int | None, losses: list[float], *, noise: bool) -> None:
+def replayed(model: Transducer, costs: Costs, audio: np.ndarray, loss: float) -> tuple[str, int, int, float]:
+    """Return the words of a recording, its steps, the cheap ones, and millions of multiplications."""
+    found = encoded(model, audio, loss)
+    text = Transcriber(model).replay(found, len(audio) / SAMPLE_RATE).text
+    return text, len(found), sum(step.is_cheap for step in found), costs.of_steps(found, gated=loss > 0)
+
+
+def live(model: Transducer, costs: Costs, audio: np.ndarray, loss: float) -> tuple[str, int, int, float]:
+    """Return the same of a recording as a stream, all that is encoded counted."""
+    model.branch.losses["balanced"] = loss
+    calls = Counter[str]()
+
+    def counted(of: type, name: str) -> object:
+        run = getattr(of, name)
+
+        def count(*given: object, **named: object) -> object:
+            calls[name] += 1
+            return run(*given, **named)
+
+        return patch.object(of, name, count)
+
+    with counted(EncoderStream, "run"), counted(Branch, "look"), counted(Branch, "step"):
+        recognizer = Recognizer(model, search=SearchOptions(effort="balanced" if loss else "full"))
+        events = [*recognizer.accept(audio), *recognizer.finish()]
+    text = " ".join(event.text for event in events if isinstance(event, Final))
+    return text, calls["run"] + calls["step"], calls["step"], costs.of(calls["run"], calls["step"], calls["look"])
+
+
+def errors(
+    speech: Path, sets: list[str], limit: int | None, losses: list[float], *, noise: bool, is_live: bool
+) -> None:
     """Print a line for each set and loss."""
     model = load_model()
-    costs = Costs(model)
+    costs, hear = Costs(model), live if is_live else replayed
     for name, group in groupby(recordings(speech, sets, limit, noise=noise), key=itemgetter(0)):
         wrong, steps, cheap, cost = (Counter[float]() for _ in range(4))
         words, seconds = 0, 0.0
         for _, _, said, audio in group:
             seconds += len(audio) / SAMPLE_RATE
             for loss in (0.0, *losses):
-                found = encoded(model, audio, loss)
-                text = normalise(Transcriber(model).replay(found, len(audio) / SAMPLE_RATE).text)
-                count, *mistakes = count_errors(said, text)
+                text, *figures = hear(model, costs, audio, loss)
+                count, *mistakes = count_errors(said, normalise(text))
                 words += count if loss == 0 else 0
                 wrong[loss] += sum(mistakes)
-                steps[loss] += len(found)
-                cheap[loss] += sum(step.is_cheap for step in found)
-                cost[loss] += costs.of(found, gated=loss > 0)
+                for total, figure in zip((steps, cheap, cost), figures, strict=True):
+                    total[loss] += figure
         for loss in (0.0, *losses):
             less = 1 - cost[loss] / cost[0.0]
             print(
@@ -170,7 +206,7 @@ def draw(recording: Path, output: Path) -> None:
     for effort, axes in zip(EFFORTS, rows, strict=False):
         encoder = AudioEncoder(model, phones=True, effort=effort)
         steps = [*encoder.accept(audio), *encoder.finish()]
-        kinds = [costs.of([step], gated=effort != "full") for step in steps]
+        kinds = [costs.of_steps([step], gated=effort != "full") for step in steps]
         found = Transcriber(model).replay(steps, len(audio) / SAMPLE_RATE)
         axes.bar(
             np.arange(len(steps)) * shift, kinds, 0.9 * shift, align="edge",
@@ -198,6 +234,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--limit", type=int)
     parser.add_argument("--noise", action="store_true")
+    parser.add_argument("--live", action="store_true")
     parser.add_argument("--losses", type=float, nargs="+", default=[0.05, 0.2, 1.0])
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("-o", "--output", type=Path)
@@ -209,7 +246,7 @@ def main() -> None:
     elif options.speech is None:
         parser.error(f"{options.what} needs --speech FOLDER")
     else:
-        errors(options.speech, options.sets, options.limit, options.losses, noise=options.noise)
+        errors(options.speech, options.sets, options.limit, options.losses, noise=options.noise, is_live=options.live)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python tests/benchmarks/compressed_models.py measure --speech DIR --work DIR [--points 8:0 5:0 4:0 8:50 ...]
                                                          [--calibrate FOLDER] [--trained FOLDER]
-    python tests/benchmarks/compressed_models.py report --work DIR [-o docs/compression-errors.svg]
+    python tests/benchmarks/compressed_models.py report --work DIR
+    python tests/benchmarks/compressed_models.py draw --page docs/compression.md [-o docs/compression-errors.svg]
     python tests/benchmarks/compressed_models.py curves --runs DIR [-o docs/small-curves.svg]
     python tests/benchmarks/compressed_models.py loading [--work DIR]
     python tests/benchmarks/compressed_models.py operations
@@ -11,7 +12,8 @@
 recordings, bits may be a fraction and there are no groups and blocks; with ``--trained``, a folder of models that
 ``python -m nearword.models.training small-train`` has written, called as b4z50, these are packed as they are) and runs
 ``nearword evaluate`` on the three dev sets as it stands; what is in the work folder already is not measured again.
-``report`` prints the table and draws it. ``curves`` draws how far encoders in training were from their teacher.
+``report`` prints the table as it stands in the page, ``draw`` draws what the tables of the page have: points were
+measured in more than one run. ``curves`` draws how far encoders in training were from their teacher.
 ``loading`` opens folder and packed models in turn, and a step of the encoder with each, in one process. It also runs
 one matrix product in int8 dense, with zeros, and with zeros in blocks: whether onnxruntime skips them.
 ``operations`` counts the multiplications of the graphs per second of audio.
@@ -19,6 +21,8 @@ one matrix product in int8 dense, with zeros, and with zeros in blocks: whether 
 
 import argparse
 import json
+import math
+import re
 import subprocess
 import sys
 import time
@@ -43,6 +47,9 @@ SETS = {
     "speechocean762": ("dev/speechocean762.tsv",),
 }
 POINTS = [f"{bits}:{zeros}" for zeros in (0, 30, 50, 70) for bits in (8, 5, 4)]
+RATE = re.compile(r"([\d.]+) % \(([\d.]+) to ([\d.]+)\)")
+"""A rate and its interval, as the page has them."""
+MISTAKES = ("substitutions", "deletions", "insertions")
 GRAPHS = ("encoder.int8.onnx", "decoder.onnx", "joiner.onnx")
 
 
@@ -102,27 +109,28 @@ def evaluate(speech: Path, packed: Path) -> None:
         print(kept, flush=True)
 
 
-def report(work: Path, output: Path | None) -> None:
-    """Print the table of what was measured, and draw it."""
+def report(work: Path) -> None:
+    """Print the table of what was measured."""
     base = zipped()
-    rows = []
+    print(f"graphs zipped: {base:,} bytes")
+    print(
+        "| point | graphs, bytes | of int8 zipped | "
+        + " | ".join(f"dev/{name}" for name in SETS)
+        + " | errors in all |"
+    )
+    print("| --- " * (4 + len(SETS)) + "|")
     for packed in sorted(work.glob("*.nearword"), key=stored, reverse=True):
         found = {name: work / f"{packed.stem}.{name}.json" for name in SETS}
         values = {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
         if values:
-            rows.append((packed.stem, stored(packed), values))
-    print(f"graphs zipped: {base:,} bytes")
-    print("| point | graphs, bytes | of int8 zipped | " + " | ".join(SETS) + " |")
-    print("| --- " * (3 + len(SETS)) + "|")
-    for name, size, values in rows:
-        cells = [_cell(values[one]) if one in values else "not run" for one in SETS]
-        print(f"| {name} | {size:,} | {size / base:.0%} | {' | '.join(cells)} |")
-    if output is not None:
-        draw(rows, base, output)
+            size, cells = stored(packed), [_cell(values[one]) if one in values else "not run" for one in SETS]
+            wrong = sum(value[kind] for value in values.values() for kind in MISTAKES)
+            cells.append(f"{wrong:,}" if len(values) == len(SETS) else "")
+            print(f"| {title_of(packed.stem)} | {size:,} | {size / base:.0%} | {' | '.join(cells)} |")
 
 
 def title_of(name: str) -> str:
-    """Return how a point is called in the picture."""
+    """Return how a point is called in page and picture."""
     bits, zeros = name.lstrip("ctb").split("z")
     how = {"c": "calibrated, ", "t": "trained, "}.get(name[0], "")
     return f"{how}{bits} bits" + (f", {zeros} % zeros" if zeros != "0" else "")
@@ -133,27 +141,45 @@ def _cell(value: dict) -> str:
     return f"{rate:.1f} % ({low:.1f} to {high:.1f})"
 
 
-def draw(rows: list[tuple[str, int, dict]], base: int, output: Path) -> None:
-    """Draw errors against bytes."""
+def points_of(page: str) -> dict[str, tuple[float, list[tuple[float, ...]]]]:
+    """Return the points of a page's tables: megabytes, and for each set rate, low and high in percent; gaps are NaN."""
+    found = {}
+    for line in page.splitlines():
+        title, size, *cells = [cell.strip(" *") for cell in line.strip("|").split("|")] + [""] * 4
+        rates = [RATE.fullmatch(cell) for cell in cells[1 : 1 + len(SETS)]]
+        if any(rates):
+            gaps = [tuple(map(float, rate.groups())) if rate else (math.nan,) * 3 for rate in rates]
+            found[title] = (int(size.replace(",", "")) / 1e6, gaps)
+    return found
+
+
+def draw(page: Path, output: Path) -> None:
+    """Draw errors against bytes, a row of the picture for each set."""
     import matplotlib as mpl
 
     mpl.use("svg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7.5, 4.2))
-    for one in SETS:
-        found = sorted((size / 1e6, values[one], name) for name, size, values in rows if one in values)
-        sizes = [size for size, _, _ in found]
-        rates = [100 * value["wer"] for _, value, _ in found]
-        ends = np.array([[100 * value["wer_low"], 100 * value["wer_high"]] for _, value, _ in found])
-        bars = np.abs(ends.T - rates)
-        axes.errorbar(sizes, rates, bars, fmt="o", capsize=2, label=one)
-        for size, (_, _, name) in zip(sizes, found, strict=True) if one == "barista" else ():
-            axes.annotate(title_of(name), (size, -25), rotation=90, ha="center", fontsize=6)
-    axes.axvline(base / 2e6, linestyle=":", color="grey")
-    axes.set(xlabel="graphs, MB (dotted: half of int8 zipped)", ylabel="word error rate, %", ylim=(-26, None))
-    axes.legend()
-    figure.tight_layout()
+    kinds: dict[str, dict[str, tuple[float, list[tuple[float, ...]]]]] = {}
+    for title, point in points_of(page.read_text()).items():
+        kind = next((one for one in ("calibrated", "trained", "int8") if title.startswith(one)), "rounded")
+        kinds.setdefault(kind, {})[title.removeprefix(f"{kind}, ").replace(" bits", "").replace(" zeros", "")] = point
+    plt.rcParams |= {"svg.hashsalt": "nearword", "svg.fonttype": "none", "font.size": 8}
+    figure, rows = plt.subplots(len(SETS), figsize=(8, 8.5), sharex=True, layout="constrained")
+    for number, (name, axes) in enumerate(zip(SETS, rows, strict=True)):
+        for (kind, points), marker in zip(kinds.items(), "oDs^", strict=False):
+            sizes = [size for size, _ in points.values()]
+            rate, low, high = np.array([rates[number] for _, rates in points.values()]).T
+            axes.errorbar(sizes, rate, (rate - low, high - rate), fmt=marker, markersize=4, elinewidth=0.6, label=kind)
+            for label, size, one in zip(points, sizes, rate, strict=True):
+                if kind != "int8" and not math.isnan(one):
+                    axes.annotate(label, (size, one), (4, 3), textcoords="offset points", fontsize=6, rotation=30)
+        axes.axvline(zipped() / 2e6, linestyle=":", color="grey")
+        axes.set(title=f"dev/{name}", ylabel="word error rate, %", yscale="log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+    rows[0].legend()
+    rows[-1].set_xlabel("graphs, MB (dotted: half of int8 zipped); beside the points: bits, zeros")
     figure.savefig(output, metadata={"Date": None})
 
 
@@ -267,12 +293,13 @@ def operations() -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["measure", "report", "curves", "loading", "operations"])
+    parser.add_argument("command", choices=["measure", "report", "draw", "curves", "loading", "operations"])
     parser.add_argument("--speech", type=Path)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--points", nargs="+", default=POINTS)
     parser.add_argument("--calibrate", type=Path)
     parser.add_argument("--trained", type=Path)
+    parser.add_argument("--page", type=Path, default=Path("docs/compression.md"))
     parser.add_argument("--runs", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
@@ -282,7 +309,9 @@ def main() -> None:
         recordings = sorted(options.calibrate.iterdir()) if options.calibrate else []
         measure(options.speech, options.work, options.points, recordings)
     elif options.command == "report":
-        report(options.work, options.output)
+        report(options.work)
+    elif options.command == "draw":
+        draw(options.page, options.output or options.page.with_name("compression-errors.svg"))
     elif options.command == "curves":
         curves(options.runs, options.output)
     elif options.command == "loading":
