@@ -126,7 +126,7 @@ def report(work: Path) -> None:
             size, cells = stored(packed), [_cell(values[one]) if one in values else "not run" for one in SETS]
             wrong = sum(value[kind] for value in values.values() for kind in MISTAKES)
             cells.append(f"{wrong:,}" if len(values) == len(SETS) else "")
-            print(f"| {title_of(packed.stem)} | {size:,} | {size / base:.0%} | {' | '.join(cells)} |")
+            print(f"| {title_of(packed.stem)} | {size:,} | {100 * size / base:.0f} % | {' | '.join(cells)} |")
 
 
 def title_of(name: str) -> str:
