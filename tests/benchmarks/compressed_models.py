@@ -170,14 +170,19 @@ def draw(page: Path, output: Path) -> None:
         for (kind, points), marker in zip(kinds.items(), "oDs^", strict=False):
             sizes = [size for size, _ in points.values()]
             rate, low, high = np.array([rates[number] for _, rates in points.values()]).T
-            axes.errorbar(sizes, rate, (rate - low, high - rate), fmt=marker, markersize=4, elinewidth=0.6, label=kind)
-            for label, size, one in zip(points, sizes, rate, strict=True):
-                if kind != "int8" and not math.isnan(one):
-                    axes.annotate(label, (size, one), (4, 3), textcoords="offset points", fontsize=6, rotation=30)
+            bars = axes.errorbar(sizes, rate, (rate - low, high - rate), fmt=marker, markersize=4, elinewidth=0.6)
+            bars.set_label(kind)
+            color, below = bars[0].get_color(), kind == "trained"
+            for label, size, end in zip(points, sizes, low * 0.98 if below else high * 1.02, strict=True):
+                if kind != "int8" and not math.isnan(end):
+                    sides = {"ha": "center", "va": "top" if below else "bottom"}
+                    axes.text(size, end, label, color=color, rotation=90, fontsize=6, **sides)
         axes.axvline(zipped() / 2e6, linestyle=":", color="grey")
-        axes.set(title=f"dev/{name}", ylabel="word error rate, %", yscale="log")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.set(title=f"dev/{name}", ylabel="word error rate, %", xscale="log", yscale="log")
+        axes.margins(y=0.27)
+        for one in (axes.xaxis, axes.yaxis):
+            one.set_major_formatter("{x:g}")
+            one.set_minor_formatter("{x:g}")
     rows[0].legend()
     rows[-1].set_xlabel("graphs, MB (dotted: half of int8 zipped); beside the points: bits, zeros")
     figure.savefig(output, metadata={"Date": None})
