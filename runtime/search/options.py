@@ -16,9 +16,11 @@ from .scorer import BiasScorer, LiveBias, TokenScorer
 from .settings import BeamSettings
 from .two_searches import TwoSearches
 
-SHARE_BESIDE_PHONES = 0.4
-"""Of the strength of phrases that counts in the search, where they are looked for by their sound at the end as well:
-with more of it the search finds names that nobody said, and keeps nothing else to choose from."""
+MANY_PHRASES = 300
+"""With more of them, less of their strength counts in the search, where they are looked for by their sound at the end
+as well: with all of it the search finds names that nobody said, and keeps nothing else to choose from."""
+SHARE_OF_MANY = 0.4
+"""What then counts of it."""
 Search = GreedySearch | BeamSearch | TwoSearches
 """The search over one utterance."""
 
@@ -78,7 +80,7 @@ class SearchOptions:
             return bias
         live = cast("LiveBias", bias)
         beside = self.spotting and self.has_second_pass(model)
-        return live.snapshot(SHARE_BESIDE_PHONES if beside else 1.0) if len(live) else None
+        return live.snapshot(SHARE_OF_MANY if beside and len(live) > MANY_PHRASES else 1.0) if len(live) else None
 
     def is_greedy(self) -> bool:
         """Return whether the greedy search runs."""
