@@ -205,6 +205,8 @@ def test_ctrl_c_within_a_file_prints_what_was_recognised_so_far(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         assert process.stdout
         whole = json.loads(process.stdout.readline())
+        # between two files there is nothing to print
+        time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, b"")
