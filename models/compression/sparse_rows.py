@@ -29,6 +29,7 @@ _BLOCK = 1 << _BLOCK_BITS
 LEVELS = 256
 """Values that a weight may have."""
 MAX_POWER = 4.0
+"""Of a level's distance from zero that it may be worth."""
 FINGERPRINT_BITS = 8
 """So one feature in 256 that the model does not know is taken for another."""
 

@@ -40,6 +40,19 @@ def test_whole_runs_of_frames_give_the_tokens_of_frame_by_frame_search(
     assert search.trailing_blanks == len(encoded) - (frames[-1] + 1 if frames else 0)
 
 
+@pytest.mark.parametrize("scale", [0.2, 1.0, 4.0])
+def test_the_joiner_is_asked_for_few_frames_where_tokens_come_thick(
+    toy: Transducer, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = np.random.default_rng(3).normal(0, scale, (120, 6)).astype(np.float32)
+    rows, join = [], toy.join
+    monkeypatch.setattr(toy, "join", lambda frames, out: (rows.append(len(frames)), join(frames, out))[1])
+    search = GreedySearch(toy)
+    search.advance(encoded)
+    assert search.frames_seen == 120 <= sum(rows) <= 3 * 120
+    assert len(rows) <= 2 * len(search.tokens) + 8
+
+
 @pytest.mark.parametrize("context_size", [1, 2, 3])
 def test_other_context_sizes_and_int8_joiners(tmp_path: Path, context_size: int) -> None:
     model = Transducer.load(write_toy_model(tmp_path / "m", ToyModel(context_size=context_size, quantise_joiner=True)))
