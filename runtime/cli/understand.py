@@ -32,6 +32,7 @@ TRAIN_EXAMPLES = (
     "nearword understand train home.jsonl --other talk.txt --output home.nlu\n\n"
     "nearword understand train few.jsonl --vary 8 --output few.nlu\n\n"
     "nearword understand train home.jsonl --beside other-house.jsonl --output home.nlu\n\n"
+    "nearword understand train home.jsonl --unlabelled said.txt --encoder all-MiniLM-L6-v2 --output home.nlu\n\n"
     "nearword understand train *.jsonl --max-kb 500 --output all.nlu\n\n"
     "Fifty examples of each intent, in the words of several people, are a good start; --other texts, that ask for "
     f"nothing, teach it to say no.\n\n{DATA_HELP}"
@@ -100,6 +101,26 @@ def train(
             show_default=False,
         ),
     ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Requests that nobody labelled, one a line, with --encoder: a teacher who knows more than is stored "
+            "says what they ask for, and is learnt from.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a sentence encoder (model.onnx, tokenizer.json; all-MiniLM-L6-v2 say), which the teacher "
+            "reads beside the words. Nothing of it is stored.",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None,
     phrases: Phrases = None,
     classes: Annotated[
         Path | None,
@@ -133,19 +154,30 @@ def train(
 
     if not output.parent.is_dir() or output.is_dir():
         raise typer.BadParameter(f"{output} cannot be written: no such folder, or a folder", param_hint="--output")
-    spare([*data, *(other or ()), *(beside or ())], output, "--output")
+    if bool(unlabelled) != (encoder is not None):
+        raise typer.BadParameter("--unlabelled and --encoder go together", param_hint="--unlabelled")
+    spare([*data, *(other or ()), *(beside or ()), *(unlabelled or ())], output, "--output")
     _need_extra()
     started = time.perf_counter()
     examples = training.read_examples(data)
     texts = [text for path in other or () for text in training.read_texts(path)]
     others = training.read_examples(beside) if beside else []
+    unknown = [text for path in unlabelled or () for text in training.read_texts(path)]
     _tell_disagreements(training.disagreements(examples), show_all=show_all)
     known = load_word_classes(classes or BUNDLED_CLASSES)
     size = _size_of_classes(known)
     settings = training.Settings(max_bytes=1000 * max_kb, in_scope_lost=refuse, classes_bytes=size, vary=vary)
     with _progress() as told:
         trained = training.train(
-            examples, other=texts, beside=others, classes=known, listed=_listed(phrases), settings=settings, told=told
+            examples,
+            other=texts,
+            beside=others,
+            unlabelled=unknown,
+            encode=training.SentenceEncoder(encoder, told) if encoder else None,
+            classes=known,
+            listed=_listed(phrases),
+            settings=settings,
+            told=told,
         )
         size = save_understanding(trained.model, output, Precision(levels, fingerprint_bits))
     slots = sum(label.startswith("B-") for label in trained.model.labels)

@@ -2,6 +2,7 @@
 
 from .disagreements import Disagreement, disagreements
 from .examples import Example, Span, read_examples, read_texts, write_examples
+from .sentence_encoder import SentenceEncoder
 from .train import Settings, Trained, train
 from .vary import known_values, varied
 from .word_classes import LearntClasses, learn_classes
@@ -10,6 +11,7 @@ __all__ = [
     "Disagreement",
     "Example",
     "LearntClasses",
+    "SentenceEncoder",
     "Settings",
     "Span",
     "Trained",

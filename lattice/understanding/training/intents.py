@@ -4,7 +4,8 @@ Names such as ``light_on`` and ``light_off`` say that intents have something in 
 learnt as well, of the examples of all (as in Evgeniou and Pontil 2004, "Regularized multi-task learning"). Texts that
 were labelled for another purpose may help: how a classifier of their intents judges a text is a feature while ours are
 learnt (Ando and Zhang 2005, "A framework for learning predictive structures from multiple tasks and unlabeled data").
-Both classifiers are linear, so what is learnt is still one weight for each word and intent.
+Both classifiers are linear, so what is learnt is still one weight for each word and intent. Texts that nobody labelled
+help where a teacher labels them (see ``distillation``).
 """
 
 import re
@@ -20,6 +21,7 @@ from ..intent_features import ALWAYS
 from ..model import lead_of
 from ..weights import Doubles, ExactWeights, Ints
 from ..words import Keys
+from .distillation import TEACHER_COST, Unlabelled, led
 from .few_weights import fitted, strongest
 
 FOLDS = 3
@@ -59,6 +61,15 @@ class IntentData:
     """[intents] each: number of the group of an intent; those of a group have something in common."""
     beside: Beside | None = None
     """Texts of other intents that are to help."""
+    unlabelled: Unlabelled | None = None
+    """Texts that nobody labelled, and what a teacher reads."""
+
+    @property
+    def all_texts(self) -> Any:
+        """[texts of ours, then those without labels; features] scipy's sparse matrix of how often each is there."""
+        from scipy import sparse
+
+        return self.table if self.unlabelled is None else sparse.vstack([self.table, self.unlabelled.table]).tocsr()
 
 
 def groups_of(names: Sequence[str]) -> tuple[Ints, ...]:
@@ -93,17 +104,19 @@ def gather(
     groups: tuple[Ints, ...] = (),
     *,
     beside: Sequence[int] = (),
+    vectors: Doubles | None = None,
     cost: float = 1.0,
 ) -> IntentData:
     """Return the features of texts as a sparse matrix.
 
     Args:
-        features: of all texts, those beside last.
+        features: of all texts, behind ours those without labels, those beside last.
         intents: number of the intent of each text of ours.
         num_intents: how many there are.
         groups: of intents that have something in common.
         beside: number of the intent of each text that was labelled for another purpose.
-        cost: of errors, as ``learn`` has it, where these are told apart.
+        vectors: what an encoder makes of our texts and of those without labels, if there are any.
+        cost: of errors, as ``learn`` has it, where texts beside are told apart.
     """
     from scipy import sparse
 
@@ -112,10 +125,13 @@ def gather(
     counts = np.concatenate([some for _, some in features])
     ends = np.concatenate([[0], np.cumsum(lengths)])
     table = sparse.csr_matrix((counts, place.astype(np.int32), ends), (len(features), len(columns)))
+    first_beside = len(features) - len(beside)
     data = IntentData(columns, table[: len(intents)], np.array(intents, np.int64), num_intents, groups)
+    if vectors is not None:
+        data = replace(data, unlabelled=Unlabelled(table[len(intents) : first_beside], vectors))
     if not len(beside):
         return data
-    other, always = table[len(intents) :], np.searchsorted(columns, ALWAYS)
+    other, always = table[first_beside:], np.searchsorted(columns, ALWAYS)
     weights = _each_against_all(other, np.array(beside, np.int64), max(beside) + 1, cost, always, BESIDE_TOLERANCE)
     return replace(data, beside=Beside(other, weights))
 
@@ -130,21 +146,39 @@ def learn(data: IntentData, cost: float, rows: Ints | None = None) -> Doubles:
         cost: of errors, against the size of weights (C of liblinear: Fan et al. 2008).
         rows: texts to learn of; all unless given.
     """
-    table, intents = (data.table, data.intents) if rows is None else (data.table[rows], data.intents[rows])
-    always = np.searchsorted(data.columns, ALWAYS)
+    table = data.all_texts
     if data.beside is not None:
         from scipy import sparse
 
         table = sparse.hstack([table, sparse.csr_matrix(table @ data.beside.weights)], format="csr")
-    weights = _each_against_all(table, intents, data.num_intents, cost, always)
-    for group in data.groups:
-        shared = _each_against_all(table, group[intents], int(group.max()) + 1, cost, always)
-        weights += SHARED * shared[:, group]
+    ours = np.arange(len(data.intents)) if rows is None else rows
+    weights = _together(data, table[ours], data.intents[ours], cost)
     if data.beside is not None:
         plain, of_beside = np.split(weights, [len(data.columns)])
         weights = plain + data.beside.weights @ of_beside
     weights -= weights.mean(1, keepdims=True)
+    return weights if data.unlabelled is None else _taught(data, data.unlabelled, table, weights, ours, cost)
+
+
+def _together(data: IntentData, table: Any, intents: Ints, cost: float) -> Doubles:
+    """Return the weights of texts' features, [features, intents], with what intents of a group have in common."""
+    always = np.searchsorted(data.columns, ALWAYS)
+    weights = _each_against_all(table, intents, data.num_intents, cost, always)
+    for group in data.groups:
+        shared = _each_against_all(table, group[intents], int(group.max()) + 1, cost, always)
+        weights += SHARED * shared[:, group]
     return weights
+
+
+def _taught(data: IntentData, unlabelled: Unlabelled, table: Any, weights: Doubles, ours: Ints, cost: float) -> Doubles:
+    """Return weights led to what a teacher says of our texts in ``ours`` and of all that have no label."""
+    from scipy import sparse
+
+    seen = sparse.hstack([table, sparse.csr_matrix(unlabelled.vectors)], format="csr")
+    teacher = _together(data, seen[ours], data.intents[ours], TEACHER_COST * cost)
+    teacher -= teacher.mean(1, keepdims=True)
+    rows = np.concatenate([ours, np.arange(len(data.intents), table.shape[0])])
+    return led(data.all_texts[rows], weights, np.asarray(seen[rows] @ teacher))
 
 
 def _each_against_all(
@@ -177,7 +211,7 @@ def with_few(
         return weights
     told(f"intents: {int(kept.sum()):,} of {total:,} weights are kept, and fitted")
     few = sparse.csc_matrix(np.where(kept, weights, 0.0))
-    out: Doubles = fitted(data.table, sparse.csc_matrix(weights), few, DAMPING, told).toarray()
+    out: Doubles = fitted(data.all_texts, sparse.csc_matrix(weights), few, DAMPING, told).toarray()
     return out
 
 

@@ -14,6 +14,7 @@ from ..slot_features import slot_features, windows_of_words
 from ..weights import ExactWeights, Ints
 from ..words import tokenize
 from . import intents, language, slots
+from .distillation import Encode, scaled
 from .examples import Example
 from .paths import path_settings
 from .temperature import fit_temperature
@@ -82,6 +83,8 @@ def train(
     *,
     other: Sequence[str] = (),
     beside: Sequence[Example] = (),
+    unlabelled: Sequence[str] = (),
+    encode: Encode | None = None,
     classes: WordClasses | None = None,
     listed: Listed = NOTHING_LISTED,
     settings: Settings = Settings(),
@@ -94,14 +97,17 @@ def train(
         other: texts that ask for nothing.
         beside: texts that were labelled for another purpose: what tells their intents apart helps where examples are
             few. Their intents are not learnt, and nothing of them is stored.
+        unlabelled: texts of the kind that will be said, which nobody labelled: a teacher does, who is not stored.
+        encode: what the teacher knows beside words, a sentence encoder's vectors; the two go together.
         classes: which words are used alike.
         listed: phrases of classes that may be others when the model is used.
         settings: how to learn.
         told: gets a line of progress now and then.
 
     Raises:
-        UnderstandingError: fewer than two intents.
+        UnderstandingError: fewer than two intents; unlabelled texts without an encoder, or one without texts.
     """
+    _need_both(unlabelled, encode)
     values = known_values(examples)
     examples, sources = varied(examples, settings.vary)
     asked = sorted({one.intent for one in examples} - set(NONE_OF_THEM))
@@ -122,15 +128,17 @@ def train(
     told("features of intents")
     features = [intent_features(graph, listed) for graph in graphs]
     features += [
-        intent_features(graph_of_words([token.text for token in tokenize(one.text)], classes), listed) for one in beside
+        intent_features(graph_of_words([token.text for token in tokenize(text)], classes), listed)
+        for text in (*unlabelled, *(one.text for one in beside))
     ]
-    number_beside = {name: place for place, name in enumerate(dict.fromkeys(one.intent for one in beside))}
+    vectors = None if encode is None else scaled(encode([*(one.text for one in examples), *other, *unlabelled]))
     data = intents.gather(
         features,
         wanted,
         len(names),
         intents.groups_of(names),
-        beside=[number_beside[one.intent] for one in beside],
+        beside=_numbered([one.intent for one in beside]),
+        vectors=vectors,
         cost=settings.cost,
     )
     intent_weights, all_intents = _learn_intents(data, settings, budget["intents"], told)
@@ -172,6 +180,18 @@ def train(
     )
     whole = replace(model, intent_weights=all_intents, slot_weights=all_slots) if settings.keep_whole else None
     return Trained(model, held_out.accuracy, held_out.refused, whole)
+
+
+def _need_both(unlabelled: Sequence[str], encode: Encode | None) -> None:
+    if bool(unlabelled) != (encode is not None):
+        missing = "a sentence encoder that tells what they mean" if unlabelled else "texts that nobody labelled"
+        raise UnderstandingError(f"unlabelled texts and a sentence encoder go together; expected {missing} too")
+
+
+def _numbered(names: Sequence[str]) -> list[int]:
+    """Return the number of each name, by order of their first places."""
+    number = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    return [number[name] for name in names]
 
 
 def _budget(settings: Settings, num_intents: int, num_labels: int) -> dict[str, float]:
