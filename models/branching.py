@@ -18,7 +18,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from .encoder import Encoded, Encoder, EncoderStream, Tap
-from .errors import ModelFileError
+from .errors import ModelError, ModelFileError
 from .features import NUM_BINS, Features
 from .model_path import ModelPath
 from .session import describe, open_session, runner
@@ -60,8 +60,9 @@ class Branch:
         for path in (gate, branch):
             if not path.is_file():
                 raise ModelFileError(path, "missing: this model computes every step in full; leave effort at full")
-        self.encoder = encoder
         sessions = [_open(path, threads) for path in (gate, branch)]
+        self.encoder = _as_wide(encoder, sessions[1])
+        """With the look-ahead that the branch was made for."""
         self._run_gate, self._run_branch = map(runner, sessions)
         metadata = dict(sessions[0].get_modelmeta().custom_metadata_map)
         self.losses: dict[Effort, float] = {
@@ -95,6 +96,21 @@ class Branch:
         """Cheap steps before the latest whose rows the caches held."""
         if made != [full.out.shape, *(state.shape for state in encoder.initial)]:
             raise ModelFileError(branch, "leaves caches of another size than this encoder's; it is another model's")
+
+    def beside(
+        self, encoder: Encoder, effort: Effort, *, phones: bool = False, tap: Tap | None = None
+    ) -> "BranchingStream":
+        """Return a fresh stream in the place of one of ``encoder``, which shares its graph.
+
+        Raises:
+            ModelError: that one does not look as far ahead as the branch was made for.
+        """
+        if encoder.look_ahead != self.encoder.look_ahead:
+            raise ModelError(
+                f"less than full effort fits a look-ahead of {self.encoder.look_ahead_seconds:.2f} s alone, not"
+                f" {encoder.look_ahead_seconds:.2f}; leave one of them as it is"
+            )
+        return self.stream(self.losses[effort], phones=phones, tap=tap)
 
     def look(self, before: Features, features: Features, count: Array) -> tuple[float, Array]:
         """Return the loss, were a step cheap (nats), and what the branch goes on from.
@@ -179,6 +195,14 @@ class BranchingStream:
         fork = BranchingStream(self._branch, self._full.fork(), self._loss)
         fork._latest, fork._left = self._latest, self._left
         return fork
+
+
+def _as_wide(encoder: Encoder, branch: ort.InferenceSession) -> Encoder:
+    """Return the encoder with as many frames waiting as the branch leaves, where its look-ahead can be chosen."""
+    waiting = {output.name: output.shape for output in branch.get_outputs()}["waiting"][-1]
+    if encoder.growing is None or not isinstance(waiting, int):
+        return encoder
+    return encoder.looking(waiting // encoder.growing.each)
 
 
 def _open(path: ModelPath, threads: int) -> ort.InferenceSession:

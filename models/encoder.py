@@ -1,5 +1,7 @@
 """The encoder of a model and the streams it encodes; states go from step to step as the graph names them."""
 
+import copy
+import math
 import os
 from collections.abc import Sequence
 from queue import SimpleQueue
@@ -8,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelFileError
-from .features import NUM_BINS, Features
+from .errors import ModelError, ModelFileError
+from .features import FRAME_SECONDS, NUM_BINS, Features
 from .model_path import ModelPath
 from .session import Tensor, describe, metadata_int, open_session, runner, zeros
 
@@ -20,6 +22,12 @@ PHONES = "phones"
 """Name of the encoder's output, and of its metadata, where it has heard phones; after the layout's own outputs."""
 DELAY = "delay_frames"
 """Metadata of an encoder whose output lies behind its input: by how many feature frames, beyond what it is fed."""
+AHEAD = "look_ahead"
+"""Metadata of an encoder that can look ahead farther or less far: how far it does by default, in frames of its own."""
+AHEAD_SIZE = "look_ahead_size"
+"""And by how many numbers its one state of open size grows for each; by default it is ``rnn_hidden_size`` long."""
+MOST_AHEAD = 32
+"""Frames of look-ahead at most."""
 COUNT = "processed_lens"
 """State of an encoder that counts what it has heard; icefall's conformer is told it and does not count on."""
 
@@ -67,6 +75,25 @@ class Tap(NamedTuple):
         """Return what the step that left this state has heard, [frames, layers * width]; a copy."""
         rows = [state[layer, 0, self.begin : self.end].reshape(-1, self.width)[:: self.stride] for layer in self.layers]
         return np.concatenate(rows, 1, dtype=np.float32, casting="same_kind")
+
+
+class Growing(NamedTuple):
+    """How a state grows with the look-ahead."""
+
+    state: int
+    """Which one."""
+    length: int
+    """Its size without any."""
+    each: int
+    """Numbers that each frame of look-ahead takes."""
+    delay: int
+    """Feature frames by which each delays what comes out."""
+
+    def grown(self, initial: Sequence[npt.NDArray[np.generic]], frames: int) -> list[npt.NDArray[np.generic]]:
+        """Return states at the beginning of a stream, that one as long as so many ``frames`` ask for."""
+        layers, batch, _ = initial[self.state].shape
+        state = np.zeros((layers, batch, self.length + self.each * frames), initial[self.state].dtype)
+        return [*initial[: self.state], state, *initial[self.state + 1 :]]
 
 
 class Encoder:
@@ -117,8 +144,59 @@ class Encoder:
         """Feature frames it advances per step."""
         self.delay_frames = metadata_int(path, {DELAY: "0", **self.metadata}, DELAY, 0, 1000)
         """Feature frames that what comes out of a step lies behind what goes in."""
+        self.look_ahead = metadata_int(path, {AHEAD: "0", **self.metadata}, AHEAD, 0, MOST_AHEAD)
+        """Frames of its own that each layer looks ahead; 0 where that cannot be chosen."""
+        self.growing = self._read_look_ahead(path, states) if self.look_ahead else None
+        """How its look-ahead may be chosen; None: not at all."""
         self.initial = [zeros(state) for state in states]
         """What states are at the beginning of a stream."""
+        if self.growing is not None:
+            self.initial = self.growing.grown(self.initial, self.look_ahead)
+
+    def _read_look_ahead(self, path: ModelPath, states: Sequence[Tensor]) -> Growing:
+        """Return which state grows with the look-ahead.
+
+        Raises:
+            ModelFileError: none has an open size, or the metadata does not say how it grows.
+        """
+        each = metadata_int(path, self.metadata, AHEAD_SIZE, 1, 100_000)
+        length = metadata_int(path, self.metadata, "rnn_hidden_size", each * self.look_ahead, 10**9)
+        opened = [place for place, state in enumerate(states) if len(state.shape) == 3 and state.shape[2] is None]
+        if len(opened) != 1 or self.delay_frames % self.look_ahead:
+            raise ModelFileError(path, f"metadata {AHEAD!r} is {self.look_ahead}, but no state grows with it")
+        return Growing(opened[0], length - each * self.look_ahead, each, self.delay_frames // self.look_ahead)
+
+    def looking(self, frames: int) -> "Encoder":
+        """Return the same encoder, its graph shared, with another look-ahead in ``frames``."""
+        other = copy.copy(self)
+        if self.growing is not None:
+            other.look_ahead, other.delay_frames = frames, self.growing.delay * frames
+            other.initial = self.growing.grown(self.initial, frames)
+        return other
+
+    @property
+    def look_ahead_seconds(self) -> float:
+        """Seconds beyond a frame that must be heard before it can be encoded, the rest of its step not counted."""
+        return (self.chunk_frames - self.chunk_shift + self.delay_frames) * FRAME_SECONDS
+
+    def frames_ahead(self, seconds: float) -> int:
+        """Return the longest look-ahead, in frames, with which what comes out lies no more than ``seconds`` behind.
+
+        Raises:
+            ModelError: it cannot be chosen, or not so short or so long.
+        """
+        beyond = (self.chunk_frames - self.chunk_shift) * FRAME_SECONDS
+        if self.growing is None:
+            raise ModelError(
+                f"look-ahead of {seconds:g} s: this model's cannot be chosen, it is {self.look_ahead_seconds:.2f} s"
+            )
+        each = self.growing.delay * FRAME_SECONDS
+        frames = math.floor((seconds - beyond) / each + 1e-6) if math.isfinite(seconds) else 0
+        if not 1 <= frames <= MOST_AHEAD:
+            raise ModelError(
+                f"look-ahead of {seconds:g} s: expected {beyond + each:.2f} to {beyond + MOST_AHEAD * each:.2f} s"
+            )
+        return frames
 
     def fits(self, tap: Tap) -> bool:
         """Whether there is such a state, with so many layers and numbers."""

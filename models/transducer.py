@@ -3,8 +3,9 @@
 Loaded once, shared by any number of streams: what belongs to one stream of audio is in ``encoder.EncoderStream``.
 """
 
+import copy
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -130,14 +131,31 @@ class Transducer:
         )  # fmt: skip
 
     @classmethod
-    def load(cls, folder: str | Path, *, threads: int = 1, precision: str = "auto") -> "Transducer":
-        """Load a model folder, that of a named encoder, or a packed model; for ``precision`` see ``find_graphs``.
+    def load(
+        cls, folder: str | Path, *, threads: int = 1, precision: str = "auto", look_ahead: float | None = None
+    ) -> "Transducer":
+        """Load a folder, that of a named encoder, or a packed model; see ``find_graphs`` and ``looking_ahead``.
 
         Raises:
+            ModelError: no such precision, or no such look-ahead.
             ModelNotFoundError: no such folder or file.
             ModelFileError: a file is missing, truncated, damaged, or does not fit the others; names it.
         """
-        return cls(Path(folder), threads=threads, precision=precision)
+        model = cls(Path(folder), threads=threads, precision=precision)
+        return model if look_ahead is None else model.looking_ahead(look_ahead)
+
+    def looking_ahead(self, seconds: float) -> "Transducer":
+        """Return this model, its graphs shared, with the longest look-ahead of at most so many ``seconds``.
+
+        A longer one hears more of what follows a sound before it judges it: fewer errors, later partial results.
+
+        Raises:
+            ModelError: the model's look-ahead cannot be chosen, or not so.
+        """
+        other = copy.copy(self)
+        other.encoder = self.encoder.looking(self.encoder.frames_ahead(seconds))
+        other.info = replace(self.info, delay_frames=other.encoder.delay_frames)
+        return other
 
     def _read_decoder(self, path: ModelPath) -> int:
         inputs = describe(path, self._decoder.get_inputs())
@@ -235,12 +253,12 @@ class Transducer:
         With a ``tap``, which must fit, also what that reads. With less than full ``effort`` some steps are cheap.
 
         Raises:
-            ModelFileError: less effort is asked for of a model without a cheap branch.
+            ModelError: less effort is asked for of a model without a cheap branch, or of another look-ahead.
         """
         phones = phones and bool(self.phones)
         if effort == "full":
             return self.encoder.stream(phones=phones, tap=tap)
-        return self.branch.stream(self.branch.losses[effort], phones=phones, tap=tap)
+        return self.branch.beside(self.encoder, effort, phones=phones, tap=tap)
 
     def _predict(self, context: tuple[int, ...]) -> Array:
         y = np.asarray([context], np.int64)

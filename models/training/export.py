@@ -10,7 +10,7 @@ import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from ..encoder import DELAY, PHONES
+from ..encoder import AHEAD, AHEAD_SIZE, DELAY, PHONES
 from . import lexicon
 from .augment import FLOOR
 from .model import NUM_BINS, ModelConfig, TransducerModel, frequencies
@@ -71,9 +71,10 @@ class Graph:
         """X * sigmoid(x)."""
         return self.op("Mul", x, self.op("Sigmoid", x))
 
-    def part(self, x: str, start: int, end: int, axis: int = 1) -> str:
-        """x[start:end] along ``axis``."""
-        return self.op("Slice", x, self.ints(start), self.ints(end), self.ints(axis))
+    def part(self, x: str, start: int | str, end: int | str, axis: int = 1) -> str:
+        """x[start:end] along ``axis``; places are numbers, or names of vectors of one number."""
+        places = (place if isinstance(place, str) else self.ints(place) for place in (start, end, axis))
+        return self.op("Slice", x, *places)
 
     def model(
         self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto], metadata: dict[str, object]
@@ -148,13 +149,39 @@ class Past(NamedTuple):
     """Encoder frames before the step, [N, 1]."""
 
 
-def layer_step(g: Graph, k: int, x: str, past: Past, config: ModelConfig) -> tuple[str, str, list[str]]:
+class Ahead(NamedTuple):
+    """Names of how many frames each layer's output lies behind its newest input: as many as ``c0`` has room for."""
+
+    frames: str
+    """[1] int64"""
+    end: str
+    """The same and the frames of a step, [1] int64."""
+    number: str
+    """[1] float32"""
+    size: str
+    """[1] int64 Numbers that a row of ``c0`` has for them."""
+    shape: str
+    """[3] int64 Shape of the frames that wait: any number of rows, ``frames``, width."""
+
+    @classmethod
+    def of(cls, g: Graph, state: str, config: ModelConfig) -> "Ahead":
+        """Read it off the size of ``c0``, [layers, N, size]."""
+        size = g.op("Gather", g.op("Shape", state), g.ints(2), axis=0)
+        own = g.op("Sub", size, g.ints(config.left * config.width + 1))
+        frames = g.op("Div", own, g.ints(config.width))
+        end = g.op("Add", frames, g.ints(config.step))
+        number = g.op("Cast", frames, to=TensorProto.FLOAT)
+        shape = g.op("Concat", g.ints(-1), frames, g.ints(config.width), axis=0)
+        return cls(frames, end, number, own, shape)
+
+
+def layer_step(g: Graph, k: int, x: str, past: Past, ahead: Ahead, config: ModelConfig) -> tuple[str, str, list[str]]:
     """Run layer ``k`` on a step x [N, step, width]; returns its output, and its keys and other things to keep."""
-    width, left, step, ahead = config.width, config.left, config.step, config.look_ahead
+    width, left, step = config.width, config.left, config.step
     name = f"encoder.layers.{k}"
-    window = g.op("Concat", g.op("Reshape", past.waiting, g.ints(-1, ahead, width)), x, axis=1)
+    window = g.op("Concat", g.op("Reshape", past.waiting, ahead.shape), x, axis=1)
     normed = g.norm(window, f"{name}.attention_norm")
-    both = g.linear(g.part(normed, ahead, ahead + step), f"{name}.key_value")
+    both = g.linear(g.part(normed, ahead.frames, ahead.end), f"{name}.key_value")
     key, value = (
         g.op(
             "Concat", g.op("Reshape", old, g.ints(-1, left, width)), g.part(both, begin, begin + width, axis=2), axis=1
@@ -162,10 +189,11 @@ def layer_step(g: Graph, k: int, x: str, past: Past, config: ModelConfig) -> tup
         for old, begin in ((past.keys, 0), (past.values, width))
     )
     # frames before the first of the stream are nobody's; the newest one always counts, that there be one
-    begin = np.arange(left + step, dtype=np.float32)[None] - (left + k * ahead)
-    begin[0, -1] = 0.0
+    place = np.arange(left + step, dtype=np.float32)[None] - left
+    place[0, -1] = np.inf
     zero = g.constant("zero", np.zeros(1, np.float32))
-    known = g.op("GreaterOrEqual", g.op("Add", past.seen, g.constant(f"begin_{k}", begin)), zero)
+    before = g.op("Sub", past.seen, g.op("Mul", ahead.number, g.constant(f"layers_{k}", np.float32(k))))
+    known = g.op("GreaterOrEqual", g.op("Add", before, g.constant("place", place)), zero)
     mask = g.op("Where", known, zero, g.constant("never", np.float32(-1e9)))
     heard = attention(g, name, key, value, normed, g.op("Unsqueeze", mask, g.ints(1, 2)), config)
     x = g.op("Add", g.part(window, 0, step), heard)
@@ -174,7 +202,7 @@ def layer_step(g: Graph, k: int, x: str, past: Past, config: ModelConfig) -> tup
     keys, values = (
         g.op("Reshape", g.part(cache, step, left + step), g.ints(1, -1, left * width)) for cache in (key, value)
     )
-    late = g.op("Reshape", g.part(window, step, step + ahead), g.ints(1, -1, ahead * width))
+    late = g.op("Reshape", g.part(window, step, ahead.end), g.op("Concat", g.ints(1, -1), ahead.size, axis=0))
     return x, keys, [values, late]
 
 
@@ -182,21 +210,24 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
     """Write one step of the encoder: x [N, T, 80], h0, c0 -> encoder_out [N, T', joiner_dim], next_h0, next_c0, phones.
 
     ``h0`` holds each layer's past keys; ``c0`` its past values, the frames it has not given out yet, and how many
-    encoder frames there were before. ``phones`` [N, 2 T', classes] are log-probabilities; readers that know the
-    layout only leave them out. Frames that lie before the first of the stream come out as silence does.
+    encoder frames there were before. How far a layer looks ahead follows from the size of ``c0``: by default as
+    ``config`` has it, and with room for more frames farther (see ``Encoder.looking``). ``phones`` [N, 2 T', classes]
+    are log-probabilities; readers that know the layout only leave them out. Frames that lie before the first of the
+    stream come out as silence does.
     """
     g = Graph(weights)
-    width, left, step, ahead = config.width, config.left, config.step, config.look_ahead
+    width, left, step = config.width, config.left, config.step
     x = g.linear("x", "encoder.adapt")
     x = gelu(g, convolution(g, x, "encoder.conv1", 2 * step + 1, 1))
     x = gelu(g, convolution(g, x, "encoder.conv2", step, 2))
 
-    pending = [left * width, ahead * width, 1]
+    ahead = Ahead.of(g, "c0", config)
+    pending = g.op("Concat", g.ints(left * width), ahead.size, g.ints(1), axis=0)
     keys, rows, values, waiting, counts = ([f"{name}_{k}" for k in range(config.layers)] for name in "krvwn")
     for state, names in (("h0", keys), ("c0", rows)):
         g.nodes.append(helper.make_node("Split", [state, g.ints(*[1] * config.layers)], names, axis=0))
     for row, *parts in zip(rows, values, waiting, counts, strict=True):
-        g.nodes.append(helper.make_node("Split", [row, g.ints(*pending)], parts, axis=2))
+        g.nodes.append(helper.make_node("Split", [row, pending], parts, axis=2))
     count = g.op("Reshape", counts[0], g.ints(-1, 1))
     frame = g.op("Add", count, g.constant("frame", np.arange(step, dtype=np.float32)[None]))
     turns = g.constant("frequencies", frequencies(config).numpy())
@@ -206,11 +237,12 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
     next_keys, next_rest = [], []
     for k in range(config.layers):
         past = Past(keys[k], values[k], waiting[k], count)
-        x, key, rest = layer_step(g, k, x, past, config)
+        x, key, rest = layer_step(g, k, x, past, ahead, config)
         next_keys.append(key)
         next_rest.append(rest)
     x = g.norm(x, "encoder.norm")
-    place = g.op("Add", frame, g.constant("delay", np.float32(-config.delay)))
+    delay = g.op("Mul", ahead.number, g.constant("layers", np.float32(config.layers)))
+    place = g.op("Sub", frame, delay)
     heard = g.op("Unsqueeze", g.op("GreaterOrEqual", place, g.constant("zero", np.zeros(1, np.float32))), g.ints(2))
     x = g.op("Where", heard, x, g.constant("silence", weights["silence"]))
     g.linear(g.op("Reshape", x, g.ints(0, step // 4, 4 * width)), "encoder.project", output="encoder_out")
@@ -219,7 +251,7 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
 
     # positions go round, and all that was cached stays known
     grown = g.op("Add", count, g.constant("step", np.float32(step)))
-    most = g.constant("most", np.float32(config.positions + left + config.delay))
+    most = g.op("Add", delay, g.constant("most", np.float32(config.positions + left)))
     round_ = g.op("Sub", grown, g.constant("positions", np.float32(config.positions)))
     grown = g.op("Where", g.op("GreaterOrEqual", grown, most), round_, grown)
     grown = g.op("Reshape", grown, g.ints(1, -1, 1))
@@ -227,8 +259,8 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
     rest = [g.op("Concat", *parts, grown, axis=2) for parts in next_rest]
     g.op("Concat", *rest, axis=0, output="next_c0")
 
-    state_sizes = {"h0": left * width, "c0": sum(pending)}
-    shapes: dict[str, list[int | str]] = {name: [config.layers, "N", size] for name, size in state_sizes.items()}
+    state_sizes = {"h0": left * width, "c0": (left + config.look_ahead) * width + 1}
+    shapes: dict[str, list[int | str]] = {"h0": [config.layers, "N", left * width], "c0": [config.layers, "N", "C"]}
     return g.model(
         [info("x", ["N", config.input_frames, NUM_BINS]), info("h0", shapes["h0"]), info("c0", shapes["c0"])],
         [
@@ -248,6 +280,8 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
             "T": config.input_frames,
             "decode_chunk_len": config.chunk_frames,
             DELAY: 2 * config.delay,
+            AHEAD: config.look_ahead,
+            AHEAD_SIZE: width,
             PHONES: " ".join(("blank", *lexicon.PHONES)),
         },
     )
@@ -312,12 +346,19 @@ def frames_of_silence(model: TransducerModel) -> npt.NDArray[np.float32]:
 
 
 def export(
-    model: TransducerModel, vocabulary: Path, folder: Path, *, per_channel: bool = True, temperature: float = 1.0
+    model: TransducerModel,
+    vocabulary: Path,
+    folder: Path,
+    *,
+    per_channel: bool = True,
+    temperature: float = 1.0,
+    look_ahead: int | None = None,
 ) -> None:
     """Write a model folder: ``encoder|decoder|joiner.onnx`` and ``.int8.onnx``, ``tokens.txt``, ``bpe.model``.
 
     ``vocabulary`` is a folder that holds ``tokens.txt`` and ``bpe.model``. The joiner's logits are divided by
     ``temperature`` (Guo et al. 2017, "On calibration of modern neural networks"): greedy search gives the same tokens.
+    ``look_ahead``, in encoder frames, is what the encoder has by default in place of what it was trained with.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -326,8 +367,9 @@ def export(
     weights["silence"] = frames_of_silence(model)
     for part in ("weight", "bias"):
         weights[f"joiner.output.{part}"] = weights[f"joiner.output.{part}"] / np.float32(temperature)
+    config = model.config if look_ahead is None else replace(model.config, look_ahead=look_ahead)
     for name, build in (("encoder", encoder_graph), ("decoder", decoder_graph), ("joiner", joiner_graph)):
-        path, graph = folder / f"{name}.onnx", build(weights, model.config)
+        path, graph = folder / f"{name}.onnx", build(weights, config)
         onnx.save(graph, path)
         with without_advice():
             quantize_dynamic(

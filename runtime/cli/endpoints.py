@@ -12,7 +12,8 @@ import typer
 
 from .audio_options import OneChannel, choose_one_channel
 from .interrupt import exit_code, whole_steps
-from .options import Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare, told
+from .options import Graphs, Limit, LookAhead, Model, Precision, Report, Root, Threads, fail, open_output, spare, told
+from .searching import loaded_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,6 +82,7 @@ def endpoints(
     ] = None,
     channel: OneChannel = "mix",
     precision: Graphs = Precision.auto,
+    look_ahead: LookAhead = None,
     threads: Threads = 1,
 ) -> None:
     """Measure how soon, and how often too soon, the end of speech is found.
@@ -92,7 +94,6 @@ def endpoints(
     Audio that cannot be read is reported and left out; the exit code is 1 then. Ctrl-C gives the figures so far.
     """
     from ...endpointing import PRESETS, scorecard
-    from ...models import Transducer, resolve
     from ..evaluation.endpoint_peers import sherpa_system
     from ..evaluation.endpoints import own_system, read_ends, read_records
 
@@ -105,7 +106,7 @@ def endpoints(
     heard = choose_one_channel(channel)
     recordings = read_ends(manifest, end_key=end_key, root=root)[:limit]
     others = {name: rows for path in compare or () for name, rows in read_records(path).items()}
-    loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
+    loaded = loaded_model(model, precision, threads=threads, look_ahead=look_ahead)
     systems: dict[str, System] = {
         name.value: own_system(loaded, PRESETS[name.value]) for name in dict.fromkeys(preset or Preset)
     }

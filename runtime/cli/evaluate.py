@@ -14,7 +14,21 @@ import typer
 from .audio_options import OneChannel, choose_one_channel
 from .commands import GRAMMAR_HELP, GrammarFile, UnderstandModel, request_model, understanding_of
 from .interrupt import exit_code, whole_steps
-from .options import Format, Graphs, Limit, Model, Precision, Report, Root, Threads, fail, open_output, spare, told
+from .options import (
+    Format,
+    Graphs,
+    Limit,
+    LookAhead,
+    Model,
+    Precision,
+    Report,
+    Root,
+    Threads,
+    fail,
+    open_output,
+    spare,
+    told,
+)
 from .searching import (
     DEFAULT_BEAM,
     Attention,
@@ -26,6 +40,7 @@ from .searching import (
     LanguageWeight,
     Phones,
     Strength,
+    loaded_model,
     search_options,
 )
 
@@ -86,6 +101,7 @@ def evaluate(
     effort: EffortOption = Effort.full,
     channel: OneChannel = "mix",
     precision: Graphs = Precision.auto,
+    look_ahead: LookAhead = None,
     threads: Threads = 1,
 ) -> None:
     """Measure the word error rate on recordings with known words.
@@ -101,7 +117,7 @@ def evaluate(
     Audio that cannot be read is reported and left out; the exit code is 1 then. Ctrl-C and SIGTERM give the
     figures so far.
     """
-    from ...models import Transducer, resolve, stream_audio
+    from ...models import stream_audio
     from ..evaluation.word_errors import read_manifest, recognise_all, score
     from ..recognition.transcriber import Transcriber
 
@@ -112,7 +128,7 @@ def evaluate(
     with ExitStack() as stack:
         detail_file = stack.enter_context(open_output(details, "--details")) if details else None
         started = time.perf_counter()
-        loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
+        loaded = loaded_model(model, precision, threads=threads, look_ahead=look_ahead)
         load_seconds = time.perf_counter() - started
         search = search_options(
             loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention, effort=effort

@@ -31,7 +31,7 @@ from .commands import (
     request_stages,
 )
 from .interrupt import STOPPING, exit_code, note
-from .options import Format, Graphs, KeepCase, Model, Precision, Report
+from .options import Format, Graphs, KeepCase, LookAhead, Model, Precision, Report
 from .rescoring import RescoreUrl, SendContacts, TokenFile, private_words, rescoring_settings
 from .searching import (
     DEFAULT_BEAM,
@@ -44,6 +44,7 @@ from .searching import (
     LanguageWeight,
     Phones,
     Strength,
+    loaded_model,
     search_options,
 )
 from .voices import AnchorOption, SpeakersOption, WhispersOption, check_anchor_option, speakers_of
@@ -147,6 +148,7 @@ def listen(
     rescore_contacts: SendContacts = False,
     dialogue: Dialogue = None,
     precision: Graphs = Precision.auto,
+    look_ahead: LookAhead = None,
     channel: OneChannel = "mix",
     rate: RawRate = None,
     channels: RawChannels = None,
@@ -165,14 +167,13 @@ def listen(
     if source is not None and device is not None:
         raise typer.BadParameter("a device and a recording; give one of them", param_hint="--device")
     check_anchor_option(anchor)
-    from ...models import Transducer, resolve
     from ..recognition.session import Session
     from ..streaming.pipeline import Pipeline
     from .listen_view import make_view
 
     one = choose_one_channel(channel)
     audio = _make_source(source, device, one, raw_format(rate, channels, sample_format))
-    loaded = Transducer.load(resolve(model), precision=precision.value)
+    loaded = loaded_model(model, precision, look_ahead=look_ahead)
     search = search_options(
         loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention, effort=effort
     )

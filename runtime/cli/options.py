@@ -56,6 +56,15 @@ Model = Annotated[
 ]
 Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads for the encoder; one is enough for one stream.")]
 Graphs = Annotated[Precision, typer.Option("--precision", help="Graphs to use, if the model has several.")]
+LookAhead = Annotated[
+    float | None,
+    typer.Option(
+        "--look-ahead",
+        metavar="SECONDS",
+        help="How far ahead of its words the model hears, if it lets one choose. Less: words show sooner, more errors.",
+        show_default="the model's own",
+    ),
+]
 
 KeepCase = Annotated[bool, typer.Option("--keep-case", help="Leave letters as the model's tokens have them.")]
 Root = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import fail
+from .options import Precision, fail
 
 if TYPE_CHECKING:
     from ...models import Transducer
@@ -88,6 +88,23 @@ EffortOption = Annotated[
 DEFAULT_BEAM = 8
 
 
+def loaded_model(name: str, precision: Precision, *, threads: int = 1, look_ahead: float | None = None) -> "Transducer":
+    """Load the model of a command line.
+
+    Raises:
+        ModelError: it cannot be found or read.
+    """
+    from ...models import ModelError, Transducer, resolve
+
+    loaded = Transducer.load(resolve(name), threads=threads, precision=precision.value)
+    if look_ahead is None:
+        return loaded
+    try:
+        return loaded.looking_ahead(look_ahead)
+    except ModelError as error:
+        raise typer.BadParameter(str(error), param_hint="--look-ahead") from error
+
+
 def search_options(
     model: "Transducer",
     beam: int,
@@ -105,7 +122,7 @@ def search_options(
     Raises:
         BiasingError: a phrase file cannot be read.
         LanguageModelError: the language model cannot be read.
-        ModelFileError: less than full effort is asked for of a model without a cheap branch.
+        ModelError: less than full effort is asked for of a model without a cheap branch, or of another look-ahead.
     """
     from ..search import BeamSettings, SearchOptions
     from ..search.language import DEFAULT_WEIGHT, Fusion, load_own
@@ -124,7 +141,7 @@ def search_options(
     if attention and not bias:
         raise typer.BadParameter("there is nothing to attend to; give --bias FILE too", param_hint="--attention")
     if effort is not Effort.full:
-        _ = model.branch  # told at once where the model has none
+        model.encoder_stream(effort=effort.value)  # told at once where the model has no branch, or another look-ahead
     beams = BeamSettings(max_active=beam)
     options = SearchOptions(beams, bias=biasing, phones=phones, attention=attention, effort=effort.value)
     if language is None and weight is None:

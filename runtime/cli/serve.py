@@ -92,6 +92,13 @@ def serve(
     beam: Annotated[
         int | None, typer.Option(help="Hypotheses to follow.", envvar=_ENV + "BEAM", show_default="8")
     ] = None,
+    look_ahead: Annotated[
+        float | None,
+        typer.Option(
+            help="How far ahead of its words the model hears, in seconds, if it lets one choose. Less: partial results "
+            "sooner, more errors.", envvar=_ENV + "LOOK_AHEAD", show_default="the model's own",
+        ),
+    ] = None,
     effort: Annotated[
         Effort | None,
         typer.Option(

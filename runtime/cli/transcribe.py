@@ -31,7 +31,7 @@ from .commands import (
 )
 from .interrupt import exit_code, whole_steps
 from .lattice import FileFormat
-from .options import Format, Graphs, KeepCase, Model, Precision, Threads, fail, open_output, spare, told
+from .options import Format, Graphs, KeepCase, LookAhead, Model, Precision, Threads, fail, open_output, spare, told
 from .rescoring import RescoreUrl, SendContacts, TokenFile, private_words, rescoring_settings
 from .searching import (
     DEFAULT_BEAM,
@@ -44,6 +44,7 @@ from .searching import (
     LanguageWeight,
     Phones,
     Strength,
+    loaded_model,
     search_options,
 )
 from .transcribe_output import LatticeFolder, OneLine, Progress, UtteranceLines
@@ -122,6 +123,7 @@ def transcribe(
     rescore_token_file: TokenFile = None,
     rescore_contacts: SendContacts = False,
     precision: Graphs = Precision.auto,
+    look_ahead: LookAhead = None,
     threads: Threads = 1,
     lattice_dir: Annotated[
         Path | None,
@@ -152,7 +154,6 @@ def transcribe(
 
     Ctrl-C and SIGTERM print what was recognised so far; the exit code is 130 or 143 then.
     """
-    from ...models import Transducer, resolve
     from ..recognition.segmenter import Segmenter
     from ..recognition.session import Session
 
@@ -160,7 +161,7 @@ def transcribe(
     check_anchor_option(anchor)
     heard, raw = choose_channel(channel), raw_format(rate, channels, sample_format)
     lattices = LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
-    loaded = Transducer.load(resolve(model), threads=threads, precision=precision.value)
+    loaded = loaded_model(model, precision, threads=threads, look_ahead=look_ahead)
     search = search_options(
         loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention, effort=effort
     )

@@ -249,6 +249,7 @@ def _hum() -> Samples:
 
 def _load_model(settings: ServeSettings) -> Transducer:
     model = Transducer.load(resolve(settings.model), precision=settings.precision)
-    if settings.effort != "full":
-        _ = model.branch  # told now where the model has none, not at the first stream
+    if settings.look_ahead:
+        model = model.looking_ahead(settings.look_ahead)
+    model.encoder_stream(effort=settings.effort)  # told now where it cannot be had, not at the first stream
     return model

@@ -51,6 +51,8 @@ class ServeSettings:
     """Languages that the model knows, as tags (``en``, ``en-US``)."""
     beam: int = 8
     """Hypotheses to follow."""
+    look_ahead: float = 0.0
+    """Seconds that the encoder hears ahead of what it tells, of models where that can be chosen; 0: the model's own."""
     effort: Effort = "full"
     """How much of the encoder is computed, if the model has a cheap branch: ``full``, ``balanced``, ``low``."""
     preset: str = "balanced"
@@ -143,6 +145,7 @@ class ServeSettings:
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("beam", 1, 64),
+    ("look_ahead", 0, 3),
     ("bias_strength", 0, 1),
     ("max_utterance", 1, 600),
     ("wait_for_speech", 1, 600),

@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 
 def load_model(
-    model: str | Path | Transducer = DEFAULT_MODEL, *, threads: int = 1, precision: str = "auto"
+    model: str | Path | Transducer = DEFAULT_MODEL,
+    *,
+    threads: int = 1,
+    precision: str = "auto",
+    look_ahead: float | None = None,
 ) -> Transducer:
     """Return a model by name, by folder, or as it is.
 
@@ -42,16 +46,18 @@ def load_model(
         model: its name, see ``nearword models``; its folder; or one that is loaded, for which the rest is too late.
         threads: for the encoder; one is enough for one stream.
         precision: ``int8``, ``float``, or ``auto``: the int8 encoder if there is one, the rest in float.
+        look_ahead: seconds that the encoder hears ahead of what it tells, of models where that can be chosen: with
+            less of it partial results come sooner, with more of it fewer words are wrong. None: the model's own.
 
     Raises:
-        ModelError: no such precision.
+        ModelError: no such precision, or no such look-ahead.
         ModelNotFoundError: no such name or folder.
         ModelFileError: a file of the folder is missing or broken.
     """
     return (
         model
         if isinstance(model, Transducer)
-        else Transducer.load(resolve(model), threads=threads, precision=precision)
+        else Transducer.load(resolve(model), threads=threads, precision=precision, look_ahead=look_ahead)
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
@@ -63,6 +64,7 @@ class Pipeline:
         stages: Sequence[MakeStage] = (),
         threads: int = 1,
         precision: str = "auto",
+        look_ahead: float | None = None,
     ) -> None:
         """Describe a pipeline; nothing is loaded before ``async with``.
 
@@ -83,6 +85,7 @@ class Pipeline:
             stages: make what every event of a run passes; see ``recognition.stage``.
             threads: for the encoder, of a model that is not loaded yet.
             precision: ``auto``, ``int8`` or ``float``, likewise.
+            look_ahead: seconds that the encoder hears ahead of what it tells, likewise: see ``load_model``.
 
         Raises:
             PipelineError: no such preset, or a grammar, speakers, an anchor or stages beside a recogniser of one's own.
@@ -104,7 +107,7 @@ class Pipeline:
         self._who = speakers
         self._speakers: Speakers | None = None
         self._stages = tuple(stages)
-        self._model, self._threads, self._precision = model, threads, precision
+        self._load_model = partial(load_model, model, threads=threads, precision=precision, look_ahead=look_ahead)
         self._settings = settings or PRESETS[preset]
         self._search = search
         self._vad = vad
@@ -147,7 +150,7 @@ class Pipeline:
         return self
 
     def _load(self) -> Transducer:
-        model = load_model(self._model, threads=self._threads, precision=self._precision)
+        model = self._load_model()
         if self._grammar is not None:
             from ..recognition.grammar import GrammarUnderstanding  # noqa: PLC0415 (only where there is a grammar)
 

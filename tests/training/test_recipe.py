@@ -351,28 +351,35 @@ def test_views_that_say_the_same_do_not_disagree() -> None:
     assert disagreement(log_probs, frames).item() == pytest.approx((each[0].sum() + each[1, :3].sum()).item(), rel=1e-5)
 
 
-def test_exported_steps_are_the_network_and_greedy_search_agrees(tmp_path: Path, vocabulary: Path) -> None:
-    network = random_network(4)
+@pytest.mark.parametrize("frames", [SMALL.look_ahead, 1, 5])
+def test_exported_steps_are_the_network_and_greedy_search_agrees(tmp_path: Path, vocabulary: Path, frames: int) -> None:
+    """With the look-ahead that it was exported with, and with others."""
+    network, config = random_network(4), replace(SMALL, look_ahead=frames)
     with torch.no_grad():
         network.joiner.output.weight.mul_(8)
     export(network, vocabulary, tmp_path / "m")
     (tmp_path / "m" / "pronounce.onnx").touch()
-    model = Transducer.load(tmp_path / "m", precision="float")
+    seconds = 0.01 * (3 + 2 * config.delay)
+    model = Transducer.load(tmp_path / "m", precision="float", look_ahead=seconds)
+    assert model.info.look_ahead_seconds == pytest.approx(seconds)
+    looking = TransducerModel(config).eval()
+    looking.load_state_dict(network.state_dict())
+    network = looking
     samples = np.random.default_rng(0).normal(0, 0.1, 40000).astype(np.float32)
     transcriber = Transcriber(model, GREEDY)
     transcriber.accept(samples)
-    features = fbank(samples)[: SMALL.padded_frames(32 * 7)]
+    features = fbank(samples)[: config.padded_frames(32 * 7)]
     with torch.inference_mode():
         expected = network.encoder(torch.from_numpy(features)[None])
     stream = model.encoder_stream(phones=True)
     steps = [stream.run(features[32 * k : 32 * k + model.info.chunk_frames]) for k in range(7)]
     out, heard = np.concatenate([step.out for step in steps]), np.concatenate([step.phones for step in steps])
     # what comes out lies behind what goes in; before the first frame of the stream there is silence
-    late = SMALL.delay // 4 + 1
-    assert model.info.delay_frames == 2 * SMALL.delay
+    late = config.delay // 4 + 1
+    assert model.info.delay_frames == 2 * config.delay
     with torch.inference_mode():
         whole = expected.frames[0]
-        shifted = torch.cat([whole.new_zeros(SMALL.delay, SMALL.width), whole])[4 * late :]
+        shifted = torch.cat([whole.new_zeros(config.delay, config.width), whole])[4 * late :]
         reference = network.encoder.heads(shifted[None, : len(shifted) // 4 * 4])
     np.testing.assert_allclose(out[late:], reference.out[0, : len(out) - late].numpy(), atol=2e-5)
     phones = reference.phones[0].log_softmax(-1).numpy()[: len(heard) - 2 * late]
