@@ -26,13 +26,16 @@ REACH = 8
 """Frames within which one phone follows another, as far as ruling out goes."""
 MOST_ALIGNED = 16
 """Phrases of a list that are aligned with what was heard, the likeliest by their pairs of phones."""
-SLACK, STRICTNESS = 6.0, 1.4
+SLACK, STRICTNESS = 11.0, 1.4
 """What a phrase has to score is the price of its list less the one, plus the other divided by its class's strength."""
-RIVALS = 4.6
+RIVALS = 9.6
 """Logarithm of how many other things of ``FEWEST_PHONES`` phones may be said that sound like a phrase, whatever the
 length of its list; with every phone more there are fewer by a factor of e."""
 MOST_FOUND = 8
 """Phrases that are found in an utterance."""
+SHORT_BY = 14.0
+"""Log-probability by which a phrase may fall short of what it has to score and is found all the same: what was heard in
+its place may sound like it even less."""
 FEWEST_PHONES = 4
 """Phones below which a phrase is not looked for: it sounds like a part of too much else."""
 LEAST_PHONE = 7.0
@@ -52,7 +55,7 @@ class Spot:
     end: int
     """Frame of the phone model after its last phone."""
     score: float
-    """How much better it fits than it needs to (natural log-probability)."""
+    """How much better it fits than it needs to (natural log-probability); below 0 where it falls short of that."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class PhraseSounds:
         """Return where phrases may have been said, each once, the best first.
 
         Each has to score ``least``, or what its rivals make of it, plus ``strictness`` divided by its boost; its score
-        is what it has beyond that.
+        is what it has beyond that, or is short of it by, up to ``SHORT_BY``.
         """
         if not len(self.lengths) or not len(heard.relative):
             return []
@@ -139,7 +142,7 @@ class PhraseSounds:
         rivals = np.maximum(0.0, RIVALS - (self.lengths - FEWEST_PHONES)).astype(np.float32)
         spare = PER_PHONE * self.lengths - np.maximum(least, price(1) + rivals - SLACK) - strictness / self.boosts
         bound = bound * np.float32(0.5) + spare
-        likely = np.flatnonzero(bound >= 0)
+        likely = np.flatnonzero(bound >= -SHORT_BY)
         if len(likely) > MOST_ALIGNED:
             likely = likely[np.argpartition(-bound[likely], MOST_ALIGNED)[:MOST_ALIGNED]]
         if not len(likely):
@@ -150,7 +153,7 @@ class PhraseSounds:
         return [
             Spot(self.words[likely[k]], self.phones[likely[k]], cls, int(frames[k]), float(best[k]))
             for k in np.argsort(-best, kind="stable").tolist()
-            if best[k] >= 0
+            if best[k] >= -SHORT_BY
         ]
 
     def _aligned(self, relative: Floats, chosen: npt.NDArray[np.int64]) -> Floats:
@@ -258,7 +261,7 @@ class Spotter:
         if spot.cls not in self.templates.classes or self._fits(spot.cls, before):
             return spot.score
         score = spot.score - self.listed[spot.cls].dearer
-        return score if score >= 0 else -math.inf
+        return score if score >= -SHORT_BY else -math.inf
 
     def _fits(self, cls: str, before: Sequence[str]) -> bool:
         templates = self.templates

@@ -169,9 +169,13 @@ class SecondPass:
             unheard = np.asarray([not spotter.confirms(word.lower(), found) for word in lattice.words])
             scores[unheard[lattice.word], BIAS] = 0.0
         lattice = replace(lattice, scores=scores, final=final)
-        if spotter is None or not found:
+        if not any(spot.score >= 0 for spot in found):
             doubtful = not (promised or letters) and sum(word.confidence for word in words) < DOUBTFUL * len(words)
-            return with_silence(lattice, alignment) if doubtful else lattice
+            silent = with_silence(lattice, alignment) if doubtful else lattice
+            if silent is not lattice:
+                return silent
+        if spotter is None or not found:
+            return lattice
         return self._insert(lattice, spotter, found, log_probs, words, len(promised))
 
     def _insert(

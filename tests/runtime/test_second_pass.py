@@ -108,6 +108,27 @@ def test_words_of_which_the_phones_know_nothing_are_none(bundled: Transducer) ->
     assert look.rescore(words, silence, unsure, DEMO_TEXT.split()[:1]).best_path() != []
 
 
+@pytest.mark.parametrize(("phone", "stays"), [(-2.0, False), (-0.5, True)])
+def test_a_phrase_that_falls_short_makes_no_words_of_what_is_none(
+    bundled: Transducer, phone: float, stays: bool
+) -> None:
+    biasing = Biasing(bias_vocabulary(bundled.vocabulary))
+    biasing.replace("contact", [Phrase("mai bruther", "contact")])
+    look = SecondPass.of(bundled, SearchOptions(bias=biasing))
+    assert look is not None
+    transcriber = Transcriber(bundled, SearchOptions(bias=biasing))
+    transcriber.accept(read_audio(DEMO))
+    unsure = [Word(text, 0.0, 1.0, 0.1) for text in transcriber.finish().text.split()]
+    words = word_lattice(bundled, transcriber._loop.search.lattice(), SearchOptions().lattice)
+    silence = np.full_like(transcriber._loop.phones.log_probs(), -20.0)
+    silence[:, 0] = 0.0
+    sounds = [sound for word in look.pronounced(["mai", "bruther"]) for sound in word]
+    silence[10 + 2 * np.arange(len(sounds)), sounds] = phone
+    spotter = biasing.spotter(look._pronounce, silence.shape[1])
+    assert [spot.score >= 0 for spot in spotter.find(silence)] == [stays]
+    assert (look.rescore(words, silence, unsure).best_path() != []) == stays
+
+
 def test_promised_words_are_kept(bundled: Transducer) -> None:
     look = SecondPass.of(bundled, SearchOptions())
     assert look is not None
