@@ -27,6 +27,8 @@ HOLD_SECONDS = 0.36
 """After the speaker's last sound: a token comes some frames after what it stands for."""
 QUIET_SECONDS = 0.5
 """Without the speaker's voice from which on he is silent, whoever else speaks: a word may be missed."""
+WAIT_SECONDS = 3.0
+"""The same where he has said nothing yet since the wake word: what others say meanwhile ends no request."""
 ONSET_SECONDS = 0.2
 """Of a voice that are needed to tell whose it is."""
 HEARD_SECONDS = 1.6
@@ -88,6 +90,8 @@ class SpeakerGate:
         """Where a wake word has ended in the latest step (seconds): there the encoder is to begin anew, so that the
         request is heard as if nothing had been said before; None else."""
         self._last = self._judged = 0.0
+        self._has_spoken = False
+        """Whether anything was said by the speaker since the wake word."""
         self._since = 0
         """Frames since the speaker's latest."""
         self.restart()
@@ -131,10 +135,15 @@ class SpeakerGate:
         Args:
             voice_since: when the voice began that is heard now, in seconds of the stream.
         """
-        if self._anchor is None or self._span != self._anchor[0] or voice_since > self._judged - ONSET_SECONDS:
+        if not self.follows or voice_since > self._judged - ONSET_SECONDS:
             return 0.0
         silent = self._judged - self._last
-        return silent if silent >= QUIET_SECONDS else 0.0
+        return silent if silent >= (QUIET_SECONDS if self._has_spoken else WAIT_SECONDS) else 0.0
+
+    @property
+    def follows(self) -> bool:
+        """Whether somebody is followed, whose wake word was heard."""
+        return self._anchor is not None and self._span == self._anchor[0]
 
     def accept(self, step: Encoded, position: int) -> Encoded:
         """Return a step of the encoder as the searches are to hear it.
@@ -181,6 +190,7 @@ class SpeakerGate:
             return False
         self._anchor = span, np.asarray(rows, np.float32)
         self._last = self.begins = span[1]
+        self._has_spoken = False
         return True
 
     def _judge(self, speaks: Flags, first: float, end: float) -> Flags:
@@ -190,7 +200,7 @@ class SpeakerGate:
         for k, speaking in enumerate(speaks.tolist()):
             at = first + k * seconds
             if speaking and at >= end + AFTER_SECONDS:
-                self._since, self._last = 0, at + seconds
+                self._since, self._last, self._has_spoken = 0, at + seconds, True
             else:
                 self._since += 1
             passes[k] = self._since <= hold

@@ -75,6 +75,12 @@ class DecodeLoop:
         self._skipped = 0
         self._recent: deque[Encoded] = deque(maxlen=math.ceil(lead))
         self._followers: list[Follower] = []
+        self._anchor = anchor
+
+    @property
+    def follows_speaker(self) -> bool:
+        """Whether only one speaker is heard now."""
+        return self._anchor is not None and self._anchor.follows
 
     def accept(self, samples: Samples) -> bool:
         """Take samples [n], 16 kHz mono float32, as ``FrameGrid`` gives them; returns whether a step was decoded."""

@@ -93,7 +93,7 @@ def read_best(
     try:
         informed = _read(
             loop, second, tokens, phones, words_of(search.informed), promised,
-            letters=session.expects_letters, lower=lower,
+            spoken=session.expects_letters, lower=lower,
         )  # fmt: skip
     except LatticeError:
         return plain
@@ -108,11 +108,12 @@ def _read(
     words: tuple[Word, ...],
     promised: Sequence[str],
     *,
-    letters: bool = False,
+    spoken: bool = False,
     lower: bool,
 ) -> Reading:
     session = loop.session
     lattice = word_lattice(session.model, tokens, session.options.lattice, lower=lower)
     if second is not None:
-        lattice = second.rescore(lattice, phones.log_probs(), words, promised, letters=letters)
+        spoken = spoken or loop.follows_speaker
+        lattice = second.rescore(lattice, phones.log_probs(), words, promised, spoken=spoken)
     return Reading(words, lattice, second, phones)

@@ -142,7 +142,7 @@ class SecondPass:
         words: Sequence[Word] = (),
         promised: Sequence[str] = (),
         *,
-        letters: bool = False,
+        spoken: bool = False,
     ) -> Lattice:
         """Return a lattice with what was heard in its acoustic scores.
 
@@ -151,7 +151,8 @@ class SecondPass:
             log_probs: [frames, classes] Of the phones, over the same audio.
             words: those the search itself holds best, with their confidences.
             promised: texts of words with which all paths have to begin.
-            letters: whether somebody is to spell: single letters are hard to hear, and stay where phones deny them.
+            spoken: whether it is known that somebody speaks, by his voice or since he was asked to spell (letters are
+                hard to hear): words stay where phones deny them.
         """
         lattice = beginning_with(lattice, promised)
         if not lattice.num_arcs or not len(log_probs):
@@ -170,7 +171,7 @@ class SecondPass:
             scores[unheard[lattice.word], BIAS] = 0.0
         lattice = replace(lattice, scores=scores, final=final)
         if not any(spot.score >= 0 for spot in found):
-            doubtful = not (promised or letters) and sum(word.confidence for word in words) < DOUBTFUL * len(words)
+            doubtful = not (promised or spoken) and sum(word.confidence for word in words) < DOUBTFUL * len(words)
             silent = with_silence(lattice, alignment) if doubtful else lattice
             if silent is not lattice:
                 return silent

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from nearword.models import ModelFileError, Transducer, read_audio
 from nearword.models.anchor import AnchorGraph
 from nearword.runtime import Final, Pipeline, Recognizer, Transcriber
-from nearword.runtime.recognition.anchor import AFTER_SECONDS, HOLD_SECONDS, SpeakerFollowing, SpeakerGate
+from nearword.runtime.recognition.anchor import (
+    AFTER_SECONDS,
+    HOLD_SECONDS,
+    QUIET_SECONDS,
+    WAIT_SECONDS,
+    SpeakerFollowing,
+    SpeakerGate,
+)
 from nearword.runtime.recognition.anchor_span import AnchorError, check_anchor
 from nearword.runtime.recognition.encoder_stream import AudioEncoder
 from toy_anchor import BACK, write_anchor
@@ -199,6 +206,39 @@ def test_the_end_comes_though_others_go_on_speaking(folder, odds, ends):
     assert bool(finals) == ends
     if ends:
         assert finals[0].time < 5
+
+
+@pytest.mark.parametrize("begins", [2.0, 9.0])
+def test_what_others_say_before_the_request_is_no_silence_after_it(folder, monkeypatch, begins):
+    one, audio, now = following(folder, odds=0.0), random_audio(3, 7.0), 0.0
+    gate, quiet = one.gate(0.5), {}
+    monkeypatch.setattr(
+        one.graph, "odds", lambda heard, _: np.full(len(heard) - BACK, 9.0 if begins <= now < begins + 0.4 else -9.0)
+    )
+    transcriber = Transcriber(Transducer.load(folder), SMALL_SEARCH, anchor=gate)
+    for at in range(0, len(audio), 1600):
+        now = at / RATE
+        transcriber.accept(audio[at : at + 1600])
+        quiet[now] = gate.quiet(0.0)
+    # who has said something is silent soon, who has not may still be about to
+    silent = min(at for at, seconds in quiet.items() if seconds > 0)
+    last = begins + 0.4 + QUIET_SECONDS if begins < 7 else 0.5 + WAIT_SECONDS
+    assert last - 0.2 <= silent <= last + 0.5
+
+
+def test_it_is_known_that_somebody_speaks_while_he_is_followed(model, alike):
+    gate = alike.gate()
+    transcriber = Transcriber(model, SMALL_SEARCH, anchor=gate)
+    known = []
+    for second, piece in enumerate(np.split(random_audio(4, 4.0), 4)):
+        if second == 1:
+            gate.follow(0.2, 0.9)
+        elif second == 3:
+            gate.forget()
+        transcriber.accept(piece)
+        known.append(transcriber._loop.follows_speaker)
+    assert known == [False, True, True, False]
+    assert not Transcriber(model, SMALL_SEARCH)._loop.follows_speaker
 
 
 @pytest.mark.parametrize("seconds", [0.1, -1.0, 0.0, 9.0, float("nan"), float("inf")])

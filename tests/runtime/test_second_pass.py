@@ -106,6 +106,8 @@ def test_words_of_which_the_phones_know_nothing_are_none(bundled: Transducer) ->
     assert look.rescore(words, silence, sure).best_path() != []
     assert n_best(look.rescore(words, heard, unsure), 1)[0].text == DEMO_TEXT
     assert look.rescore(words, silence, unsure, DEMO_TEXT.split()[:1]).best_path() != []
+    # nor if it is known that somebody speaks
+    assert look.rescore(words, silence, unsure, spoken=True).best_path() != []
 
 
 @pytest.mark.parametrize(("phone", "stays"), [(-2.0, False), (-0.5, True)])
