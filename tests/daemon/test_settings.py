@@ -38,6 +38,7 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
         ("http = '0.0.0.0:8300'", "http-token-file"),
         ("preset = 'hasty'", "preset"),
         ("log_level = 'loud'", "log_level"),
+        ("look_ahead = 9.0", "look_ahead is 9.0: expected 0 to 3"),
         ("effort = 'none'", "effort is 'none': expected one of full, balanced, low"),
         ("home_assistant = 'http://h:1'", "token_file"),
         ("home_assistant = 'h'\ntoken_file='t'", "home_assistant"),
