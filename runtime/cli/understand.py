@@ -173,7 +173,7 @@ def train(
             other=texts,
             beside=others,
             unlabelled=unknown,
-            encode=training.SentenceEncoder(encoder, told) if encoder else None,
+            encoder=training.SentenceEncoder(encoder, told) if encoder else None,
             classes=known,
             listed=_listed(phrases),
             settings=settings,

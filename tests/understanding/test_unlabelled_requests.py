@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from nearword.lattice.understanding import UnderstandingError
-from nearword.lattice.understanding.training import Example, SentenceEncoder, Settings, train
+from nearword.lattice.understanding.training import Example, SentenceEncoder, Settings, Span, train
 from onnx import TensorProto, helper
 from onnx_graphs import save_graph
 
@@ -22,9 +22,23 @@ UNLABELLED = [f"{before} {thing}" for before in BEFORE for thing in LIGHTS + MUS
 VECTORS = np.array([[word in LIGHTS, word in MUSIC, word == "the"] for word in WORDS], np.float32)
 
 
-def knows(texts):
-    """What an encoder makes of texts that knows lights and music."""
-    return np.array([[sum(word in kind for word in text.split()) for kind in (LIGHTS, MUSIC)] for text in texts], float)
+class Knows:
+    """An encoder that knows the words of kinds."""
+
+    def __init__(self, *kinds):
+        self.kinds = kinds
+
+    def texts(self, texts):
+        return np.array([self._kinds_of(text.split()).sum(0) for text in texts])
+
+    def words(self, texts):
+        return [self._kinds_of(words).astype(np.float32) for words in texts]
+
+    def _kinds_of(self, words):
+        return np.array([[word in kind for kind in self.kinds] for word in words], float).reshape(-1, len(self.kinds))
+
+
+KNOWS = Knows(LIGHTS, MUSIC)
 
 
 @pytest.fixture
@@ -73,19 +87,36 @@ def encoder_folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("settings", [Settings(max_bytes=None), Settings(max_bytes=40_000)])
 def test_words_that_only_unlabelled_requests_have_are_understood(settings):
-    model = train(OURS, unlabelled=UNLABELLED, encode=knows, settings=settings).model
+    model = train(OURS, unlabelled=UNLABELLED, encoder=KNOWS, settings=settings).model
     assert model.intents == ("light", "media")
     for intent, words in (("light", LIGHTS), ("media", MUSIC)):
         assert [model.understand_text(f"please {word}").intent for word in words] == [intent] * len(words)
 
 
 def test_an_encoder_that_knows_nothing_does_no_harm():
-    model = train(OURS, unlabelled=UNLABELLED, encode=lambda texts: np.ones((len(texts), 2))).model
+    model = train(OURS, unlabelled=UNLABELLED, encoder=Knows(BEFORE)).model
     assert [model.understand_text(one.text).intent for one in OURS] == [one.intent for one in OURS]
 
 
+def test_slots_are_found_whose_words_only_unlabelled_requests_have():
+    # what stands before a word says nothing of its slot
+    kinds = dict.fromkeys(LIGHTS, "light") | dict.fromkeys(MUSIC, "piece")
+    ours = [
+        Example(f"{before} {word}", intent, (Span(kinds[word], len(before) + 1, len(before) + 1 + len(word)),))
+        for intent, some in (("change", BEFORE[:2]), ("bring", BEFORE[2:]))
+        for before in some
+        for word in ("lamp", "bulb", "song", "tune")
+    ]
+    model = train(ours, unlabelled=UNLABELLED, encoder=KNOWS).model
+    found = [model.understand_text(f"switch {word}").slots for word in ("lantern", "ballad")]
+    assert [[(slot.name, slot.text) for slot in slots] for slots in found] == [
+        [("light", "lantern")],
+        [("piece", "ballad")],
+    ]
+
+
 @pytest.mark.parametrize(
-    ("given", "told"), [({"unlabelled": UNLABELLED}, "sentence encoder"), ({"encode": knows}, "nobody labelled")]
+    ("given", "told"), [({"unlabelled": UNLABELLED}, "sentence encoder"), ({"encoder": KNOWS}, "nobody labelled")]
 )
 def test_unlabelled_requests_and_an_encoder_go_together(given, told):
     with pytest.raises(UnderstandingError, match=told):
@@ -93,13 +124,21 @@ def test_unlabelled_requests_and_an_encoder_go_together(given, told):
 
 
 def test_a_text_s_vector_is_the_mean_of_its_tokens_whatever_is_encoded_with_it(encoder_folder):
-    encode = SentenceEncoder(encoder_folder)
+    encode = SentenceEncoder(encoder_folder).texts
     texts = ["the lamp", "song song the ballad lamp", "", "The Lamp"]
     together = encode(texts)
     # begin, "the", "lamp", end; each is one more than its row of the table
     assert together[0] == pytest.approx([1 + 1 / 4, 1, 1 + 1 / 4])
     assert together == pytest.approx(np.concatenate([encode([text]) for text in texts]))
     assert together[3] == pytest.approx(together[0])
+
+
+def test_each_word_has_the_vector_of_its_tokens(encoder_folder):
+    lamp, nothing, longest = SentenceEncoder(encoder_folder).words([["the", "lamp"], [], ["song"] * 200])
+    assert lamp == pytest.approx(np.array([[1, 1, 2], [2, 1, 1]]))
+    assert nothing.shape == (0, 3)
+    assert longest[0] == pytest.approx([1, 2, 1])
+    assert not longest[-1].any()
 
 
 def test_what_is_no_encoder_is_told_in_one_line(encoder_folder, tmp_path):

@@ -6,16 +6,14 @@ words learn to repeat that (Bucila, Caruana and Niculescu-Mizil 2006, "Model com
 2015).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..weights import Doubles
+from ..weights import Doubles, Floats
 
-Encode = Callable[[Sequence[str]], Doubles]
-"""Returns what a sentence encoder makes of texts, [texts, size]."""
 LENGTH = 10.0
 """Length of an encoder's vector beside counts of features: that of a hundred which are there."""
 TEACHER_COST = 0.5
@@ -24,6 +22,16 @@ DAMPING = 5.5
 """How much weights are held where they were."""
 STEPS = 30
 """Of the search for weights."""
+
+
+class Encoder(Protocol):
+    """What teachers know beside words: a sentence encoder."""
+
+    def texts(self, texts: Sequence[str]) -> Doubles:
+        """Return a vector of each text, [texts, size]."""
+
+    def words(self, texts: Sequence[Sequence[str]]) -> list[Floats]:
+        """Return a vector of each word in its text, [words, size] of each text."""
 
 
 @dataclass(frozen=True, eq=False)

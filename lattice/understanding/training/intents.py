@@ -32,6 +32,8 @@ BESIDE_TOLERANCE = 1e-2
 """How exactly the classifier of texts beside is learnt: it need not be good, and takes long."""
 DAMPING = 3.0
 """How much the few weights are held where they were, while they are fitted."""
+FREQUENT = 0.1
+"""Exponent of how often a feature was seen in all texts, those without labels included, where weights are chosen."""
 _JOINT = re.compile(r"[_.:/ ]")
 
 
@@ -201,11 +203,16 @@ def _each_against_all(
 def with_few(
     data: IntentData, weights: Doubles, bits: float, per_weight: float, per_row: float, told: Callable[[str], None]
 ) -> Doubles:
-    """Return the weights that are worth their bits, fitted, and zeros, [features, intents]: the largest are kept."""
+    """Return the weights that are worth their bits, fitted, and zeros, [features, intents]: the largest are kept.
+
+    Where there are texts without labels, those of features that are frequent count a little more.
+    """
     from scipy import sparse
 
-    rows = np.repeat(np.arange(len(weights)), data.num_intents)
-    kept = strongest(rows, np.abs(weights).ravel(), bits, per_weight, per_row).reshape(weights.shape)
+    rows, sizes = np.repeat(np.arange(len(weights)), data.num_intents), np.abs(weights)
+    if data.unlabelled is not None:  # of all that may be said much more was seen
+        sizes *= np.asarray(data.all_texts.sum(0)).reshape(-1, 1) ** FREQUENT
+    kept = strongest(rows, sizes.ravel(), bits, per_weight, per_row).reshape(weights.shape)
     total = int(np.count_nonzero(weights))
     if int(kept.sum()) == total:
         return weights

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnderstandingError
-from ..weights import Doubles
+from ..weights import Doubles, Floats
 
 GRAPHS = ("model.onnx", "onnx/model.onnx")
 """Where the graph lies in a folder; the second is how public models are laid out."""
@@ -57,30 +57,46 @@ class SentenceEncoder:
             )
         self._told = told
 
-    def __call__(self, texts: Sequence[str]) -> Doubles:
-        """Return a vector of each text, [texts, size]."""
-        rows = [one.ids or [0] for one in self._tokenizer.encode_batch([text.lower() for text in texts])]
-        order = sorted(range(len(rows)), key=lambda number: len(rows[number]))  # what is about as long goes together
-        found: list[Doubles] = []
+    def texts(self, texts: Sequence[str]) -> Doubles:
+        """Return the mean of the vectors of each text's tokens, [texts, size]."""
+        rows = self._tokenizer.encode_batch([text.lower() for text in texts])
+        return np.stack([tokens.mean(0, dtype=np.float64) for tokens in self._encoded(rows, "texts")])
+
+    def words(self, texts: Sequence[Sequence[str]]) -> list[Floats]:
+        """Return the mean of the vectors of each word's tokens, [words, size] each; zeros beyond ``LONGEST``."""
+        rows = self._tokenizer.encode_batch([list(words) for words in texts], is_pretokenized=True)
+        found: list[Floats] = []
+        for words, row, tokens in zip(texts, rows, self._encoded(rows, "words"), strict=True):
+            sums, counts = np.zeros((len(words), tokens.shape[1]), np.float32), np.zeros((len(words), 1), np.float32)
+            for word, token in zip(row.word_ids, tokens, strict=False):
+                if word is not None:
+                    sums[word] += token
+                    counts[word] += 1
+            sums /= np.maximum(counts, 1)
+            found.append(sums)
+        return found
+
+    def _encoded(self, rows: Sequence[Any], what: str) -> list[Floats]:
+        """Return the vectors of the tokens of each text, [tokens, size]."""
+        numbers = [one.ids or [0] for one in rows]
+        order = sorted(range(len(rows)), key=lambda number: len(numbers[number]))  # what is about as long goes together
+        found: list[Floats] = [np.zeros((0, 0), np.float32)] * len(rows)
         for first in range(0, len(order), TOGETHER):
             if first % (10 * TOGETHER) == 0:
-                self._told(f"what the sentence encoder makes of texts: {first:,} of {len(order):,}")
-            found.append(self._means([rows[number] for number in order[first : first + TOGETHER]]))
-        vectors = np.concatenate(found)
-        out = np.empty_like(vectors)
-        out[order] = vectors
-        return out
+                self._told(f"what the sentence encoder makes of {what}: {first:,} of {len(order):,}")
+            some = order[first : first + TOGETHER]
+            for number, tokens in zip(some, self._together([numbers[number] for number in some]), strict=True):
+                found[number] = tokens
+        return found
 
-    def _means(self, rows: Sequence[Sequence[int]]) -> Doubles:
+    def _together(self, rows: Sequence[Sequence[int]]) -> list[Floats]:
         ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
         mask = np.zeros_like(ids)
         for number, row in enumerate(rows):
             ids[number, : len(row)], mask[number, : len(row)] = row, 1
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         tokens = self._session.run([self._output.name], {name: given[name] for name in self._inputs})[0]
-        counted = np.einsum("ntd,nt->nd", tokens.astype(np.float64), mask)
-        out: Doubles = counted / mask.sum(1, keepdims=True)
-        return out
+        return [one[: len(row)].astype(np.float32) for one, row in zip(tokens, rows, strict=True)]
 
 
 def _tokenizer(path: Path) -> Any:

@@ -12,9 +12,9 @@ from ..intent_features import intent_features
 from ..model import OUTSIDE, UnderstandingModel, transition_keys
 from ..slot_features import slot_features, windows_of_words
 from ..weights import ExactWeights, Ints
-from ..words import tokenize
-from . import intents, language, slots
-from .distillation import Encode, scaled
+from ..words import Keys, Token, tokenize
+from . import intents, language, slot_teacher, slots
+from .distillation import Encoder, scaled
 from .examples import Example
 from .paths import path_settings
 from .temperature import fit_temperature
@@ -84,7 +84,7 @@ def train(
     other: Sequence[str] = (),
     beside: Sequence[Example] = (),
     unlabelled: Sequence[str] = (),
-    encode: Encode | None = None,
+    encoder: Encoder | None = None,
     classes: WordClasses | None = None,
     listed: Listed = NOTHING_LISTED,
     settings: Settings = Settings(),
@@ -98,7 +98,7 @@ def train(
         beside: texts that were labelled for another purpose: what tells their intents apart helps where examples are
             few. Their intents are not learnt, and nothing of them is stored.
         unlabelled: texts of the kind that will be said, which nobody labelled: a teacher does, who is not stored.
-        encode: what the teacher knows beside words, a sentence encoder's vectors; the two go together.
+        encoder: what the teacher knows beside words, of a sentence encoder; the two go together.
         classes: which words are used alike.
         listed: phrases of classes that may be others when the model is used.
         settings: how to learn.
@@ -107,7 +107,7 @@ def train(
     Raises:
         UnderstandingError: fewer than two intents; unlabelled texts without an encoder, or one without texts.
     """
-    _need_both(unlabelled, encode)
+    _need_both(unlabelled, encoder)
     values = known_values(examples)
     examples, sources = varied(examples, settings.vary)
     asked = sorted({one.intent for one in examples} - set(NONE_OF_THEM))
@@ -126,19 +126,20 @@ def train(
     labels = (OUTSIDE, *sorted({label for _, some in tagged for label in some} - {OUTSIDE}))
     budget = _budget(settings, len(names), len(labels))
     told("features of intents")
-    features = [intent_features(graph, listed) for graph in graphs]
+    said = [[token.text for token in tokenize(text)] for text in unlabelled]
+    strange = [graph_of_words(some, classes) for some in said]
+    features = [intent_features(graph, listed) for graph in (*graphs, *strange)]
     features += [
-        intent_features(graph_of_words([token.text for token in tokenize(text)], classes), listed)
-        for text in (*unlabelled, *(one.text for one in beside))
+        intent_features(graph_of_words([token.text for token in tokenize(one.text)], classes), listed) for one in beside
     ]
-    vectors = None if encode is None else scaled(encode([*(one.text for one in examples), *other, *unlabelled]))
+    everything = [*(one.text for one in examples), *other, *unlabelled]
     data = intents.gather(
         features,
         wanted,
         len(names),
         intents.groups_of(names),
         beside=_numbered([one.intent for one in beside]),
-        vectors=vectors,
+        vectors=None if encoder is None else scaled(encoder.texts(everything)),
         cost=settings.cost,
     )
     intent_weights, all_intents = _learn_intents(data, settings, budget["intents"], told)
@@ -156,18 +157,9 @@ def train(
     )
     all_slots = empty
     if len(labels) > 1:
-        # texts with capitals are learnt with and without them: a recogniser writes none
-        cased = [place for place, (tokens, _) in enumerate(tagged) if tokens and tokens[0].case]
-        both = [graphs[place] for place in looked]
-        for place in cased:
-            tokens = tagged[place][0]
-            both.append(graph_of_words([token.text for token in tokens], classes, [token.case for token in tokens]))
-        guessed = np.concatenate([guessed, guessed[cased]])
-        word_features = [
-            slot_features(graph, windows_of_words(graph), listed, names[guess])
-            for graph, guess in zip(both, guessed.tolist(), strict=True)
-        ]
-        slot_data = slots.SlotData(word_features, [some for _, some in tagged] + [tagged[place][1] for place in cased])
+        slot_data, both, guessed = _slot_data(model, tagged, [graphs[place] for place in looked], guessed, listed)
+        if encoder is not None:
+            slot_data = _with_unlabelled(model, slot_data, tagged, guessed, said, strange, encoder, listed, told)
         model, all_slots = _learn_slots(model, slot_data, both, guessed, listed, settings, budget["slots"], told)
     told("n-grams")
     texts = len(examples)
@@ -182,8 +174,59 @@ def train(
     return Trained(model, held_out.accuracy, held_out.refused, whole)
 
 
-def _need_both(unlabelled: Sequence[str], encode: Encode | None) -> None:
-    if bool(unlabelled) != (encode is not None):
+def _word_features(graphs: Sequence[Graph], guessed: Ints, listed: Listed, names: Sequence[str]) -> list[Keys]:
+    """Return the features of the words of texts, [words, features] each, with intents as they are guessed."""
+    return [
+        slot_features(graph, windows_of_words(graph), listed, names[guess])
+        for graph, guess in zip(graphs, guessed.tolist(), strict=True)
+    ]
+
+
+def _slot_data(
+    model: UnderstandingModel,
+    tagged: list[tuple[list[Token], list[str]]],
+    graphs: Sequence[Graph],
+    guessed: Ints,
+    listed: Listed,
+) -> tuple[slots.SlotData, list[Graph], Ints]:
+    """Return the features and labels of texts, their graphs, and what they ask for; ``tagged`` grows with them.
+
+    Texts with capitals are learnt with and without them: a recogniser writes none.
+    """
+    cased = [place for place, (tokens, _) in enumerate(tagged) if tokens and tokens[0].case]
+    both = list(graphs)
+    for place in cased:
+        tokens = tagged[place][0]
+        case = [token.case for token in tokens]
+        both.append(graph_of_words([token.text for token in tokens], model.classes, case))
+    tagged += [tagged[place] for place in cased]
+    guessed = np.concatenate([guessed, guessed[cased]])
+    features = _word_features(both, guessed, listed, model.intents)
+    return slots.SlotData(features, [some for _, some in tagged]), both, guessed
+
+
+def _with_unlabelled(
+    model: UnderstandingModel,
+    data: slots.SlotData,
+    tagged: Sequence[tuple[list[Token], list[str]]],
+    guessed: Ints,
+    said: Sequence[Sequence[str]],
+    graphs: Sequence[Graph],
+    encoder: Encoder,
+    listed: Listed,
+    told: Callable[[str], None],
+) -> slots.SlotData:
+    """Return texts with labels, and behind them others with those of a teacher; ``said`` has the words of these."""
+    spoken = [[token.text for token in tokens] for tokens, _ in tagged]
+    ours = slot_teacher.Texts(data.features, encoder.words(spoken), guessed)
+    margins = np.array([model.margins(graph, listed) for graph in graphs])
+    supposed = (margins[:, :-1] if model.none_of_them else margins).argmax(1)
+    others = slot_teacher.Texts(_word_features(graphs, supposed, listed, model.intents), encoder.words(said), supposed)
+    return slot_teacher.taught(model, ours, data.labels, others, told)
+
+
+def _need_both(unlabelled: Sequence[str], encoder: Encoder | None) -> None:
+    if bool(unlabelled) != (encoder is not None):
         missing = "a sentence encoder that tells what they mean" if unlabelled else "texts that nobody labelled"
         raise UnderstandingError(f"unlabelled texts and a sentence encoder go together; expected {missing} too")
 
@@ -236,9 +279,13 @@ def _learn_slots(
     bits: float,
     told: Callable[[str], None],
 ) -> tuple[UnderstandingModel, ExactWeights]:
-    """Return the model with slot weights and their temperature, and all weights that there were at first."""
+    """Return the model with slot weights and their temperature, and all weights that there were at first.
+
+    Of texts in ``data`` without a graph, behind the others, a teacher has told the labels.
+    """
     order = np.random.default_rng(0).permutation(len(graphs))
     held, others = order[: len(order) // HELD_PART], np.sort(order[len(order) // HELD_PART :])
+    others = np.concatenate([others, np.arange(len(graphs), len(data.labels))])
     labels = model.labels
     first = slots.learn(data, labels, told, rows=others, iterations=settings.iterations, orders=1)
     probe = replace(model, slot_weights=first)
