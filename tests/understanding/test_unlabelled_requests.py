@@ -115,6 +115,12 @@ def test_slots_are_found_whose_words_only_unlabelled_requests_have():
     ]
 
 
+def test_texts_without_words_do_no_harm():
+    ours = [*OURS, Example("?!", "light"), Example("stop it", "media", (Span("thing", 5, 7),))]
+    model = train(ours, unlabelled=[*UNLABELLED, "...", ""], encoder=KNOWS).model
+    assert model.understand_text("please lantern").intent == "light"
+
+
 @pytest.mark.parametrize(
     ("given", "told"), [({"unlabelled": UNLABELLED}, "sentence encoder"), ({"encoder": KNOWS}, "nobody labelled")]
 )

@@ -67,7 +67,7 @@ def taught(
     for place, row in enumerate(labels):
         inputs = seen(ours, place)
         squares[place % PARTS] += inputs.T @ inputs
-        np.add.at(products[place % PARTS].T, [number[label] for label in row], inputs)
+        np.add.at(products[place % PARTS].T, np.array([number[label] for label in row], np.int64), inputs)
     every, wanted = squares.sum(0), products.sum(0)
     probes = [_probe(every - squares[part], wanted - products[part]) for part in range(PARTS)]
     whole = _probe(every, wanted)
