@@ -1,6 +1,6 @@
 """Spoken requests understood from the best words, from an n-best list and from the lattice: what is wrong in each.
 
-    python tests/benchmarks/understanding_lattices.py MODEL.nlu LABELLED.jsonl [--texts 200] [--skip 0] [--folder DIR]
+    python tests/benchmarks/understanding_lattices.py MODEL.nlu LABELLED.jsonl [--texts 200] [--skip 0] [--keep FILE]
 
 LABELLED are texts that MODEL was not trained on. Those without digits and abbreviations are spoken by flite, espeak-ng
 and festival (what is installed of them), which the recogniser was not trained with, and recognised. An understanding is
