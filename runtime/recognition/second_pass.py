@@ -49,6 +49,8 @@ DOUBTFUL = 0.6
 """Mean probability of the search's words below which they are none, if the phones fit silence better by ``DENIED``."""
 DENIED = 0.5
 """Log-probability by which they have to."""
+UNDENIED = 5.0
+"""Score of a phrase that was found by its sound from which on something was said, however doubtful the words are."""
 PATHS = 4
 """Of the lattice, the best ones, in whose words phrases may stand that are found by their sound."""
 UNSURE = 0.5
@@ -170,7 +172,7 @@ class SecondPass:
             unheard = np.asarray([not spotter.confirms(word.lower(), found) for word in lattice.words])
             scores[unheard[lattice.word], BIAS] = 0.0
         lattice = replace(lattice, scores=scores, final=final)
-        if not any(spot.score >= 0 for spot in found):
+        if not any(spot.score >= UNDENIED for spot in found):
             doubtful = not (promised or spoken) and sum(word.confidence for word in words) < DOUBTFUL * len(words)
             silent = with_silence(lattice, alignment) if doubtful else lattice
             if silent is not lattice:

@@ -16,7 +16,14 @@ from nearword.runtime import BeamSettings, SearchOptions, Transcriber, Word
 from nearword.runtime.recognition.biasing import bias_vocabulary, surprise_of
 from nearword.runtime.recognition.events import Final
 from nearword.runtime.recognition.recognizer import QUIET_FRAMES, Recognizer
-from nearword.runtime.recognition.second_pass import PhonesHeard, SecondPass, beginning_with, best_words, word_lattice
+from nearword.runtime.recognition.second_pass import (
+    UNDENIED,
+    PhonesHeard,
+    SecondPass,
+    beginning_with,
+    best_words,
+    word_lattice,
+)
 
 ONCE = SearchOptions(phones=False)
 
@@ -127,7 +134,7 @@ def test_a_phrase_that_falls_short_makes_no_words_of_what_is_none(
     sounds = [sound for word in look.pronounced(["mai", "bruther"]) for sound in word]
     silence[10 + 2 * np.arange(len(sounds)), sounds] = phone
     spotter = biasing.spotter(look._pronounce, silence.shape[1])
-    assert [spot.score >= 0 for spot in spotter.find(silence)] == [stays]
+    assert [spot.score >= UNDENIED for spot in spotter.find(silence)] == [stays]
     assert (look.rescore(words, silence, unsure).best_path() != []) == stays
 
 
