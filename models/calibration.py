@@ -13,7 +13,6 @@ from .compression.errors import CompressionError
 from .compression.onnx_tensors import with_outputs
 from .errors import ModelFileError
 from .features import FeatureExtractor
-from .session import describe, zeros
 from .transducer import Transducer
 
 SECONDS = 360.0
@@ -49,7 +48,6 @@ def second_moments(
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     session = ort.InferenceSession(with_outputs(graph, names), options, providers=["CPUExecutionProvider"])
-    known = {tensor.name: tensor for tensor in describe(path, session.get_inputs())}
     sums: dict[str, npt.NDArray[np.float32]] = {}
     heard = 0.0
     for recording in recordings:
@@ -58,7 +56,7 @@ def second_moments(
         features.accept(samples)
         features.finish()
         frames = features.take(0, features.frames_ready)
-        states = [zeros(known[name]) for name in encoder.states]
+        states = list(encoder.initial)
         for begin in range(0, len(frames) - encoder.chunk_frames + 1, encoder.chunk_shift):
             feeds = dict(zip(encoder.states, states, strict=True))
             step = frames[begin : begin + encoder.chunk_frames]

@@ -6,6 +6,7 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="needs the extra nearword[train]")
 pytest.importorskip("onnx")
 
+from nearword.models.compression.onnx_tensors import with_outputs
 from nearword.models.training.export import encoder_graph
 from nearword.models.training.follow import Windows, heard
 from nearword.models.training.model import ModelConfig, TransducerModel
@@ -36,17 +38,21 @@ TINY = ModelConfig(vocab_size=12, width=64, heads=4, layers=4, joiner_dim=32, le
 
 
 def multiplications(config: ModelConfig) -> int:
-    """Count those of the products in one step of the exported graph."""
-    import onnx
-
+    """Count those of the products in one step of the exported graph, as it runs."""
     model = TransducerModel(config)
     weights = {name: value.detach().numpy() for name, value in model.state_dict().items()}
     weights["silence"] = np.zeros(config.width, np.float32)
-    graph = onnx.shape_inference.infer_shapes(encoder_graph(weights, config)).graph
-    shapes = {one.name: [d.dim_value or 1 for d in one.type.tensor_type.shape.dim]
-              for one in (*graph.value_info, *graph.input, *graph.output)}  # fmt: skip
-    shapes |= {one.name: list(one.dims) for one in graph.initializer}
-    products = [node.input for node in graph.node if node.op_type == "MatMul"]
+    graph = encoder_graph(weights, config)
+    said = {entry.key: int(entry.value) for entry in graph.metadata_props if entry.value.isdecimal()}
+    sizes = {"h0": said["d_model"], "c0": said["rnn_hidden_size"]}
+    feeds = {name: np.zeros((config.layers, 1, size), np.float32) for name, size in sizes.items()}
+    feeds["x"] = np.zeros((1, config.input_frames, 80), np.float32)
+    products = [node.input for node in graph.graph.node if node.op_type == "MatMul"]
+    shapes = {one.name: tuple(one.dims) for one in graph.graph.initializer}
+    made = sorted({name for pair in products for name in pair} - shapes.keys() - feeds.keys())
+    session = ort.InferenceSession(with_outputs(graph.SerializeToString(), made))
+    shapes |= {name: value.shape for name, value in zip(made, session.run(made, feeds), strict=True)}
+    shapes |= {name: value.shape for name, value in feeds.items()}
     return sum(math.prod(shapes[left]) * shapes[right][-1] for left, right in products)
 
 
