@@ -24,7 +24,7 @@ from statistics import median
 from unittest.mock import patch
 
 import numpy as np
-import onnx
+from graph_operations import products_of
 from nearword.models import SAMPLE_RATE, Transducer, read_audio
 from nearword.models.branching import BRANCH, EFFORTS, GATE, Branch
 from nearword.models.encoder import Encoded, EncoderStream
@@ -43,19 +43,11 @@ SETS = {
 
 def multiplications(graph: Path) -> int:
     """Return the multiplications of a graph's products, in a run."""
-    model = onnx.shape_inference.infer_shapes(onnx.load(str(graph)), data_prop=True)
-    shapes = {
-        one.name: [size.dim_value or 1 for size in one.type.tensor_type.shape.dim]
-        for one in (*model.graph.value_info, *model.graph.input, *model.graph.output)
-    }
-    shapes |= {one.name: list(one.dims) for one in model.graph.initializer}
     total = 0
-    for node in model.graph.node:
-        if node.op_type in ("MatMul", "MatMulInteger"):
-            left, right = (shapes[name] for name in node.input[:2])
-            # of weights that are mixed into heads the left one is the constant
-            rows = math.prod(left[:-2]) if len(left) >= len(right) else math.prod(right[:-2])
-            total += rows * left[-2] * left[-1] * right[-1]
+    for _, left, right in products_of(graph):
+        # of weights that are mixed into heads the left one is the constant
+        rows = math.prod(left[:-2]) if len(left) >= len(right) else math.prod(right[:-2])
+        total += rows * left[-2] * left[-1] * right[-1]
     return total
 
 

@@ -31,8 +31,8 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import onnx
 import onnxruntime as ort
+from graph_operations import KINDS, products_of
 from nearword.models import Transducer, resolve
 from nearword.models.compression.calibration import Calibration
 from nearword.models.compression.rounding import Rounding
@@ -281,15 +281,9 @@ def operations() -> None:
         "joiner": info.encoder_frames * 100 / info.chunk_shift,
     }
     for part, path in find_graphs(resolve()).items():
-        model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
-        shapes = {one.name: [d.dim_value or 1 for d in one.type.tensor_type.shape.dim]
-                  for one in (*model.graph.value_info, *model.graph.input, *model.graph.output)}  # fmt: skip
-        shapes |= {one.name: list(one.dims) for one in model.graph.initializer}
-        kinds = {"MatMul": 0, "MatMulInteger": 0}
-        for node in model.graph.node:
-            if node.op_type in kinds:
-                left, right = (shapes.get(name, []) for name in node.input[:2])
-                kinds[node.op_type] += int(np.prod(left)) * (right[-1] if right else 0)
+        kinds = dict.fromkeys(KINDS, 0)
+        for kind, left, right in products_of(Path(str(path))):
+            kinds[kind] += math.prod(left) * right[-1]
         rate = per_second[part]
         print(f"{part}: {kinds['MatMulInteger']:,} in int8, {kinds['MatMul']:,} in float a run; "
               f"{rate * sum(kinds.values()) / 1e6:.1f} M a second of audio")  # fmt: skip
