@@ -19,7 +19,7 @@ from .two_searches import TwoSearches
 MANY_PHRASES = 300
 """With more of them, less of their strength counts in the search, where they are looked for by their sound at the end
 as well: with all of it the search finds names that nobody said, and keeps nothing else to choose from."""
-SHARE_OF_MANY = 0.4
+SHARE_OF_MANY = 0.7
 """What then counts of it."""
 Search = GreedySearch | BeamSearch | TwoSearches
 """The search over one utterance."""
