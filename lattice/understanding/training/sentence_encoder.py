@@ -101,9 +101,9 @@ class SentenceEncoder:
 
 def _tokenizer(path: Path) -> Any:
     try:
-        package = import_module("tokenizers")  # for public models only
+        package = import_module("tokenizers")
     except ImportError as error:
-        raise UnderstandingError(f"{path}: needs the package tokenizers: pip install tokenizers") from error
+        raise UnderstandingError(f"{path}: needs the package tokenizers: pip install 'nearword[understand]'") from error
     try:
         loaded = package.Tokenizer.from_file(str(path))
     except Exception as error:  # the package raises Exception itself
