@@ -61,7 +61,7 @@ class Branch:
             if not path.is_file():
                 raise ModelFileError(path, "missing: this model computes every step in full; leave effort at full")
         sessions = [_open(path, threads) for path in (gate, branch)]
-        self.encoder = _as_wide(encoder, sessions[1])
+        self.encoder = _looking_as(sessions[1], encoder)
         """With the look-ahead that the branch was made for."""
         self._run_gate, self._run_branch = map(runner, sessions)
         metadata = dict(sessions[0].get_modelmeta().custom_metadata_map)
@@ -197,8 +197,8 @@ class BranchingStream:
         return fork
 
 
-def _as_wide(encoder: Encoder, branch: ort.InferenceSession) -> Encoder:
-    """Return the encoder with as many frames waiting as the branch leaves, where its look-ahead can be chosen."""
+def _looking_as(branch: ort.InferenceSession, encoder: Encoder) -> Encoder:
+    """Return the encoder with a branch's look-ahead, where it can be chosen: as many frames wait as that leaves."""
     waiting = {output.name: output.shape for output in branch.get_outputs()}["waiting"][-1]
     if encoder.growing is None or not isinstance(waiting, int):
         return encoder

@@ -77,6 +77,14 @@ class Tap(NamedTuple):
         return np.concatenate(rows, 1, dtype=np.float32, casting="same_kind")
 
 
+def seconds_ahead(chunk_frames: int, chunk_shift: int, delay_frames: int) -> float:
+    """Return the seconds beyond a frame that must be heard before it can be encoded, the rest of its step not counted.
+
+    All three in feature frames, as ``Encoder`` has them.
+    """
+    return (chunk_frames - chunk_shift + delay_frames) * FRAME_SECONDS
+
+
 class Growing(NamedTuple):
     """How a state grows with the look-ahead."""
 
@@ -176,8 +184,8 @@ class Encoder:
 
     @property
     def look_ahead_seconds(self) -> float:
-        """Seconds beyond a frame that must be heard before it can be encoded, the rest of its step not counted."""
-        return (self.chunk_frames - self.chunk_shift + self.delay_frames) * FRAME_SECONDS
+        """See ``seconds_ahead``."""
+        return seconds_ahead(self.chunk_frames, self.chunk_shift, self.delay_frames)
 
     def frames_ahead(self, seconds: float) -> int:
         """Return the longest look-ahead, in frames, with which what comes out lies no more than ``seconds`` behind.
@@ -185,7 +193,7 @@ class Encoder:
         Raises:
             ModelError: it cannot be chosen, or not so short or so long.
         """
-        beyond = (self.chunk_frames - self.chunk_shift) * FRAME_SECONDS
+        beyond = seconds_ahead(self.chunk_frames, self.chunk_shift, 0)
         if self.growing is None:
             raise ModelError(
                 f"look-ahead of {seconds:g} s: this model's cannot be chosen, it is {self.look_ahead_seconds:.2f} s"

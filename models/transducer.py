@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from . import heap
 from .branching import Branch, BranchingStream, Effort
-from .encoder import PHONES, Encoder, EncoderStream, Tap
+from .encoder import PHONES, Encoder, EncoderStream, Tap, seconds_ahead
 from .errors import ModelFileError
 from .features import FRAME_SECONDS, NUM_BINS
 from .graphs import find_graphs, precision_of
@@ -75,7 +75,7 @@ class ModelInfo:
     @property
     def look_ahead_seconds(self) -> float:
         """Seconds beyond a frame that must be heard before it can be encoded, the rest of its step not counted."""
-        return (self.chunk_frames - self.chunk_shift + self.delay_frames) * FRAME_SECONDS
+        return seconds_ahead(self.chunk_frames, self.chunk_shift, self.delay_frames)
 
     @property
     def delay_seconds(self) -> float:

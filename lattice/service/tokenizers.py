@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..language.errors import LanguageModelError
 from ..language.ngram import NgramModel
+from ..tokenizer_file import open_tokenizer
 
 Encode = Callable[[str], Sequence[int]]
 PIECES = ("tokenizer.model", "spiece.model", "bpe.model")
@@ -80,14 +80,7 @@ def _encoder(folder: Path) -> Encode:
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise LanguageModelError(f"{folder}: has neither {', '.join(PIECES)} nor tokenizer.json")
-    try:
-        package = import_module("tokenizers")  # for public models only
-    except ImportError as error:
-        raise LanguageModelError(f"{path}: needs the package tokenizers: pip install tokenizers") from error
-    try:
-        loaded = package.Tokenizer.from_file(str(path))
-    except Exception as error:  # the package raises Exception itself
-        raise LanguageModelError(f"{path}: is no tokenizer ({str(error)[:200]})") from error
+    loaded = open_tokenizer(path, LanguageModelError)
     return lambda text: [int(number) for number in loaded.encode(text, add_special_tokens=False).ids]
 
 

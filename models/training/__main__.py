@@ -187,12 +187,6 @@ def export(
     temperature: Annotated[
         float, typer.Option(min=0.1, max=10.0, help="Logits are divided by it: above 1 for a model too sure of itself.")
     ] = 1.0,
-    look_ahead: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=32, help="Frames of 20 ms that each layer looks ahead by default.", show_default="as trained"
-        ),
-    ] = None,
 ) -> None:
     """Write the averaged weights as ONNX graphs with cached states, float and int8."""
     from .export import export as write
@@ -204,7 +198,6 @@ def export(
         folder,
         per_channel=per_channel,
         temperature=temperature,
-        look_ahead=look_ahead,
     )
     if not keep_float:
         for name in ("encoder", "decoder", "joiner"):

@@ -12,7 +12,7 @@ from ..encoder import Tap
 from ..errors import ModelFileError
 from ..transducer import Transducer
 from .anchor import AnchorNetwork
-from .export import Graph, halved, info
+from .graph_writing import Graph, halved, info
 
 SATURATED = 30.0
 """At which the joiner's tanh is 1, whatever the predictor adds."""

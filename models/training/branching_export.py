@@ -13,7 +13,7 @@ import onnx
 
 from ..branching import BRANCH, GATE
 from .branching import HEARD, UNIT, Branch
-from .export import QUANTISED_OPERATORS, Graph, halved, info, without_advice
+from .graph_writing import QUANTISED_OPERATORS, Graph, halved, info, without_advice
 from .model import NUM_BINS, frequencies
 
 

@@ -16,7 +16,7 @@ from ..contextual import ATTENTION, ENCODER
 from ..errors import ModelFileError
 from ..phrase_sounds import PIECES, SOUNDS
 from .contextual import AHEAD, LEAST_LOG_PROB, PAST, Adapter, AttentionConfig
-from .export import QUANTISED_OPERATORS, Graph, halved, info, without_advice
+from .graph_writing import QUANTISED_OPERATORS, Graph, halved, info, without_advice
 
 _GATE, _REST = "gate", "rest"
 

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from .export import Graph, info
+from .graph_writing import Graph, info
 from .language_model import BEGIN_ID, END_ID, CausalLanguageModel, LanguageModelConfig
 
 HIDDEN = np.float32(1e9)

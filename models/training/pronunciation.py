@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..pronunciation import Pronouncer
-from .export import Graph, info
+from .graph_writing import Graph, info
 from .lexicon import PHONE_ID, PHONES, pronounce
 from .phrases import calls, generate, label_text
 from .synthesize import read_texts

@@ -8,7 +8,7 @@ import onnx
 
 from ..encoder import Tap
 from ..voice import SPEAKER
-from .export import Graph, halved, info
+from .graph_writing import Graph, halved, info
 from .speaker import SpeakerHead
 
 Floats = npt.NDArray[np.float32]

@@ -1,5 +1,6 @@
 """``--look-ahead``: how far ahead of its words a model hears."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,19 @@ from demo import DEMO
 
 
 @pytest.mark.parametrize("command", ["transcribe", "listen"])
-def test_words_come_with_another_look_ahead(run_cli, command: str) -> None:
-    result = run_cli(command, DEMO, "--look-ahead", "0.67")
-    assert result.returncode == 0, result.stderr
-    assert "set an alarm for seven" in result.stdout
+def test_the_same_words_come_otherwise_scored(run_cli, command: str) -> None:
+    near, far = (run_cli(command, DEMO, "-f", "json", *options) for options in ((), ("--look-ahead", "0.67")))
+    assert near.returncode == far.returncode == 0, far.stderr
+    assert near.stdout != far.stdout
+    assert all("alarm" in result.stdout and "seven" in result.stdout for result in (near, far))
+
+
+def test_errors_and_ends_are_measured_with_it(run_cli, tmp_path: Path) -> None:
+    manifest = tmp_path / "set.jsonl"
+    manifest.write_text(json.dumps({"path": str(DEMO), "text": "set an alarm for seven", "aligned_end": 3.9}) + "\n")
+    for command in ("evaluate", "endpoints"):
+        assert run_cli(command, manifest, "--look-ahead", "0.67").returncode == 0
+        assert run_cli(command, manifest, "--look-ahead", "9").returncode == 2
 
 
 @pytest.mark.parametrize(("seconds", "told"), [("0.05", "expected 0.11 to 2.59 s"), ("9", "expected 0.11 to 2.59 s")])

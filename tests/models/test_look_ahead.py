@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nearword.models import ModelError, ModelFileError, Transducer, read_audio
 from nearword.runtime import Pipeline, Transcriber, load_model
+from nearword.runtime.daemon.engine import Engine
+from nearword.runtime.daemon.settings import ServeSettings
 from nearword.runtime.search.options import GREEDY
 
 
@@ -77,6 +79,13 @@ def test_a_pipeline_loads_a_model_so(bundled: Transducer) -> None:
 
     assert asyncio.run(opened()) == pytest.approx(0.67)
     assert load_model(bundled.info.folder, look_ahead=0.3).info.look_ahead_seconds == pytest.approx(0.27)
+
+
+def test_a_daemon_loads_a_model_so() -> None:
+    engine = Engine.load(ServeSettings(look_ahead=0.67))
+    assert engine.model.info.look_ahead_seconds == pytest.approx(0.67)
+    with pytest.raises(ModelError, match="less than full effort fits a look-ahead of"):
+        Engine.load(ServeSettings(look_ahead=0.67, effort="low"))
 
 
 def test_the_cheap_branch_wants_its_own(bundled: Transducer) -> None:

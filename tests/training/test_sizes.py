@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="needs the extra nearword[train]")
 pytest.importorskip("onnx")
 
 from nearword.models.compression.onnx_tensors import with_outputs
-from nearword.models.training.export import encoder_graph
+from nearword.models.training.encoder_graph import encoder_graph
 from nearword.models.training.follow import Windows, heard
 from nearword.models.training.model import ModelConfig, TransducerModel
 from nearword.models.training.sizes import (

@@ -11,6 +11,7 @@ help where a teacher labels them (see ``distillation``).
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class IntentData:
     unlabelled: Unlabelled | None = None
     """Texts that nobody labelled, and what a teacher reads."""
 
-    @property
+    @cached_property
     def all_texts(self) -> Any:
         """[texts of ours, then those without labels; features] scipy's sparse matrix of how often each is there."""
         from scipy import sparse

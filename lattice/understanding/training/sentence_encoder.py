@@ -4,12 +4,12 @@ It is needed while a teacher labels texts, never by what is learnt.
 """
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...tokenizer_file import open_tokenizer
 from ..errors import UnderstandingError
 from ..weights import Doubles, Floats
 
@@ -41,7 +41,9 @@ class SentenceEncoder:
         graph = next((folder / name for name in GRAPHS if (folder / name).is_file()), None)
         if graph is None or not (folder / "tokenizer.json").is_file():
             raise UnderstandingError(f"{folder}: holds no sentence encoder; {EXPECTED}")
-        self._tokenizer = _tokenizer(folder / "tokenizer.json")
+        self._tokenizer = open_tokenizer(folder / "tokenizer.json", UnderstandingError)
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(LONGEST)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:
@@ -97,17 +99,3 @@ class SentenceEncoder:
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         tokens = self._session.run([self._output.name], {name: given[name] for name in self._inputs})[0]
         return [one[: len(row)].astype(np.float32) for one, row in zip(tokens, rows, strict=True)]
-
-
-def _tokenizer(path: Path) -> Any:
-    try:
-        package = import_module("tokenizers")
-    except ImportError as error:
-        raise UnderstandingError(f"{path}: needs the package tokenizers: pip install 'nearword[understand]'") from error
-    try:
-        loaded = package.Tokenizer.from_file(str(path))
-    except Exception as error:  # the package raises Exception itself
-        raise UnderstandingError(f"{path}: is no tokenizer ({str(error)[:200]})") from error
-    loaded.no_padding()
-    loaded.enable_truncation(LONGEST)
-    return loaded
