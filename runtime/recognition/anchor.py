@@ -90,8 +90,6 @@ class SpeakerGate:
         """Where a wake word has ended in the latest step (seconds): there the encoder is to begin anew, so that the
         request is heard as if nothing had been said before; None else."""
         self._last = self._judged = 0.0
-        self._has_spoken = False
-        """Whether anything was said by the speaker since the wake word."""
         self._since = 0
         """Frames since the speaker's latest."""
         self.restart()
@@ -135,10 +133,11 @@ class SpeakerGate:
         Args:
             voice_since: when the voice began that is heard now, in seconds of the stream.
         """
-        if not self.follows or voice_since > self._judged - ONSET_SECONDS:
+        if self._anchor is None or not self.follows or voice_since > self._judged - ONSET_SECONDS:
             return 0.0
-        silent = self._judged - self._last
-        return silent if silent >= (QUIET_SECONDS if self._has_spoken else WAIT_SECONDS) else 0.0
+        _, wake_word_ends = self._anchor[0]
+        silent, has_spoken = self._judged - self._last, self._last > wake_word_ends
+        return silent if silent >= (QUIET_SECONDS if has_spoken else WAIT_SECONDS) else 0.0
 
     @property
     def follows(self) -> bool:
@@ -190,7 +189,6 @@ class SpeakerGate:
             return False
         self._anchor = span, np.asarray(rows, np.float32)
         self._last = self.begins = span[1]
-        self._has_spoken = False
         return True
 
     def _judge(self, speaks: Flags, first: float, end: float) -> Flags:
@@ -200,7 +198,7 @@ class SpeakerGate:
         for k, speaking in enumerate(speaks.tolist()):
             at = first + k * seconds
             if speaking and at >= end + AFTER_SECONDS:
-                self._since, self._last, self._has_spoken = 0, at + seconds, True
+                self._since, self._last = 0, at + seconds
             else:
                 self._since += 1
             passes[k] = self._since <= hold

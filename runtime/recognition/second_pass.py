@@ -172,9 +172,9 @@ class SecondPass:
             unheard = np.asarray([not spotter.confirms(word.lower(), found) for word in lattice.words])
             scores[unheard[lattice.word], BIAS] = 0.0
         lattice = replace(lattice, scores=scores, final=final)
-        if not any(spot.score >= UNDENIED for spot in found):
-            doubtful = not (promised or spoken) and sum(word.confidence for word in words) < DOUBTFUL * len(words)
-            silent = with_silence(lattice, alignment) if doubtful else lattice
+        said = promised or spoken or any(spot.score >= UNDENIED for spot in found)
+        if not said and sum(word.confidence for word in words) < DOUBTFUL * len(words):
+            silent = with_silence(lattice, alignment)
             if silent is not lattice:
                 return silent
         if spotter is None or not found:
