@@ -26,6 +26,8 @@ AHEAD = "look_ahead"
 """Metadata of an encoder that can look ahead farther or less far: how far it does by default, in frames of its own."""
 AHEAD_SIZE = "look_ahead_size"
 """And by how many numbers its one state of open size grows for each; by default it is ``rnn_hidden_size`` long."""
+LEAD = "lead_frames"
+"""Metadata of an encoder that hears the first words of a stream better behind so many feature frames of silence."""
 MOST_AHEAD = 32
 """Frames of look-ahead at most."""
 COUNT = "processed_lens"
@@ -152,6 +154,8 @@ class Encoder:
         """Feature frames it advances per step."""
         self.delay_frames = metadata_int(path, {DELAY: "0", **self.metadata}, DELAY, 0, 1000)
         """Feature frames that what comes out of a step lies behind what goes in."""
+        self.lead_frames = metadata_int(path, {LEAD: "0", **self.metadata}, LEAD, 0, 1000)
+        """Feature frames of silence that a search may put before the first of a stream."""
         self.look_ahead = metadata_int(path, {AHEAD: "0", **self.metadata}, AHEAD, 0, MOST_AHEAD)
         """Frames of its own that each layer looks ahead; 0 where that cannot be chosen."""
         self.growing = self._read_look_ahead(path, states) if self.look_ahead else None

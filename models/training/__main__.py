@@ -316,6 +316,7 @@ def log(work: Work = Path("work"), run_name: Annotated[str, typer.Option("--run"
 for command in (
     language_commands.texts,
     language_commands.lm_transformer,
+    language_commands.lm_sentences,
     language_commands.pronunciation,
     contextual_commands.bias_prepare,
     contextual_commands.bias_train,

@@ -4,28 +4,48 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from ..transducer import ModelInfo, Transducer
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
-SEARCHES = (
-    ("int8", 8, True, True),
-    ("int8", 8, True, False),
-    ("int8", 8, False, False),
-    ("int8", 1, False, False),
-    ("float", 8, True, True),
+class Way(NamedTuple):
+    """A way to search."""
+
+    precision: str
+    """Of the graphs."""
+    beam: int
+    """Hypotheses followed."""
+    language: bool
+    """Whether the folder's n-gram helps."""
+    phones: bool
+    """Whether the phones do, at the end of an utterance."""
+    sentences: bool
+    """Whether whole sentences are scored then."""
+
+
+WAYS = (
+    Way("int8", 8, language=True, phones=True, sentences=True),
+    Way("int8", 8, language=True, phones=True, sentences=False),
+    Way("int8", 8, language=True, phones=False, sentences=False),
+    Way("int8", 8, language=False, phones=False, sentences=False),
+    Way("int8", 1, language=False, phones=False, sentences=False),
+    Way("float", 8, language=True, phones=True, sentences=True),
 )
-"""Graphs, hypotheses followed, and whether the folder's language model and the phones help, of each row."""
+"""One for each row."""
 
 
-def evaluate(folder: Path, manifest: Path, precision: str, beam: int, language: bool, phones: bool) -> dict[str, float]:
+def evaluate(folder: Path, manifest: Path, way: Way) -> dict[str, float]:
     """Run ``nearword evaluate`` on one manifest and return its figures."""
     key = "aligned_text" if manifest.suffix == ".jsonl" else "text"
     command = [sys.executable, "-m", "nearword.runtime.cli", "evaluate", str(manifest), "--text-key", key]
-    command += ["--model", str(folder), "--precision", precision, "--beam", str(beam), "--format", "json"]
-    command += [*([] if language else ["--lm", "none"]), *([] if phones else ["--no-phones"])]
+    precision = "auto" if way.precision == "int8" else way.precision
+    command += ["--model", str(folder), "--precision", precision, "--beam", str(way.beam), "--format", "json"]
+    command += [] if way.language else ["--lm", "none"]
+    command += [] if way.phones else ["--no-phones"]
+    command += [] if way.sentences else ["--no-sentences"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     figures: dict[str, float] = json.loads(output)
     return figures
@@ -34,23 +54,23 @@ def evaluate(folder: Path, manifest: Path, precision: str, beam: int, language: 
 def figures_table(folder: Path, manifests: list[Path]) -> str:
     """Return the table of error rates: every manifest, int8 and float where the folder has both."""
     has_float = any(not path.name.endswith(".int8.onnx") for path in folder.glob("encoder*.onnx"))
-    heads = ("set", "graphs", "beam", "n-gram", "phones", "utterances", "words", "WER %", "95 % interval")
+    heads = ("set", "graphs", "beam", "n-gram", "phones", "sentences", "utterances", "words", "WER %", "95 % interval")
     lines = [
         "| " + " | ".join((*heads, "sub / del / ins", "CPU s per s")) + " |",
-        "| --- " * 11 + "|",
+        "| --- " * 12 + "|",
     ]
     for manifest in manifests:
-        for precision, beam, language, phones in SEARCHES:
-            if precision == "float" and not has_float:
+        for way in WAYS:
+            if way.precision == "float" and not has_float:
                 continue
-            row = evaluate(folder, manifest, "auto" if precision == "int8" else "float", beam, language, phones)
+            row = evaluate(folder, manifest, way)
             interval = f"{100 * row['wer_low']:.1f} to {100 * row['wer_high']:.1f}"
             parts = f"{row['substitutions']} / {row['deletions']} / {row['insertions']}"
             cells = [
                 f"{manifest.parent.name}/{manifest.stem}",
-                precision,
-                beam,
-                *("yes" if used else "no" for used in (language, phones)),
+                way.precision,
+                way.beam,
+                *("yes" if used else "no" for used in way[2:]),
                 row["utterances"],
                 row["words"],
                 f"{100 * row['wer']:.1f}",

@@ -10,10 +10,13 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from ..encoder import AHEAD, AHEAD_SIZE, DELAY, PHONES
+from ..encoder import AHEAD, AHEAD_SIZE, DELAY, LEAD, PHONES
 from . import lexicon
 from .graph_writing import Graph, gelu, info
 from .model import NUM_BINS, ModelConfig, frequencies
+
+LEAD_FRAMES = 20
+"""Feature frames of silence before a stream: few recordings of the training sets begin with a word."""
 
 
 def convolution(graph: Graph, x: str, name: str, frames: int, stride: int) -> str:
@@ -193,6 +196,7 @@ def encoder_graph(weights: dict[str, npt.NDArray[np.float32]], config: ModelConf
             "T": config.input_frames,
             "decode_chunk_len": config.chunk_frames,
             DELAY: 2 * config.delay,
+            LEAD: LEAD_FRAMES,
             AHEAD: config.look_ahead,
             AHEAD_SIZE: width,
             PHONES: " ".join(("blank", *lexicon.PHONES)),

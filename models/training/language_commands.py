@@ -7,6 +7,9 @@ import typer
 
 from .options import Speech, Work, writable
 
+HEAD = 32
+"""Width of an attention head."""
+
 
 def texts(
     speech: Speech,
@@ -75,6 +78,51 @@ def lm_transformer(
     )  # fmt: skip
     export_language_model(model, folder / "tokenizer.model", folder)
     print(f"{folder}: {model.parameter_count():,} parameters")
+
+
+def lm_sentences(
+    texts: Annotated[Path, typer.Argument(help="What it learns, a sentence a line: what `texts` writes.", exists=True)],
+    output: Annotated[Path, typer.Argument(callback=writable, help="The graph to write: lm.onnx of a model folder.")],
+    pieces: Annotated[Path, typer.Option(help="bpe.model of that folder.", exists=True)],
+    work: Work = Path("work"),
+    dim: Annotated[int, typer.Option(min=32, help="Width; a multiple of 32.")] = 192,
+    blocks: Annotated[int, typer.Option(min=1, help="Layers.")] = 4,
+    updates: Annotated[int, typer.Option(min=1, help="Steps, about 0.15 s each on a core.")] = 22_000,
+    threads: int = 1,
+    seed: int = 1,
+) -> None:
+    """Train the transformer that scores whole sentences at the end of an utterance; goes on where it was cut off."""
+    import torch
+    from rich.progress import Progress
+
+    from ..pieces import open_pieces
+    from .language_model import LanguageModelConfig, LanguageModelTraining, train_language_model
+    from .language_model_export import export_sentence_model
+
+    if dim % HEAD:
+        raise typer.BadParameter(f"is {dim}; expected a multiple of {HEAD}", param_hint="--dim")
+    torch.set_num_threads(threads)
+    work.mkdir(parents=True, exist_ok=True)
+    processor = open_pieces(pieces)
+    config = LanguageModelConfig(
+        vocab_size=processor.get_piece_size() + 1, dim=dim, blocks=blocks, heads=dim // HEAD, max_positions=96,
+        dropout=0.0, begin=0, end=processor.get_piece_size(),
+    )  # fmt: skip
+    training = LanguageModelTraining(
+        updates=updates, batch_tokens=1536, generated=0.0, peak_rate=2e-3, held_out=2000, seed=seed
+    )
+    with Progress() as bar:
+        task = bar.add_task("Train", total=updates)
+        model = train_language_model(
+            texts.read_text("utf-8").splitlines(), lambda text: list(processor.EncodeAsIds(text)), config, training,
+            lambda update, loss, fit: bar.print(
+                f"{update:6}  loss {loss:.3f} per piece, perplexity {fit:.1f} per word"
+            ),
+            checkpoint=work / "sentences.pt",
+            step=lambda update: bar.update(task, completed=update),
+        )  # fmt: skip
+    export_sentence_model(model, output)
+    print(f"{output}: {model.parameter_count():,} parameters")
 
 
 def pronunciation(

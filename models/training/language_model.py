@@ -1,7 +1,8 @@
 """A small causal transformer over word pieces, for rescoring: its network, its text, its training.
 
 Pre-norm blocks after GPT-2 (Radford et al. 2019) with the embedding shared between input and output. It is trained
-for minutes on one core: sentences are whole and short, and what the files say little about comes from templates.
+for minutes on one core, that of a speech model's folder for an hour: sentences are whole and short, and what the files
+say little about comes from templates.
 """
 
 import io
@@ -9,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -18,10 +20,13 @@ from torch.nn import functional
 
 from ..pieces import open_pieces
 from .phrases import generate
+from .train import fast_products
 
 UNKNOWN_ID, BEGIN_ID, END_ID = 0, 1, 2
 """SentencePiece's own numbers."""
 Encode: TypeAlias = Callable[[str], list[int]]
+POOL = 4000
+"""Sentences that are sorted by length at a time."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class LanguageModelConfig:
     """Longest sentence in pieces, begin and end included; what is longer is cut off in training."""
     dropout: float = 0.1
     """Share of values left out in training."""
+    begin: int = BEGIN_ID
+    """Token before the first."""
+    end: int = END_ID
+    """Token behind the last."""
 
     def to_dict(self) -> dict[str, int | float]:
         """Return the fields as plain values."""
@@ -62,6 +71,8 @@ class LanguageModelTraining:
     """Of matrices."""
     held_out: int = 1000
     """Distinct sentences of the text that are kept out of training, to measure the fit on."""
+    save_every: int = 500
+    """Updates between checkpoints, where there is a file for them."""
     seed: int = 1
     """Of weights, order and templates."""
 
@@ -144,35 +155,42 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int, path: Path) -> Encode
 def batches(
     texts: Sequence[str], encode: Encode, config: LanguageModelConfig, training: LanguageModelTraining
 ) -> Iterator[Tensor]:
-    """Yield batches of sentences of like length [N, T] without end, padded with ``END_ID``."""
+    """Yield batches of sentences of like length [N, T] without end, padded with the token of the end."""
     rng = random.Random(training.seed)
-    templates = generate(training.seed)
+    drawn = _drawn(texts, training.generated, rng, generate(training.seed))
     while True:
-        pool = [
-            encode(next(templates) if not texts or rng.random() < training.generated else rng.choice(texts))
-            for _ in range(2000)
-        ]
-        pool.sort(key=len)
+        pool = sorted(map(encode, islice(drawn, POOL)), key=len)
         packed: list[list[list[int]]] = [[]]
         for ids in pool:
-            row = [BEGIN_ID, *ids, END_ID][: config.max_positions]
+            row = [config.begin, *ids, config.end][: config.max_positions]
             if packed[-1] and (len(packed[-1]) + 1) * len(row) > training.batch_tokens:
                 packed.append([])
             packed[-1].append(row)
         rng.shuffle(packed)
-        yield from map(_padded, packed)
+        for rows in packed:
+            yield _padded(rows, config.end)
 
 
-def _padded(rows: Sequence[list[int]]) -> Tensor:
+def _drawn(texts: Sequence[str], generated: float, rng: random.Random, templates: Iterator[str]) -> Iterator[str]:
+    """Yield the texts, each as often as all others, and templates between them."""
+    while True:
+        for text in rng.sample(texts, len(texts)) if texts else [next(templates)]:
+            while rng.random() < generated:
+                yield next(templates)
+            yield text
+
+
+def _padded(rows: Sequence[list[int]], end: int) -> Tensor:
     longest = max(map(len, rows))
-    return torch.tensor([row + [END_ID] * (longest - len(row)) for row in rows])
+    return torch.tensor([row + [end] * (longest - len(row)) for row in rows])
 
 
 def sentence_log_probs(model: CausalLanguageModel, ids: Tensor) -> Tensor:
     """Return the log-probability of each sentence [N] of padded ``ids`` [N, T], its end included."""
-    losses = functional.cross_entropy(model(ids[:, :-1]).transpose(1, 2), ids[:, 1:], reduction="none")
+    logits = model(ids[:, :-1]).float()
+    losses = functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")
     # of the ends only the first counts
-    real = functional.pad(ids[:, 1:-1] != END_ID, (1, 0), value=True)
+    real = functional.pad(ids[:, 1:-1] != model.config.end, (1, 0), value=True)
     return -(losses * real).sum(1)
 
 
@@ -180,12 +198,12 @@ def perplexity(model: CausalLanguageModel, texts: Sequence[str], encode: Encode)
     """Return the perplexity per word and sentence end: comparable between models with other pieces."""
     model.eval()
     total, words = 0.0, 0
-    ordered = sorted(texts, key=len)
+    ordered, config = sorted(texts, key=len), model.config
     with torch.no_grad():
         for first in range(0, len(ordered), 50):
             part = ordered[first : first + 50]
-            rows = [[BEGIN_ID, *encode(text), END_ID][: model.config.max_positions] for text in part]
-            total += float(sentence_log_probs(model, _padded(rows)).sum())
+            rows = [[config.begin, *encode(text), config.end][: config.max_positions] for text in part]
+            total += float(sentence_log_probs(model, _padded(rows, config.end)).sum())
             words += sum(len(text.split()) + 1 for text in part)
     return math.exp(-total / words)
 
@@ -203,6 +221,9 @@ def train_language_model(
     config: LanguageModelConfig,
     training: LanguageModelTraining,
     told: Callable[[int, float, float], None] = lambda *_: None,
+    *,
+    checkpoint: Path | None = None,
+    step: Callable[[int], None] = lambda _: None,
 ) -> CausalLanguageModel:
     """Train a model on ``texts`` (sentences; may repeat) and templates.
 
@@ -212,6 +233,8 @@ def train_language_model(
         config: shape.
         training: settings.
         told: called now and then with update, loss per piece and perplexity per word on held-out sentences.
+        checkpoint: file from which a run that was interrupted goes on; of other settings it is not read.
+        step: called after each update.
     """
     torch.manual_seed(training.seed)
     kept, held_out = split(texts, training.held_out, training.seed)
@@ -222,20 +245,33 @@ def train_language_model(
         [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
         lr=training.peak_rate, betas=(0.9, 0.98), foreach=True,
     )  # fmt: skip
-    loss_sum = 0.0
+    loss_sum, done = 0.0, 0
+    settings = {**config.to_dict(), **asdict(training), "sentences": len(kept)}
+    if checkpoint is not None and checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        if saved["settings"] == settings:
+            model.load_state_dict(saved["model"])
+            optimizer.load_state_dict(saved["optimizer"])
+            done, loss_sum = saved["update"], saved["loss"]
     report_every = max(training.updates // 5, 1)
-    for update, ids in zip(range(1, training.updates + 1), batches(kept, encode, config, training), strict=False):
+    numbered = zip(range(1, training.updates + 1), batches(kept, encode, config, training), strict=False)
+    for update, ids in islice(numbered, done, None):
         rate = min(update / max(0.05 * training.updates, 1), 0.5 + 0.5 * math.cos(math.pi * update / training.updates))
         for group in optimizer.param_groups:
             group["lr"] = training.peak_rate * rate
         model.train()
-        pieces = int((ids[:, 1:] != END_ID).sum()) + len(ids)
-        loss = -sentence_log_probs(model, ids).sum() / pieces
+        pieces = int((ids[:, 1:] != config.end).sum()) + len(ids)
+        with fast_products(True, torch.device("cpu")):
+            loss = -sentence_log_probs(model, ids).sum() / pieces
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         loss_sum += loss.item()
+        step(update)
+        if checkpoint is not None and (update % training.save_every == 0 or update == training.updates):
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save({**state, "update": update, "loss": loss_sum, "settings": settings}, checkpoint)
         if update % report_every == 0 or update == training.updates:
             told(update, loss_sum / report_every, perplexity(model, held_out, encode) if held_out else math.nan)
             loss_sum = 0.0

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from .graph_writing import Graph, info
+from .graph_writing import QUANTISED_OPERATORS, Graph, info, without_advice
 from .language_model import BEGIN_ID, END_ID, CausalLanguageModel, LanguageModelConfig
 
 HIDDEN = np.float32(1e9)
@@ -45,7 +45,7 @@ def language_model_graph(weights: dict[str, Any], config: LanguageModelConfig) -
         x = g.op("Add", x, g.linear(g.op("Reshape", mixed, g.ints(0, 0, dim)), f"{name}.project"))
         inner = g.silu(g.linear(g.norm(x, f"{name}.feed_norm"), f"{name}.expand"))
         x = g.op("Add", x, g.linear(inner, f"{name}.contract"))
-    g.op("MatMul", g.norm(x, "norm"), g.op("Transpose", embedding, perm=[1, 0]), output="logits")
+    g.op("MatMul", g.norm(x, "norm"), g.constant("unembedding", weights["embedding.weight"].T), output="logits")
     shape: list[int | str] = ["N", "T"]
     return g.model(
         [
@@ -56,6 +56,21 @@ def language_model_graph(weights: dict[str, Any], config: LanguageModelConfig) -
         [info("logits", [*shape, config.vocab_size])],
         {"model_type": "causal_lm", "vocab_size": config.vocab_size, "max_position_embeddings": config.max_positions},
     )
+
+
+def export_sentence_model(model: CausalLanguageModel, path: Path) -> None:
+    """Write ``lm.onnx`` of a model's folder: int8 matrices, a scale per column, activations at run time."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    weights = {name: value.detach().float().numpy() for name, value in model.state_dict().items()}
+    with without_advice():
+        quantize_dynamic(
+            language_model_graph(weights, model.config),
+            path,
+            op_types_to_quantize=QUANTISED_OPERATORS,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
 
 
 def export_language_model(model: CausalLanguageModel, tokenizer: Path, folder: Path) -> None:

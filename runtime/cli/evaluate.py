@@ -39,6 +39,7 @@ from .searching import (
     LanguageModel,
     LanguageWeight,
     Phones,
+    Sentences,
     Strength,
     loaded_model,
     search_options,
@@ -97,6 +98,7 @@ def evaluate(
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
+    sentences: Sentences = True,
     attention: Attention = False,
     effort: EffortOption = Effort.full,
     channel: OneChannel = "mix",
@@ -131,7 +133,16 @@ def evaluate(
         loaded = loaded_model(model, precision, threads=threads, look_ahead=look_ahead)
         load_seconds = time.perf_counter() - started
         search = search_options(
-            loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention, effort=effort
+            loaded,
+            beam,
+            bias,
+            bias_strength,
+            lm,
+            lm_weight,
+            phones=phones,
+            sentences=sentences,
+            attention=attention,
+            effort=effort,
         )
         understanding = understanding_of(loaded, grammar, Format.text)
         requests = request_model(understand, Format.text)

@@ -43,6 +43,7 @@ from .searching import (
     LanguageModel,
     LanguageWeight,
     Phones,
+    Sentences,
     Strength,
     loaded_model,
     search_options,
@@ -141,6 +142,7 @@ def listen(
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
+    sentences: Sentences = True,
     attention: Attention = False,
     effort: EffortOption = Effort.full,
     rescore: RescoreUrl = None,
@@ -175,7 +177,16 @@ def listen(
     audio = _make_source(source, device, one, raw_format(rate, channels, sample_format))
     loaded = loaded_model(model, precision, look_ahead=look_ahead)
     search = search_options(
-        loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention, effort=effort
+        loaded,
+        beam,
+        bias,
+        bias_strength,
+        lm,
+        lm_weight,
+        phones=phones,
+        sentences=sentences,
+        attention=attention,
+        effort=effort,
     )
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     commands = None if grammar is None else read_commands(grammar)

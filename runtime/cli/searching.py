@@ -61,6 +61,14 @@ Phones = Annotated[
         help="At the end of an utterance, compare the words with the phones that were heard, if the model tells them.",
     ),
 ]
+Sentences = Annotated[
+    bool,
+    typer.Option(
+        "--sentences/--no-sentences",
+        help="At the end of an utterance, score what may have been said as whole sentences, if the model has a network"
+        " for that; never with another --lm than the model's own.",
+    ),
+]
 Attention = Annotated[
     bool,
     typer.Option(
@@ -114,6 +122,7 @@ def search_options(
     weight: float | None = None,
     *,
     phones: bool = True,
+    sentences: bool = True,
     attention: bool = False,
     effort: Effort = Effort.full,
 ) -> "SearchOptions":
@@ -125,7 +134,7 @@ def search_options(
         ModelError: less than full effort is asked for of a model without a cheap branch, or of another look-ahead.
     """
     from ..search import BeamSettings, SearchOptions
-    from ..search.language import DEFAULT_WEIGHT, Fusion, load_own
+    from ..search.language import DEFAULT_WEIGHT, Fusion, own_language
 
     if strength is not None and not bias:
         raise typer.BadParameter("there is nothing to boost; give --bias FILE too", param_hint="--bias-strength")
@@ -143,16 +152,16 @@ def search_options(
     if effort is not Effort.full:
         model.encoder_stream(effort=effort.value)  # told at once where the model has no branch, or another look-ahead
     beams = BeamSettings(max_active=beam)
-    options = SearchOptions(beams, bias=biasing, phones=phones, attention=attention, effort=effort.value)
+    options = SearchOptions(
+        beams, bias=biasing, phones=phones, sentences=sentences, attention=attention, effort=effort.value
+    )
     if language is None and weight is None:
         return options
+    weight = DEFAULT_WEIGHT if weight is None else weight
     if language is None:
-        ngram = load_own(model)
-    elif str(language) == "none":
-        ngram = None
-    else:
-        from ...lattice.language import load_ngram
+        return replace(options, language=own_language(model, weight))
+    if str(language) == "none":
+        return replace(options, language=None)
+    from ...lattice.language import load_ngram
 
-        ngram = load_ngram(language, model.vocabulary.tokens)
-    scorer = None if ngram is None else Fusion(model, ngram, DEFAULT_WEIGHT if weight is None else weight)
-    return replace(options, language=scorer)
+    return replace(options, language=Fusion(model, load_ngram(language, model.vocabulary.tokens), weight))

@@ -43,6 +43,7 @@ from .searching import (
     LanguageModel,
     LanguageWeight,
     Phones,
+    Sentences,
     Strength,
     loaded_model,
     search_options,
@@ -117,6 +118,7 @@ def transcribe(
     lm: LanguageModel = None,
     lm_weight: LanguageWeight = None,
     phones: Phones = True,
+    sentences: Sentences = True,
     attention: Attention = False,
     effort: EffortOption = Effort.full,
     rescore: RescoreUrl = None,
@@ -163,7 +165,16 @@ def transcribe(
     lattices = LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = loaded_model(model, precision, threads=threads, look_ahead=look_ahead)
     search = search_options(
-        loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, attention=attention, effort=effort
+        loaded,
+        beam,
+        bias,
+        bias_strength,
+        lm,
+        lm_weight,
+        phones=phones,
+        sentences=sentences,
+        attention=attention,
+        effort=effort,
     )
     understanding = understanding_of(loaded, grammar, output_format)
     requests = request_model(understand, output_format)

@@ -19,6 +19,7 @@ from ...models.samples import Samples
 from ..search import Search
 from .encoder_stream import AudioEncoder
 from .second_pass import PhonesHeard, SecondPass
+from .sentences import Sentences
 from .session import Session
 from .timing import Stopwatch
 
@@ -57,12 +58,16 @@ class DecodeLoop:
         self.second_pass = SecondPass.of(session.model, session.options)
         """What is done at the end of an utterance; None without."""
         options = session.options
+        self.sentences = Sentences.of(session.model, options)
+        """How probable whole sentences are, at the end of an utterance; None: nobody knows."""
         self.encoder = AudioEncoder(
             session.model,
             phones=options.hears_phones(session.model),
             tap=tap_for_both(tap, anchor),
             gate=anchor,
             effort=options.effort,
+            # the greedy search gives what other decoders of these graphs do, and a wake word has its place in the audio
+            lead=anchor is None and not options.is_greedy(),
         )
         """What the searches hear."""
         self.search: Search = session.begin_search()
@@ -76,6 +81,11 @@ class DecodeLoop:
         self._recent: deque[Encoded] = deque(maxlen=math.ceil(lead))
         self._followers: list[Follower] = []
         self._anchor = anchor
+
+    @property
+    def rescores(self) -> bool:
+        """Whether more than the search has a say at the end of an utterance, so that its words may change then."""
+        return self.second_pass is not None or self.sentences is not None
 
     @property
     def follows_speaker(self) -> bool:
@@ -141,6 +151,8 @@ class DecodeLoop:
         self.session.refresh(self.search)
         if self.second_pass is not None:
             self.second_pass.prepare()
+        if self.sentences is not None:
+            self.sentences.prepare()
 
     def completed(self, silence: float = 0.0) -> tuple[Search, PhonesHeard]:
         """Return search and phones as they would be if silence followed: with all that was heard, the loop untouched.

@@ -46,11 +46,13 @@ class AudioEncoder:
         tap: Tap | None = None,
         gate: "SpeakerGate | None" = None,
         effort: Effort = "full",
+        lead: bool = True,
     ) -> None:
         """Begin a stream; with ``phones`` it tells phones too, if the model does, with ``tap`` what that reads.
 
         With a ``gate``, which needs its tap, only what one speaker says is let through. With less than full ``effort``
-        some steps take the encoder's cheap branch.
+        some steps take the encoder's cheap branch. Silence goes before the first sample where the model wants that;
+        without ``lead`` nothing does.
         """
         self._model, self._phones, self._tap = model, phones, tap
         self._gate, self._effort = gate, effort
@@ -60,12 +62,12 @@ class AudioEncoder:
         """What was accepted since a step was due."""
         self._accepted = 0
         """Samples in all."""
-        self._position = 0
+        self._position = -model.encoder.lead_frames if lead else 0
         """Feature frame at which the next step begins."""
         self._paused = False
         self._completed: tuple[tuple[int, int, int], list[Encoded]] | None = None
         """Where the latest completion began, up to where audio was heard, how many frames of silence; its steps."""
-        self.origin = -model.info.delay_frames
+        self.origin = self._position - model.info.delay_frames
         """Feature frame of the first encoder frame since the latest start; a model's delay lies before it."""
 
     def _fresh(self) -> EncoderStream | BranchingStream:
@@ -94,12 +96,20 @@ class AudioEncoder:
         chunk_frames, chunk_shift = self._model.info.chunk_frames, self._model.info.chunk_shift
         self._features.accept(samples)
         while self._position + chunk_frames <= self._features.frames_ready:
-            step, position = self._encoder.run(self._features.take(self._position, chunk_frames)), self._position
+            step, position = self._encoder.run(self._frames(chunk_frames)), self._position
             self._position += chunk_shift
             if self._gate is not None:
                 step = self._begin_anew(self._gate, self._gate.accept(step, position), position)
             if len(step.out):
                 yield step
+
+    def _frames(self, count: int) -> Features:
+        """Return the next frames; before the first of the stream there is silence."""
+        silent = max(0, -self._position)
+        if not silent:
+            return self._features.take(self._position, count)
+        heard = self._features.take(0, count - silent) if count > silent else np.zeros((0, NUM_BINS), np.float32)
+        return np.concatenate([np.full((min(count, silent), NUM_BINS), SILENCE, np.float32), heard])
 
     def _begin_anew(self, gate: "SpeakerGate", step: Encoded, position: int) -> Encoded:
         """Begin anew behind a wake word that ends in a step at ``position``; returns what lies before."""
@@ -139,7 +149,7 @@ class AudioEncoder:
         padding = max(0, round((delay - silence) / FRAME_SECONDS))
         key = self._position, ready, padding
         if self._completed is None or self._completed[0] != key:
-            heard = self._features.take(self._position, ready - self._position)
+            heard = self._frames(ready - self._position)
             steps = encode_to_end(self._encoder, self._model.info, heard, padding)
             if self._gate is not None:
                 gate, shift = self._gate.fork(), self._model.info.chunk_shift

@@ -161,7 +161,7 @@ class Hypothesis:
         """Return the words as far as the search is, without completion, and how many of them will not change."""
         words = self._words(self._loop.search, now) if self.is_completed else self.words
         stable = self._loop.stable()[0]
-        if self._loop.second_pass is not None:
+        if self._loop.rescores:
             stable = sum(word.end <= now - STABLE_SECONDS for word in words[:stable])
         return words, stable
 
@@ -187,7 +187,7 @@ class Hypothesis:
         except LatticeError:
             return UtteranceResult(words, (), None)
         words, lattice = reading.words, self._timeline.shifted(reading.lattice, now)
-        if reading.second_pass is not None:
+        if reading.rescored:
             found = best_words(lattice, words)
             promised = len(self._promised)
             # a lattice without what was promised is one that was cut down to next to nothing

@@ -8,7 +8,7 @@ from ...lattice import Lattice, LatticeError, TokenLattice, align, n_best, path_
 from ...lattice.nbest import Path
 from ..search import Search, TwoSearches
 from .decode_loop import DecodeLoop
-from .second_pass import PhonesHeard, SecondPass, word_lattice
+from .second_pass import PhonesHeard, SecondPass, beginning_with, word_lattice
 from .transcript import Word
 
 WordsOf = Callable[[Search], tuple[Word, ...]]
@@ -25,6 +25,8 @@ class Reading:
     """What may have been said, with the phones that were heard in its acoustic scores."""
     second_pass: SecondPass | None
     phones: PhonesHeard
+    rescored: bool
+    """Whether more than the search has a say in the lattice, so that its best words may be others."""
 
     @cached_property
     def best(self) -> Path:
@@ -113,7 +115,9 @@ def _read(
 ) -> Reading:
     session = loop.session
     lattice = word_lattice(session.model, tokens, session.options.lattice, lower=lower)
+    if loop.sentences is not None:
+        lattice = loop.sentences.rescore(beginning_with(lattice, promised))
     if second is not None:
         spoken = spoken or loop.follows_speaker
         lattice = second.rescore(lattice, phones.log_probs(), words, promised, spoken=spoken)
-    return Reading(words, lattice, second, phones)
+    return Reading(words, lattice, second, phones, second is not None or loop.sentences is not None)

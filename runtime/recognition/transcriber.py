@@ -25,6 +25,7 @@ from .decode_loop import DecodeLoop
 from .reading import Reading, read_best
 from .second_pass import best_words
 from .session import Session
+from .timeline import Timeline
 from .transcript import Transcript, make_transcript
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class Transcriber:
         self._grammar = None if grammar is None else grammar.searches()
         if self._grammar is not None:
             self._loop.follow(self._grammar)
+        self._timeline = Timeline()
+        self._timeline.begin(self._loop.encoder.origin)
         self._samples = 0
         self._result: Transcript | None = None
 
@@ -157,9 +160,10 @@ class Transcriber:
 
     def _reading(self) -> Reading:
         loop = self._loop
-        return read_best(
+        reading = read_best(
             loop, loop.search, loop.phones, lambda search: self._transcript(search).words, lower=self._lower
         )
+        return replace(reading, lattice=self._timeline.shifted(reading.lattice, self._samples / SAMPLE_RATE))
 
     @property
     def command(self) -> "Command | None":
@@ -187,7 +191,7 @@ class Transcriber:
 
     def _last(self) -> Transcript:
         result = self.partial
-        if self._loop.second_pass is None or not result.words:
+        if not self._loop.rescores or not result.words:
             return result
         reading = self._reading()
         words = best_words(reading.lattice, reading.words)

@@ -47,6 +47,10 @@ class SearchOptions:
     phones: bool = True
     """Whether the words are compared with the phones that were heard, at the end of an utterance and where the model
     tells them (see ``recognition.second_pass``); never in the greedy search, which has nothing to choose from."""
+    sentences: bool = True
+    """Whether what may have been said is scored as whole sentences at the end of an utterance, where the model has a
+    network for that (see ``recognition.sentences``) and its own language model takes part in the search; never in the
+    greedy search."""
     effort: Effort = "full"
     """How much of the encoder is computed for each step; below ``full`` only of models that have a cheap branch (see
     ``models.branching``)."""

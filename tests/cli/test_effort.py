@@ -23,11 +23,11 @@ def test_an_effort_that_there_is_not_is_refused(run_cli) -> None:
 
 
 def test_words_come_with_every_effort(run_cli) -> None:
-    full, default, balanced = (
+    full, default, low = (
         run_cli("transcribe", DEMO, "-f", "json", *options)
-        for options in (("--effort", "full"), (), ("--effort", "balanced"))
+        for options in (("--effort", "full"), (), ("--effort", "low"))
     )
     assert full.stdout == default.stdout
-    words, fewer = (json.loads(result.stdout.splitlines()[0]) for result in (full, balanced))
-    assert words != fewer  # some steps were cheap: times or confidences differ
-    assert balanced.returncode == 0
+    assert full.stdout != low.stdout  # some steps were cheap: times or confidences differ
+    assert low.returncode == 0
+    assert json.loads(low.stdout.splitlines()[0])["words"]

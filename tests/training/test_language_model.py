@@ -13,8 +13,10 @@ pytest.importorskip("faker")
 from nearword.lattice.language import load_ngram, save_ngram, train_words
 from nearword.lattice.rescoring import Request
 from nearword.lattice.rescoring.contract import read_answer
+from nearword.lattice.rescoring.token_tree import TokenTree
 from nearword.lattice.service.language_models import NgramLanguageModel, Weights
 from nearword.lattice.service.transformer import load_transformer
+from nearword.models.sentence_model import SentenceModel
 from nearword.models.training.language_model import (
     BEGIN_ID,
     END_ID,
@@ -28,7 +30,7 @@ from nearword.models.training.language_model import (
     train_language_model,
     train_tokenizer,
 )
-from nearword.models.training.language_model_export import export_language_model
+from nearword.models.training.language_model_export import export_language_model, export_sentence_model
 from rescoring_helpers import Process, heard
 
 TEXTS = [
@@ -52,9 +54,9 @@ def encode(tokenizer: Path):
     return train_tokenizer(TEXTS, SMALL.vocab_size, tokenizer)
 
 
-def random_model() -> CausalLanguageModel:
+def random_model(config: LanguageModelConfig = SMALL) -> CausalLanguageModel:
     torch.manual_seed(3)
-    model = CausalLanguageModel(SMALL).eval()
+    model = CausalLanguageModel(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -144,3 +146,50 @@ def test_too_little_text_for_the_vocabulary_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="vocab_size is 5000; the text is too little"):
         train_tokenizer(TEXTS, 5000, tmp_path / "tokenizer.model")
     assert not list(tmp_path.iterdir())
+
+
+OWN = LanguageModelConfig(vocab_size=35, dim=32, blocks=2, heads=2, max_positions=32, dropout=0.0, begin=0, end=34)
+"""Over a speech model's pieces: the blank is the beginning, and the end comes after the last piece."""
+
+
+def test_what_was_cut_off_goes_on_as_if_it_had_not_been(encode, tmp_path: Path) -> None:
+    training = LanguageModelTraining(updates=12, batch_tokens=256, generated=0.0, held_out=10, save_every=5)
+    whole = train_language_model(TEXTS, encode, OWN, training)
+    checkpoint = tmp_path / "sentences.pt"
+
+    class CutOffError(Exception):
+        pass
+
+    def stop(update: int) -> None:
+        if update == 8:
+            raise CutOffError
+
+    with pytest.raises(CutOffError):
+        train_language_model(TEXTS, encode, OWN, training, checkpoint=checkpoint, step=stop)
+    done: list[int] = []
+    again = train_language_model(TEXTS, encode, OWN, training, checkpoint=checkpoint, step=done.append)
+    assert done == [6, 7, 8, 9, 10, 11, 12]
+    for one, other in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    other_settings = LanguageModelTraining(updates=3, batch_tokens=256, generated=0.0, held_out=10)
+    done.clear()
+    train_language_model(TEXTS, encode, OWN, other_settings, checkpoint=checkpoint, step=done.append)
+    assert done == [1, 2, 3]
+
+
+def test_the_graph_of_a_speech_models_folder_scores_a_tree_in_int8(encode, tmp_path: Path) -> None:
+    model = random_model(OWN)
+    export_sentence_model(model, tmp_path / "lm.onnx")
+    network = SentenceModel(tmp_path / "lm.onnx", OWN.vocab_size - 1)
+    assert (network.begin, network.end, network.positions) == (OWN.begin, OWN.end, OWN.max_positions)
+    rows = [[0, *encode(text), 34] for text in ("open the door in the hall", "open the door in the kitchen")]
+    tree = TokenTree()
+    for row in rows:
+        for place in range(1, len(row)):
+            tree.ask(tree.walk(row[:place]), row[place])
+    answers = tree.answers(network.logits(*tree.feeds(network.positions)))
+    with torch.no_grad():
+        wanted = [sentence_log_probs(model, torch.tensor([row])).item() for row in rows]
+    found = [answers[: len(rows[0]) - 1].sum(), answers[len(rows[0]) - 1 :].sum()]
+    assert found == pytest.approx(wanted, rel=0.03)
+    assert (tmp_path / "lm.onnx").stat().st_size < 2 * model.parameter_count()
