@@ -27,12 +27,12 @@ class Way(NamedTuple):
 
 
 WAYS = (
-    Way("int8", 8, language=True, phones=True, sentences=True),
-    Way("int8", 8, language=True, phones=True, sentences=False),
-    Way("int8", 8, language=True, phones=False, sentences=False),
-    Way("int8", 8, language=False, phones=False, sentences=False),
+    Way("int8", 12, language=True, phones=True, sentences=True),
+    Way("int8", 12, language=True, phones=True, sentences=False),
+    Way("int8", 12, language=True, phones=False, sentences=False),
+    Way("int8", 12, language=False, phones=False, sentences=False),
     Way("int8", 1, language=False, phones=False, sentences=False),
-    Way("float", 8, language=True, phones=True, sentences=True),
+    Way("float", 12, language=True, phones=True, sentences=True),
 )
 """One for each row."""
 

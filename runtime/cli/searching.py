@@ -93,7 +93,7 @@ EffortOption = Annotated[
         help="How much of the encoder is computed, if the model has a cheap branch. low: least, and more errors.",
     ),
 ]
-DEFAULT_BEAM = 8
+DEFAULT_BEAM = 12
 
 
 def loaded_model(name: str, precision: Precision, *, threads: int = 1, look_ahead: float | None = None) -> "Transducer":

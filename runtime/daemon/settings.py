@@ -49,7 +49,7 @@ class ServeSettings:
     """Graphs to use, if the model has both: ``auto``, ``int8``, ``float``."""
     languages: tuple[str, ...] = ("en",)
     """Languages that the model knows, as tags (``en``, ``en-US``)."""
-    beam: int = 8
+    beam: int = 12
     """Hypotheses to follow."""
     look_ahead: float = 0.0
     """Seconds that the encoder hears ahead of what it tells, of models where that can be chosen; 0: the model's own."""

@@ -77,7 +77,7 @@ class BeamSearch:
         reach = min(PHRASES_REACH, max(0.0, settings.max_active / 4 - 1))
         more = min(2 * settings.max_active, 1024)
         self._phrase_settings = replace(settings, beam=settings.beam + reach, max_active=more)
-        """How far tokens are looked at, and how many, where phrases are boosted: names begin far from the top."""
+        """Where phrases are boosted: names begin far from the top, and what else was said needs places beside them."""
         self._scorers = ScoreFusion(len(model.vocabulary), bias, language)
         self.attention = attention
         """The list that is attended to from the next step on."""
@@ -131,7 +131,8 @@ class BeamSearch:
         return max(0, common_prefix([node.history for node, _ in self._live]) - self._dropped)
 
     @property
-    def _token_settings(self) -> BeamSettings:
+    def _phrasing(self) -> BeamSettings:
+        """The settings, wider while phrases are boosted."""
         return self._phrase_settings if self._scorers.has_bias else self._settings
 
     def rebias(self, bias: BiasScorer | None) -> None:
@@ -179,7 +180,7 @@ class BeamSearch:
     def advance(self, encoder_out: Array, phones: Array | None = None) -> None:
         """Search on through encoder frames [n, joiner_dim], with phones [2 * n, classes] where they are told."""
         # with a language model, tokens that phrases lift are found wherever they stand, see ``follow``
-        settings = self._settings if self._scorers.has_language else self._token_settings
+        settings = self._settings if self._scorers.has_language else self._phrasing
         step = JoinerScores(self.model, settings, encoder_out, self._listen(encoder_out, phones))
         blanks = 0.0
         for position in range(len(encoder_out)):
@@ -308,18 +309,18 @@ class BeamSearch:
         settings, scorers = self._settings, self._scorers
         ranked = sorted(staying)
         floor = threshold = ranked[-1] - settings.beam
-        if settings.recombine and settings.max_symbols == 1 and len(ranked) >= settings.max_active:
+        if settings.recombine and settings.max_symbols == 1 and len(ranked) >= self._phrasing.max_active:
             # what is worse than all that may stay is of use only where it meets one of them
-            floor = max(threshold, ranked[-settings.max_active])
+            floor = max(threshold, ranked[-self._phrasing.max_active])
         lead = math.inf
         if scorers.has_bias:
             given = [scorers.at(node.states).pending for node, _ in moving]
             if any(given):
                 ranked = sorted(map(operator.sub, staying, given))
             lead = ranked[-1] - min(BEAM_WITHOUT_PENDING, settings.beam)
-            if len(ranked) >= settings.max_active:
-                lead = max(lead, ranked[-settings.max_active])
-        return Limits(threshold, floor, lead, KEPT_CANDIDATES * self._token_settings.max_active, settings.recombine)
+            if len(ranked) >= self._phrasing.max_active:
+                lead = max(lead, ranked[-self._phrasing.max_active])
+        return Limits(threshold, floor, lead, KEPT_CANDIDATES * self._phrasing.max_active, settings.recombine)
 
     def _recombine(self, candidates: list[Candidate]) -> list[tuple[Node, float]]:
         """Return the nodes that live on out of what leads to them, the best first."""
@@ -330,7 +331,7 @@ class BeamSearch:
             scored.append((-score, order, group))
         scored.sort()
         least = scored[0][0] + self._settings.beam
-        chosen = [one for one in scored[: self._settings.max_active] if one[0] <= least]
+        chosen = [one for one in scored[: self._phrasing.max_active] if one[0] <= least]
         if self._scorers.has_bias and pending(chosen[0][2][0], self._scorers):
             chosen += self._without_pending(scored, len(chosen))
         out = []
@@ -355,7 +356,7 @@ class BeamSearch:
                 break
             costs.append(cost + pending(group[0], self._scorers))
         least = min(costs) + min(BEAM_WITHOUT_PENDING, self._settings.beam)
-        best = nsmallest(self._settings.max_active, zip(costs, itertools.count()))
+        best = nsmallest(self._phrasing.max_active, zip(costs, itertools.count()))
         return [scored[place] for place in sorted([k for cost, k in best if cost <= least and k >= chosen])]
 
     def _groups(self, candidates: list[Candidate]) -> list[tuple[int, list[Candidate]]]:

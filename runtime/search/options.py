@@ -119,6 +119,6 @@ class SearchOptions:
 
 
 DEFAULT_SEARCH = SearchOptions()
-"""Beam search over eight hypotheses with the model's own language model, nothing boosted."""
+"""Beam search over twelve hypotheses with the model's own language model, nothing boosted."""
 GREEDY = SearchOptions(BeamSettings(max_active=1))
 """The fast path."""

@@ -12,7 +12,7 @@ class BeamSettings:
         ValueError: a value is out of range; names the field.
     """
 
-    max_active: int = 8
+    max_active: int = 12
     """Nodes that live from one encoder frame to the next."""
     beam: float = 6.0
     """Log-probability by which a hypothesis may be worse than the best one."""

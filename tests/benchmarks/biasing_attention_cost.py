@@ -1,6 +1,6 @@
 """What attention to a list costs: a change of the list, decoding beside the list's other ways, memory.
 
-    python tests/benchmarks/biasing_attention_cost.py [--model M] [--beam 8] [--rounds 8] [FILE...]
+    python tests/benchmarks/biasing_attention_cost.py [--model M] [--beam 12] [--rounds 8] [FILE...]
 
 A list of 10 to 10,000 made-up names: milliseconds until a search may attend to it, all new and after one more name;
 bytes of its arrays, vectors apart. Decoding: processor time of FILEs (without, of the shipped recording) with fusion
@@ -27,7 +27,7 @@ SIZES = (10, 100, 300, 1000, 10_000)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="assistant-en")
-    parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument("--beam", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("files", nargs="*", type=Path, default=[DEMO])
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
 """Contacts: calls and messages to people on lists of 10 to 10,000, by a voice that training never heard.
 
     python tests/benchmarks/biasing_contacts.py synthesize FOLDER [--count 160] [--seed 11]
-    python tests/benchmarks/biasing_contacts.py measure FOLDER [--model M] [--beam 8] [--strength 0.5 ...]
+    python tests/benchmarks/biasing_contacts.py measure FOLDER [--model M] [--beam 12] [--strength 0.5 ...]
         [--sizes 10 100 1000 10000] [--templates | --everywhere] [--sherpa 1.5 ...]
         [--only none fusion spotting fusion+spotting attention attention+spotting all]
 
@@ -292,7 +292,7 @@ def main() -> None:
     parser.add_argument("--silent", action="store_true", help="nobody tells attention how phrases sound")
     parser.add_argument("--everywhere", action="store_true", help="without templates only")
     parser.add_argument("--model", default="assistant-en")
-    parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument("--beam", type=int, default=12)
     parser.add_argument("--strength", type=float, nargs="+", default=[0.5])
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--templates", action="store_true", help="with templates only")

@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--model", default="assistant-en")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10, 100, 1000])
     parser.add_argument("--word", action="append", default=[], help="a list of this word alone; again for more")
-    parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument("--beam", type=int, default=12)
     parser.add_argument("--strength", type=float, default=0.5)
     parser.add_argument("--limit", type=int, help="at most so many recordings of each set, spread over it")
     parser.add_argument("--way", choices=WAYS, default="fusion+spotting", help="how the list is used")

@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=["none", *WAYS], default=["none", "fusion+spotting", "all"])
     parser.add_argument("--sets", nargs="+", default=["commonvoice", "speechocean762"])
     parser.add_argument("--limit", type=int, help="at most so many recordings of each set, spread over it")
-    parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument("--beam", type=int, default=12)
     parser.add_argument("--strength", type=float, default=0.5)
     options = parser.parse_args()
     folder = os.environ.get("NEARWORD_SPEECH")

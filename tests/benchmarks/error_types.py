@@ -1,6 +1,6 @@
 """Where words go wrong on the dev sets: by speaker, by how often training heard the word, by how near they sound.
 
-    python tests/benchmarks/error_types.py [--model NAME-OR-FOLDER] [--beam 8] [--top 10]
+    python tests/benchmarks/error_types.py [--model NAME-OR-FOLDER] [--beam 12] [--top 10]
 
 Needs NEARWORD_SPEECH (with train/) and flite, which says how words sound.
 """
@@ -77,7 +77,7 @@ def speakers(speech: Path) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="assistant-en")
-    parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument("--beam", type=int, default=12)
     parser.add_argument("--top", type=int, default=10, help="confusions to print")
     arguments = parser.parse_args()
     model, options = load_model(arguments.model), SearchOptions(BeamSettings(max_active=arguments.beam))

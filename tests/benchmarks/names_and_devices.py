@@ -59,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--model", default="assistant-en")
-    parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument("--beam", type=int, default=12)
     arguments = parser.parse_args()
     model, options = load_model(arguments.model), SearchOptions(BeamSettings(max_active=arguments.beam))
     names = people()

@@ -1,6 +1,6 @@
 """Word errors of what the device hears, of what language models make of its lattices, and of the best path in them.
 
-    python tests/benchmarks/rescoring_errors.py [--model FOLDER] [--beam 8] [--temperature 1] [--onnx FOLDER]
+    python tests/benchmarks/rescoring_errors.py [--model FOLDER] [--beam 12] [--temperature 1] [--onnx FOLDER]
 
 Both dev sets under NEARWORD_SPEECH. Language models are trained on text/, the read training sentences and generated
 ones, without the sentences of the dev sets; ``--onnx`` is a transformer trained likewise (sentences to leave out are
@@ -223,7 +223,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--speech", type=Path, required=True, help="the folder that NEARWORD_SPEECH names")
     parser.add_argument("--model", default="assistant-en")
     parser.add_argument("--limit", type=int, help="recordings of each set")
-    parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument("--beam", type=int, default=12)
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument(
         "--fusion", type=float, default=DEFAULT_WEIGHT, help="weight of the device's 4-gram; 0 to leave it out"
