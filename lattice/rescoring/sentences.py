@@ -38,26 +38,20 @@ class SentenceScorer(Protocol):
 
 @dataclass(frozen=True)
 class SentenceWeights:
-    """How a sentence's scores are added up.
-
-    before * language score so far + language * (log-probability + token_bonus * tokens)
-    """
+    """What is added to a path's language score: language * (log-probability + token_bonus * tokens)."""
 
     language: float
     """Share of the model's log-probability."""
     token_bonus: float
-    """Added to it for every token, about its price: else words are left out."""
-    before: float
-    """Share of the language scores that are there."""
+    """Added to it for every token, part of its price: else words are left out."""
 
 
 def rescore_sentences(lattice: Lattice, model: SentenceScorer, tokenize: Tokenize, weights: SentenceWeights) -> Lattice:
-    """Return the lattice with the model's scores in its language scores; nodes, words and times stay."""
+    """Return the lattice with the model's scores added to its language scores; nodes, words and times stay."""
     arcs, ends, counts = sentence_scores(lattice, model, tokenize)
     scores, final = lattice.scores.copy(), lattice.final.copy()
-    scores[:, LANGUAGE] *= weights.before
     scores[:, LANGUAGE] += weights.language * (arcs + weights.token_bonus * counts)
-    final[:, LANGUAGE] = weights.before * final[:, LANGUAGE] + weights.language * ends
+    final[:, LANGUAGE] += weights.language * ends
     return replace(lattice, scores=scores, final=final)
 
 

@@ -1,6 +1,7 @@
 """A causal transformer on the best paths of a lattice: any ONNX export, and a form that shares how paths begin."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..lattice import Lattice
 from ..nbest import n_best
 from ..rescoring.contract import ScoredPath
 from ..rescoring.masking import PLACEHOLDER
+from ..rescoring.token_tree import TokenTree
 from .language_models import DEFAULT_WEIGHTS, LanguageModel, Weights, bias_weighted
 from .tokenizers import Tokenizer, load_tokenizer
 
@@ -140,31 +142,17 @@ class CausalTransformer:
         return [float(score) for score in (log_probs * mask).sum(1)]
 
     def _score_tree(self, rows: Sequence[list[int]]) -> list[float]:
-        # a node for every beginning but the whole: after the last token nothing is asked
-        number: dict[tuple[int, int], int] = {}
-        parents: list[int] = []
-        tokens: list[int] = []
-        places: list[list[int]] = []
+        tree, places = TokenTree(), list[list[int]]()
         for row in rows:
-            node = -1
-            place: list[int] = []
-            for token in row[:-1]:
-                if (node, token) not in number:
-                    number[node, token] = len(tokens)
-                    parents.append(node)
-                    tokens.append(token)
-                node = number[node, token]
-                place.append(node)
-            places.append(place)
-        if not tokens:
+            node, asked = -1, list[int]()
+            for token, following in pairwise(row):
+                node = tree.child(node, token)
+                asked.append(tree.ask(node, following))
+            places.append(asked)
+        if not len(tree):
             return [0.0] * len(rows)
-        mask = np.eye(len(tokens), dtype=np.int64)
-        for node, parent in enumerate(parents):
-            if parent >= 0:
-                mask[node] |= mask[parent]
-        logits = self._run(np.array([tokens]), mask[None], mask.sum(1)[None] - 1)[0]
-        normalizers = _log_sums(logits)
-        return [float((logits[at, row[1:]] - normalizers[at]).sum()) for at, row in zip(places, rows, strict=True)]
+        answers = tree.answers(self._run(*tree.feeds(MAX_TREE))[0])
+        return [float(answers[asked].sum()) for asked in places]
 
     def _run(self, ids: Longs, mask: Longs, positions: Longs) -> Floats:
         feed = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}

@@ -17,9 +17,8 @@ from ..search import SearchOptions
 from ..search.language import Fusion, own_language
 from .word_pieces import piece_encoder
 
-WEIGHTS = SentenceWeights(language=0.3, token_bonus=0.5, before=1.0)
+WEIGHTS = SentenceWeights(language=0.3, token_bonus=0.5)
 """How much it counts: least errors on the dev sets."""
-
 
 _known: WeakKeyDictionary[Transducer, "Sentences"] = WeakKeyDictionary()
 _lock = threading.Lock()
