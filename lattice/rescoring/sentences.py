@@ -47,7 +47,14 @@ class SentenceWeights:
 
 
 def rescore_sentences(lattice: Lattice, model: SentenceScorer, tokenize: Tokenize, weights: SentenceWeights) -> Lattice:
-    """Return the lattice with the model's scores added to its language scores; nodes, words and times stay."""
+    """Return the lattice with the model's scores added to its language scores; nodes, words and times stay.
+
+    Where the best path has more tokens than the model has positions, it is no sentence, and nothing is added: of many
+    sentences in one piece the model knows nothing, and would have words left out.
+    """
+    best = lattice.word[lattice.best_path()].tolist()
+    if sum(len(tokenize(lattice.words[word])) for word in best) >= model.positions:
+        return lattice
     arcs, ends, counts = sentence_scores(lattice, model, tokenize)
     scores, final = lattice.scores.copy(), lattice.final.copy()
     scores[:, LANGUAGE] += weights.language * (arcs + weights.token_bonus * counts)
@@ -60,11 +67,11 @@ def sentence_scores(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Return what words and ending are worth (natural logarithm), [arcs] and [nodes], and tokens of words [arcs].
 
-    Ending is worth 0 where no path does. Of the way to a node the last ``positions / 2`` tokens are known.
+    Ending is worth 0 where no path does. Of the way to a node the last ``positions`` tokens count.
     """
     spelled = [tuple(tokenize(word)) for word in lattice.words]
     counts = np.array([len(tokens) for tokens in spelled], np.int64)[lattice.word]
-    histories = best_histories(lattice, spelled, model.begin, model.positions // 2)
+    histories = best_histories(lattice, spelled, model.begin, model.positions)
     first, words = lattice.first_arc.tolist(), lattice.word.tolist()
     out = np.zeros(lattice.num_arcs + lattice.num_nodes)
     tree, asked_by = TokenTree(), list[int]()

@@ -89,18 +89,41 @@ def test_a_sentence_alone_gets_its_probability_and_the_rest_stays(lattice: Latti
         assert np.array_equal(rescored.final[:, column], alone.final[:, column])
 
 
-def test_of_a_long_way_the_last_tokens_are_known() -> None:
-    count = 90
+def one_path(count: int) -> Lattice:
+    """Words of two tokens and of one by turns."""
     source = np.arange(count)
-    lattice = Lattice(
-        ("b", "e"), source, source + 1, np.arange(count) % 2, source * 0.1, source * 0.1 + 0.1,
+    return Lattice(
+        ("b", "e"), source, source + 1, source % 2, source * 0.1, source * 0.1 + 0.1,
         np.zeros((count, 3)), np.vstack([np.tile([-np.inf, 0, 0], (count, 1)), np.zeros(3)]),
     )  # fmt: skip
-    arcs, ends, _ = sentence_scores(lattice, LongMemory(), tokens_of)
-    tokens = spelled(lattice, range(count))
-    assert len(tokens) > LongMemory.positions
-    assert arcs[-1] == pytest.approx(behind([0, *tokens[-49:-1]], tokens[-1:]), abs=1e-4)
-    assert ends[-1] == pytest.approx(behind([0, *tokens[-48:]], [4]), abs=1e-4)
+
+
+def test_what_is_longer_than_a_sentence_stays_as_it_is() -> None:
+    weights = SentenceWeights(0.5, 1.5)
+    longest = one_path(63)
+    tokens = spelled(longest, range(63))
+    assert len(tokens) == LongMemory.positions
+    rescored = rescore_sentences(longest, LongMemory(), tokens_of, weights)
+    found = rescored.scores[:, LANGUAGE].sum() + rescored.final[-1, LANGUAGE]
+    assert found == pytest.approx(0.5 * (behind([0], [*tokens[1:], 4]) + 1.5 * 95), abs=1e-3)
+    assert rescore_sentences(one_path(64), LongMemory(), tokens_of, weights) == one_path(64)
+
+
+def test_of_a_long_way_the_last_tokens_count() -> None:
+    lattice = one_path(64)
+    tokens = spelled(lattice, range(64))
+
+    class Forgetful(LongMemory):
+        positions = 40
+
+        def logits(self, tokens: np.ndarray, mask: np.ndarray, positions: np.ndarray) -> np.ndarray:
+            assert positions.max() == 39
+            whole = (mask[0].sum(1) - 1)[None]
+            return super().logits(tokens, mask, whole)
+
+    arcs, ends, _ = sentence_scores(lattice, Forgetful(), tokens_of)
+    assert ends[-1] == pytest.approx(behind([0, *tokens[-40:]], [4]), abs=1e-4)
+    assert arcs[-1] == pytest.approx(behind([0, *tokens[:-1][-40:]], tokens[-1:]), abs=1e-4)
 
 
 def test_nothing_said_is_an_empty_sentence() -> None:
