@@ -133,17 +133,9 @@ def evaluate(
         loaded = loaded_model(model, precision, threads=threads, look_ahead=look_ahead)
         load_seconds = time.perf_counter() - started
         search = search_options(
-            loaded,
-            beam,
-            bias,
-            bias_strength,
-            lm,
-            lm_weight,
-            phones=phones,
-            sentences=sentences,
-            attention=attention,
+            loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, sentences=sentences, attention=attention,
             effort=effort,
-        )
+        )  # fmt: skip
         understanding = understanding_of(loaded, grammar, Format.text)
         requests = request_model(understand, Format.text)
         broken: list[str] = []

@@ -177,17 +177,9 @@ def listen(
     audio = _make_source(source, device, one, raw_format(rate, channels, sample_format))
     loaded = loaded_model(model, precision, look_ahead=look_ahead)
     search = search_options(
-        loaded,
-        beam,
-        bias,
-        bias_strength,
-        lm,
-        lm_weight,
-        phones=phones,
-        sentences=sentences,
-        attention=attention,
+        loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, sentences=sentences, attention=attention,
         effort=effort,
-    )
+    )  # fmt: skip
     service = None if rescore is None else rescoring_settings(rescore, rescore_token_file, DEADLINE_SECONDS)
     commands = None if grammar is None else read_commands(grammar)
     who = speakers_of(loaded, speakers, Format.text, whispers=whispers)

@@ -51,7 +51,7 @@ LanguageWeight = Annotated[
         min=0.0,
         max=5.0,
         help="How much the language model counts.",
-        show_default="0.4; the model's own with --bias 0.3",
+        show_default="0.4",
     ),
 ]
 Phones = Annotated[

@@ -165,17 +165,9 @@ def transcribe(
     lattices = LatticeFolder(lattice_dir, lattice_format) if lattice_dir is not None else None
     loaded = loaded_model(model, precision, threads=threads, look_ahead=look_ahead)
     search = search_options(
-        loaded,
-        beam,
-        bias,
-        bias_strength,
-        lm,
-        lm_weight,
-        phones=phones,
-        sentences=sentences,
-        attention=attention,
+        loaded, beam, bias, bias_strength, lm, lm_weight, phones=phones, sentences=sentences, attention=attention,
         effort=effort,
-    )
+    )  # fmt: skip
     understanding = understanding_of(loaded, grammar, output_format)
     requests = request_model(understand, output_format)
     who = speakers_of(loaded, speakers, output_format, whispers=whispers)

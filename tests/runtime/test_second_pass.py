@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from contract import SMALL_SEARCH, check_contract, random_audio, scripted
+from contract import SMALL_SEARCH, STREAMS, check_contract, random_audio, scripted
 from demo import DEMO, DEMO_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,13 +29,7 @@ ONCE = SearchOptions(phones=False)
 
 
 @settings(deadline=None, max_examples=20)
-@given(
-    seed=st.integers(0, 10**6),
-    length=st.integers(0, 90000),
-    speculative=st.sampled_from((0.0, 0.05, 0.5)),
-    final=st.sampled_from((0.0, 0.01, 0.1)),
-    listed=st.booleans(),
-)
+@given(**STREAMS, listed=st.booleans())
 def test_the_contract_holds_on_whatever_is_changed_at_the_end(
     toy_with_phones: Transducer, seed: int, length: int, speculative: float, final: float, listed: bool
 ) -> None:

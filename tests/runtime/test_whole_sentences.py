@@ -7,15 +7,14 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from contract import check_contract, random_audio, scripted
+from contract import STREAMS, check_contract, random_audio, scripted
 from demo import DEMO
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from nearword.lattice import ACOUSTIC, LANGUAGE, Lattice, n_best
 from nearword.lattice.language import train_pieces
 from nearword.models import ModelFileError, Transducer, read_audio
 from nearword.models.sentence_model import FILE
-from nearword.runtime import BeamSettings, Recognizer, SearchOptions, Transcriber
+from nearword.runtime import BeamSettings, Final, Recognizer, SearchOptions, Transcriber
 from nearword.runtime.recognition.sentences import Sentences
 from nearword.runtime.search.language import Fusion, own_language
 
@@ -65,10 +64,13 @@ def test_a_network_that_cannot_be_used_is_told(bundled: Transducer, tmp_path: Pa
 class Capricious:
     """Likes and dislikes words for no reason."""
 
+    asked = 0
+
     def prepare(self) -> None:
         pass
 
     def rescore(self, lattice: Lattice) -> Lattice:
+        self.asked += 1
         scores = lattice.scores.copy()
         liking = np.array([crc32(word.encode()) % 17 - 8.0 for word in lattice.words])
         scores[:, LANGUAGE] += liking[lattice.word] if lattice.num_arcs else 0.0
@@ -76,12 +78,7 @@ class Capricious:
 
 
 @settings(deadline=None, max_examples=20)
-@given(
-    seed=st.integers(0, 10**6),
-    length=st.integers(0, 90000),
-    speculative=st.sampled_from((0.0, 0.05, 0.5)),
-    final=st.sampled_from((0.0, 0.01, 0.1)),
-)
+@given(**STREAMS)
 def test_the_contract_holds_whatever_sentences_are_worth(
     toy: Transducer, seed: int, length: int, speculative: float, final: float
 ) -> None:
@@ -94,4 +91,5 @@ def test_the_contract_holds_whatever_sentences_are_worth(
     one, again = recognizer(), recognizer()
     events = [*one.accept(samples), *one.finish()]
     check_contract(events)
+    assert one._loop.sentences.asked or not any(isinstance(event, Final) and event.words for event in events)
     assert [event for piece in np.array_split(samples, 7) for event in again.accept(piece)] + again.finish() == events

@@ -103,4 +103,5 @@ def test_phrases_under_way_seldom_cost_what_is_found_without_them() -> None:
         searches = [run(model, SearchOptions(beam, bias=bias)) for bias in (None, boosting(never_finished, 1.0))]
         plain, boosted = (n_best(words(search, model), 1)[0].total for search in searches)
         worse += boosted < plain - 1e-6
-    assert worse < 15  # a beam that kept but one hypothesis beside the phrases would lose in 53
+    # it loses in 4; with no more nodes than without phrases in 9, with one hypothesis beside the phrases in 53
+    assert worse < 7

@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+from hypothesis import strategies as st
 from nearword.endpointing import EndReason, Evidence
 from nearword.lattice import DeterminizeSettings
 from nearword.models import Transducer
@@ -14,6 +15,14 @@ from nearword.runtime.recognition.recognizer import Recognizer
 
 SMALL_SEARCH = SearchOptions(BeamSettings(max_active=3), lattice=DeterminizeSettings(beam=2.0, max_arcs=40))
 """Random weights say everything at once; of that, a little will do."""
+
+STREAMS = {
+    "seed": st.integers(0, 10**6),
+    "length": st.integers(0, 90000),
+    "speculative": st.sampled_from((0.0, 0.05, 0.5)),
+    "final": st.sampled_from((0.0, 0.01, 0.1)),
+}
+"""Hypothesis: so many samples, and how often each end-pointer of a script fires."""
 
 
 def check_contract(events: Sequence[Event], *, ended: bool = True) -> None:
